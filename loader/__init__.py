@@ -1,0 +1,1 @@
+"""Does: Spark, files, HBase, clock and command line. Carries out what the partitioner decides."""

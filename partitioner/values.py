@@ -1,0 +1,108 @@
+"""The nouns of a batch, as frozen values: partitions, splits, files, versions, estimates."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NewType
+from urllib.parse import urlsplit
+
+PartitionValues = tuple[str, ...]
+"""One Hive partition's values in the order of the partition keys, in Hive's canonical spelling, unescaped."""
+
+AttemptId = NewType("AttemptId", str)
+"""Unique and sortable; names the directories that one try at a batch writes. Never reused."""
+
+ColumnSpec = tuple[str, str]
+"""A data column as (name, Hive type)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Bucket:
+    """Hash bucket `index` of `count`: the keys with `crc32(raw key) mod count == index`. `count` is a power of two."""
+
+    index: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.count & (self.count - 1) or not 0 <= self.index < self.count:
+            raise ValueError(f"bucket {self.index} of {self.count}: the count must be a power of two above the index")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SplitId:
+    """One hash bucket of one partition = one data file."""
+
+    partition: PartitionValues
+    bucket: Bucket
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DataFile:
+    """A data file of a version. `name` is relative to the version's location; its bucket is never inferred from the listing."""
+
+    name: str
+    bucket: Bucket
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One directory of one partition as one attempt wrote it. `columns` are what its files declare, in table order."""
+
+    partition: PartitionValues
+    attempt: AttemptId
+    location: str
+    format: str
+    columns: tuple[ColumnSpec, ...]
+    files: tuple[DataFile, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def bucket_count(self) -> int:
+        """How many splits the partition has (1 for an empty version)."""
+        return max((file.bucket.count for file in self.files), default=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """An approximate count: the truth is expected within `value * (1 ± error)`. `error` 0 means counted, not sampled."""
+
+    value: float
+    error: float = 0.0
+
+
+def same_location(one: str, other: str) -> bool:
+    """Whether two metastore locations name one directory: Hive writes `file:/x` where others write `file:///x` or `/x`."""
+    return canonical_location(one) == canonical_location(other)
+
+
+def canonical_location(location: str) -> str:
+    """`scheme://authority/path` without a trailing slash; a bare path counts as `file`. Percent signs are left as they are."""
+    scheme, separator, rest = location.partition(":")
+    if not separator or "/" in scheme:
+        return "file://" + location.rstrip("/")
+    if rest.startswith("//"):
+        authority, _, path = rest[2:].partition("/")
+        return f"{scheme}://{authority}/{path}".rstrip("/")
+    return f"{scheme}://{rest}".rstrip("/")
+
+
+def lies_within(location: str, folder: str) -> bool:
+    """Whether `location` is `folder` or lies below it."""
+    inner, outer = canonical_location(location), canonical_location(folder)
+    return inner == outer or inner.startswith(outer + "/")
+
+
+def total_rows(files: Iterable[DataFile]) -> int:
+    return sum(file.rows for file in files)
+
+
+def scheme_of(location: str) -> str:
+    return urlsplit(canonical_location(location)).scheme
