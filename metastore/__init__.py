@@ -1,1 +1,4 @@
-"""Speaks the Hive metastore's Thrift API. Knows no batch, no HBase, no files."""
+"""The Hive metastore's Thrift API, spoken plainly. Knows no batch, no HBase and no files.
+
+`api` says what a metastore can do, `client` does it over Thrift, `memory` does it in memory with the same semantics.
+"""

@@ -1,0 +1,234 @@
+"""What the house asks of a Hive metastore: plain values and one protocol.
+
+Two implementations pass the same contract suite: `client.ThriftMetastore` and `memory.InMemoryMetastore`.
+All names of databases, tables and columns are lower-case, as the metastore keeps them. Partition values are never
+escaped here: escaping belongs to paths and partition names (`names.py`).
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+PartitionValues = tuple[str, ...]
+Version = tuple[int, int, int]
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TableName:
+    """A table's full name, lower-cased. Letters, digits and underscores only, as in Hive's `validateName`."""
+
+    database: str
+    table: str
+
+    def __post_init__(self) -> None:
+        for part in (self.database, self.table):
+            if not _IDENTIFIER.fullmatch(part):
+                raise ValueError(f"{part!r} is not a Hive name: letters, digits and underscores only")
+        object.__setattr__(self, "database", self.database.lower())
+        object.__setattr__(self, "table", self.table.lower())
+
+    @classmethod
+    def parse(cls, text: str) -> "TableName":
+        """`db.table` → TableName. ValueError says what is wrong with anything else."""
+        parts = text.split(".")
+        if len(parts) != 2:
+            raise ValueError(f"{text!r} is not a table name: write it as database.table")
+        return cls(*parts)
+
+    def __str__(self) -> str:
+        return f"{self.database}.{self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `type` is Hive's spelling, for example `decimal(10,2)`."""
+
+    name: str
+    type: str
+    comment: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class StorageFormat:
+    """How the files of a table or partition are read and written: Java class names and the serde's parameters."""
+
+    input_format: str
+    output_format: str
+    serde: str
+    serde_parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "serde_parameters", dict(self.serde_parameters))
+
+
+PARQUET = StorageFormat(
+    "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+    "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+    {"serialization.format": "1"},
+)
+ORC = StorageFormat(
+    "org.apache.hadoop.hive.ql.io.orc.OrcInputFormat",
+    "org.apache.hadoop.hive.ql.io.orc.OrcOutputFormat",
+    "org.apache.hadoop.hive.ql.io.orc.OrcSerde",
+    {"serialization.format": "1"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as the metastore describes it.
+
+    `kind` is the metastore's table type: EXTERNAL_TABLE, MANAGED_TABLE, VIRTUAL_VIEW and so on. `create_time` is in
+    seconds since 1970 (0: let the server set it). `rest` carries everything else that the server sent; it is opaque and
+    not compared.
+    """
+
+    name: TableName
+    columns: tuple[Column, ...]
+    partition_keys: tuple[Column, ...]
+    location: str
+    format: StorageFormat
+    kind: str = "EXTERNAL_TABLE"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    owner: str = ""
+    create_time: int = 0
+    rest: object = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", dict(self.parameters))
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One partition. Change one with `dataclasses.replace(p, location=…, parameters=…)`: what you do not name is kept.
+
+    `values` are in the order of the table's partition keys, unescaped. `columns` must not be empty (Hive 2.3 corrupts
+    the partition). `rest` carries everything else that the server sent (bucketing, sort order, skew, privileges…), so
+    that a read-modify-write loses nothing.
+    """
+
+    values: PartitionValues
+    location: str
+    columns: tuple[Column, ...]
+    format: StorageFormat
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    create_time: int = 0
+    rest: object = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", dict(self.parameters))
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What answered: `version` is detected from it, `text` is its own word for that, `uuid` is None before 3.0."""
+
+    version: Version
+    text: str
+    uuid: str | None
+
+
+class LockState(Enum):
+    ACQUIRED = "acquired"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock of ours: held, or queued behind another."""
+
+    id: int
+    state: LockState
+
+
+@dataclass(frozen=True, slots=True)
+class LockInfo:
+    """Anyone's lock, as `SHOW LOCKS` tells it. Times: seconds since 1970 by the server's clock; None if not told."""
+
+    id: int
+    state: LockState
+    user: str
+    host: str
+    agent: str
+    acquired_at: float | None
+    last_heartbeat: float | None
+    database: str
+    table: str
+    type: str
+
+
+class Metastore(Protocol):
+    """The calls. Every one may raise `Unreachable`; a read never raises `NoReply`, a mutating call may.
+
+    Any exception of a mutating call but `Unreachable` and `TooLarge` leaves open whether it happened (listeners fire
+    after the commit): settle by reading.
+    """
+
+    def server(self) -> Server: ...
+
+    def database_exists(self, name: str) -> bool: ...
+
+    def create_database(self, name: str, location: str | None = None) -> None:
+        """Raises `AlreadyExists`. Without a location the server puts it under its warehouse."""
+
+    def table(self, name: TableName) -> Table:
+        """Raises `NoSuchTable`."""
+
+    def create_table(self, table: Table) -> None:
+        """Raises `AlreadyExists`."""
+
+    def alter_table_parameters(self, name: TableName, set: Mapping[str, str], remove: Iterable[str] = ()) -> None:
+        """Read-modify-write of the table's parameters only. Raises `NoSuchTable`."""
+
+    def drop_table(self, name: TableName, delete_data: bool = False) -> None:
+        """Raises `NoSuchTable`."""
+
+    def partition_names(self, name: TableName) -> tuple[PartitionValues, ...]:
+        """The values of all partitions, unescaped, in order of their names. Raises `NoSuchTable`."""
+
+    def partitions(self, name: TableName, values: Sequence[PartitionValues]) -> tuple[Partition, ...]:
+        """The partitions of these values, in their order; absent ones are left out.
+
+        Raises `NoSuchTable`, and `IncompleteAnswer` when the server answers with partitions not asked for, or twice.
+        """
+
+    def all_partitions(self, name: TableName) -> tuple[Partition, ...]:
+        """Every partition, in order of names, in one call (0.9 KB each at 10 columns). Raises `NoSuchTable`."""
+
+    def add_partitions(self, name: TableName, partitions: Sequence[Partition]) -> None:
+        """One call, all or none. Raises `NoSuchTable`, `AlreadyExists`, `TooLarge`. An empty sequence does nothing."""
+
+    def alter_partitions(self, name: TableName, partitions: Sequence[Partition]) -> None:
+        """The swap: ONE call in the given order, all or none, parameters taken verbatim (DO_NOT_UPDATE_STATS).
+
+        Never resent. Raises `NoSuchPartition` (with the values missing), `NoSuchTable`, `Refused`, `NoReply`,
+        `TooLarge`. An empty sequence does nothing.
+        """
+
+    def drop_partition(self, name: TableName, values: PartitionValues) -> bool:
+        """Drop the metadata, never the data. False if it was not there. Raises `NoSuchTable`."""
+
+    def lock(self, name: TableName, user: str, host: str, agent: str) -> Lock:
+        """Ask for the table lock that keeps loaders apart. A WAITING one stands in the queue until it is unlocked."""
+
+    def check_lock(self, lock_id: int) -> Lock:
+        """Its state now; counts as a heartbeat. Raises `NoSuchLock`."""
+
+    def heartbeat(self, lock_id: int) -> None:
+        """Keep the lock alive. Raises `NoSuchLock` when it has expired."""
+
+    def unlock(self, lock_id: int) -> None:
+        """Raises `NoSuchLock`."""
+
+    def locks(self, name: TableName) -> tuple[LockInfo, ...]:
+        """Every lock on the table, held or waiting, by id."""
+
+    def close(self) -> None: ...
