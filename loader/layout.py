@@ -1,0 +1,82 @@
+"""Where everything of a table lies: versions, placeholders, temporary files, state objects."""
+
+from dataclasses import dataclass
+
+from loader.files import join
+from partitioner.values import AttemptId
+
+HOTSWAP_FOLDER = "_hotswap"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths below one table's location. `partition_name` (`p=v/q=w`, escaped) comes from metastore.names."""
+
+    table: str
+    state: str
+
+    @staticmethod
+    def of(table_location: str, state: str | None = None) -> "Layout":
+        table = table_location.rstrip("/")
+        return Layout(table, state or join(table, HOTSWAP_FOLDER, "state"))
+
+    def placeholder(self, partition_name: str) -> str:
+        """The empty folder that keeps MSCK from dropping a live partition."""
+        return join(self.table, partition_name)
+
+    def version(self, partition_name: str, attempt: AttemptId) -> str:
+        return join(self.table, HOTSWAP_FOLDER, "versions", partition_name, attempt)
+
+    def empty_version(self, partition_name: str, attempt: AttemptId) -> str:
+        """Where a partition that does not exist yet is added before the swap, with no rows."""
+        return join(self.table, HOTSWAP_FOLDER, "versions", partition_name, f"{attempt}-empty")
+
+    def temporary(self, attempt: AttemptId) -> str:
+        return join(self.table, HOTSWAP_FOLDER, "temporary", attempt)
+
+    @property
+    def claim(self) -> str:
+        return join(self.table, HOTSWAP_FOLDER, "claim.json")
+
+    @property
+    def log(self) -> str:
+        return join(self.state, "log")
+
+    def intent(self, batch: int) -> str:
+        return join(self.log, f"{batch:010d}.intent.json")
+
+    def manifest(self, batch: int) -> str:
+        return join(self.log, f"{batch:010d}.manifest.json")
+
+    def outcome(self, batch: int) -> str:
+        return join(self.log, f"{batch:010d}.outcome.json")
+
+    @property
+    def epochs(self) -> str:
+        return join(self.state, "epochs")
+
+    def epoch(self, number: int) -> str:
+        return join(self.epochs, f"{number:010d}.json")
+
+    @property
+    def positions(self) -> str:
+        return join(self.state, "positions")
+
+    def changes(self, attempt: AttemptId) -> str:
+        return join(self.state, "changes", f"{attempt}.arrow")
+
+    def quarantine(self, attempt: AttemptId) -> str:
+        return join(self.state, "quarantine", f"{attempt}.json")
+
+    def index_segment(self, name: str) -> str:
+        return join(self.state, "index", name)
+
+    @property
+    def checkpoint(self) -> str:
+        """Spark's own checkpoint, which may always be deleted."""
+        return join(self.state, "spark-checkpoint")
+
+
+def attempt_id(batch: int, started_ms: int, run: str) -> AttemptId:
+    """Sorts by batch, then time; unique through the run's id. Starts with no `_` or `.`."""
+    return AttemptId(f"b{batch:010d}-{started_ms:013d}-{run}")

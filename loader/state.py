@@ -1,0 +1,157 @@
+"""State objects: create-once JSON below the state folder. None is ever rewritten."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from loader.errors import Conflict, Damage
+from loader.files import Files, join
+from loader.layout import Layout
+from partitioner.history import Attempt, TableState, after, unsettled
+from partitioner.manifest import (
+    Ending,
+    Intent,
+    Manifest,
+    Span,
+    Verdict,
+    ending_from,
+    intent_from,
+    manifest_from,
+    to_plain,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """All attempts in order, and what the committed ones add up to."""
+
+    attempts: tuple[Attempt, ...]
+    state: TableState
+
+    @property
+    def unsettled(self) -> tuple[Attempt, ...]:
+        return unsettled(self.attempts)
+
+    @property
+    def next_batch(self) -> int:
+        return self.attempts[-1].intent.batch + 1 if self.attempts else 1
+
+    def attempt(self, batch: int) -> Attempt | None:
+        return next((attempt for attempt in self.attempts if attempt.intent.batch == batch), None)
+
+
+class State:
+    """The state folder of one table. Settled attempts are read once and remembered: none of them changes again."""
+
+    def __init__(self, files: Files, layout: Layout) -> None:
+        self._files, self._layout = files, layout
+        self._settled: list[Attempt] = []
+        self._state = TableState()
+
+    def records(self) -> Records:
+        """Read what is new since the last call."""
+        tail = []
+        for attempt in self._unread():
+            if attempt.ending is not None and not tail:
+                self._remember(attempt)
+            else:
+                tail.append(attempt)
+        state = self._state
+        for attempt in tail:
+            if attempt.committed and attempt.manifest:
+                state = after(state, attempt.manifest)
+        return Records((*self._settled, *tail), state)
+
+    def _remember(self, attempt: Attempt) -> None:
+        self._settled.append(attempt)
+        if attempt.committed:
+            if attempt.manifest is None:
+                raise Damage(
+                    f"batch {attempt.intent.batch} is recorded as committed, but its manifest is missing",
+                    f"Restore {self._layout.manifest(attempt.intent.batch)} from a backup of the state folder.",
+                )
+            self._state = after(self._state, attempt.manifest)
+
+    def _unread(self) -> Iterator[Attempt]:
+        """Attempts that are not remembered yet, in order of their numbers."""
+        last = self._settled[-1].intent.batch if self._settled else 0
+        names = self._names(self._layout.log)
+        batches = sorted({int(name.partition(".")[0]) for name in names if name[:1].isdigit()})
+        for batch in batches:
+            if batch > last:
+                yield self._attempt(batch, names)
+
+    def _attempt(self, batch: int, names: frozenset[str]) -> Attempt:
+        manifest = self._optional(self._layout.manifest(batch), names)
+        ending = self._optional(self._layout.outcome(batch), names)
+        return Attempt(
+            intent_from(self._read(self._layout.intent(batch))),
+            manifest_from(manifest) if manifest else None,
+            ending_from(ending) if ending else None,
+        )
+
+    def _optional(self, path: str, names: frozenset[str]) -> dict[str, Any] | None:
+        return self._read(path) if path.rpartition("/")[2] in names else None
+
+    def _names(self, folder: str) -> frozenset[str]:
+        try:
+            return frozenset(entry.name for entry in self._files.list(folder))
+        except FileNotFoundError:
+            return frozenset()
+
+    def _read(self, path: str) -> dict[str, Any]:
+        try:
+            plain: dict[str, Any] = json.loads(self._files.read(path))
+        except ValueError as error:
+            raise Damage(f"state object {path} is not readable: {error}", "Restore it from a backup.") from error
+        return plain
+
+    def claim_batch(self, intent: Intent) -> bool:
+        """Claim the batch number by creating the intent; False if another loader has it."""
+        return self._create(self._layout.intent(intent.batch), to_plain(intent))
+
+    def record(self, manifest: Manifest) -> None:
+        if not self._create(self._layout.manifest(manifest.batch), to_plain(manifest)):
+            raise Conflict(f"batch {manifest.batch} has a manifest already", "Run `hotswap recover`.")
+
+    def conclude(self, batch: int, ending: Ending) -> Ending:
+        """Store the outcome, or return the one that somebody stored before."""
+        path = self._layout.outcome(batch)
+        return ending if self._create(path, to_plain(ending)) else ending_from(self._read(path))
+
+    def ending(self, batch: int) -> Ending | None:
+        path = self._layout.outcome(batch)
+        return ending_from(self._read(path)) if self._files.exists(path) else None
+
+    def claim_epoch(self, run: str) -> int:
+        """The next fence number; never given twice."""
+        names = self._names(self._layout.epochs)
+        number = max((int(name.partition(".")[0]) for name in names if name[:1].isdigit()), default=0) + 1
+        while not self._create(self._layout.epoch(number), {"run": run}):
+            number += 1
+        return number
+
+    def store_position(self, span: Span) -> None:
+        """Remember a window in which nothing changed."""
+        plain = {"source": span.source, "start": span.start, "end": span.end, "low": span.low}
+        self._create(join(self._layout.positions, f"{span.end:015d}.json"), plain)
+
+    def position(self) -> Span | None:
+        """The last settled span: of the committed batches, or of a quiet window after them."""
+        state = self.records().state
+        names = sorted(name for name in self._names(self._layout.positions) if name[:1].isdigit())
+        quiet = Span(**self._read(join(self._layout.positions, names[-1]))) if names else None
+        spans = [span for span in (state.span, quiet) if span is not None]
+        return max(spans, key=lambda span: span.end, default=None)
+
+    def _create(self, path: str, plain: dict[str, Any]) -> bool:
+        try:
+            self._files.create(path, json.dumps(plain, separators=(",", ":")).encode())
+        except FileExistsError:
+            return False
+        return True
+
+
+def committed_ms(attempt: Attempt) -> int | None:
+    return attempt.ending.concluded_ms if attempt.ending and attempt.ending.verdict is Verdict.COMMITTED else None
