@@ -1,0 +1,196 @@
+"""What the verbs tell: plain frozen values, and the one function that makes JSON of them.
+
+Times are ms since 1970 (`_ms`) or durations in seconds (`_s`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from typing import Any, Literal
+
+Window = tuple[int, int]
+"""`[start, end)` as the source counts it; HBase: ms of cell time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A rollback that keeps the loader from publishing: the rollback's batch, what it went back to, since when."""
+
+    batch: int
+    target: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A table as it stands. `batch` is None before the first commit; `lag_s` is now − low watermark."""
+
+    table: str
+    batch: int | None
+    committed_at_ms: int | None
+    low_watermark_ms: int | None
+    provisional: bool
+    lag_s: float | None
+    hold: Hold | None
+    quarantine: int
+    unsettled: tuple[str, ...]
+    partitions: int
+    rows: int
+    bytes: int
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One attempt. `live`: the table still shows this batch, that is, no later rollback took it back."""
+
+    batch: int
+    attempt: str
+    kind: Literal["batch", "rollback", "resume"]
+    outcome: Literal["committed", "aborted", "unsettled"]
+    started_ms: int
+    ended_ms: int | None
+    upserts: int
+    deletes: int
+    moves: int
+    partitions: int
+    rejected: int
+    window: Window | None
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionRollback:
+    """One partition that a rollback moves. `from_location` None: it must be added first."""
+
+    name: str
+    from_location: str | None
+    to_location: str
+    rows_now: int
+    rows_then: int
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackPlan:
+    """What a rollback would do. `target_committed_ms` tells a person which batch that is."""
+
+    table: str
+    target_batch: int
+    target_committed_ms: int | None
+    partitions: tuple[PartitionRollback, ...]
+    batches_undone: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePlan:
+    """What a resume would do: end `hold`, and have the next batch read again the keys of `batches`."""
+
+    table: str
+    hold: Hold
+    batches: tuple[int, ...]
+    keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A swap that is confirmed."""
+
+    table: str
+    batch: int
+    attempt: str
+    partitions: int
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An attempt that `recover` brought to its outcome."""
+
+    batch: int
+    attempt: str
+    outcome: Literal["committed", "aborted"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SampledCell:
+    """One cell beside what the mapping makes of it. `raw` None: the row has no such cell; `error`: why it failed."""
+
+    column: str
+    cell: str
+    raw: str | None
+    value: str | None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SampledRow:
+    """One HBase row; `key` as printable text with `\\xNN` for the rest. `partition`: where it would go."""
+
+    key: str
+    cells: tuple[SampledCell, ...]
+    partition: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InitReport:
+    """What `init` found and did. `warnings`: what will hurt later."""
+
+    table: str
+    location: str
+    created: bool
+    columns: tuple[tuple[str, str], ...]
+    partition_keys: tuple[tuple[str, str], ...]
+    hbase_table: str
+    regions: int
+    warnings: tuple[str, ...] = ()
+    sample: tuple[SampledRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """One batch, as its log line and the demo tell it.
+
+    `seconds` goes by step names, in order. `freshness_s`: from the newest cell of the batch to the confirmed swap.
+    """
+
+    table: str
+    batch: int
+    attempt: str
+    outcome: Literal["committed", "aborted", "unknown"]
+    window: Window | None
+    upserts: int
+    deletes: int
+    moves: int
+    rejected: int
+    partitions: int
+    splits: int
+    files_linked: int
+    rows: int
+    bytes_written: int
+    bytes_linked: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    swap_s: float | None = None
+    freshness_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What one `run` did until it ended."""
+
+    table: str
+    batches: tuple[BatchReport, ...]
+    low_watermark_ms: int | None
+    seconds: float
+
+
+def as_json(value: Any) -> Any:
+    """JSON types of any report: dataclasses become objects with their fields' names, tuples become lists."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: as_json(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [as_json(item) for item in value]
+    return value.value if isinstance(value, Enum) else value
