@@ -11,7 +11,7 @@ from loader.files import Files
 from metastore.api import Metastore
 
 FILE_EFFECTS = frozenset(
-    {"create", "open_output", "publish", "link", "make_dirs", "sync", "delete_file", "delete_tree"}
+    {"create", "open_output", "publish", "link", "make_dirs", "sync", "delete_file", "delete_tree", "remove_empty_dir"}
 )
 METASTORE_EFFECTS = frozenset(
     {

@@ -58,6 +58,9 @@ class Files(Protocol):
 
     def delete_tree(self, path: str) -> None: ...
 
+    def remove_empty_dir(self, path: str) -> None:
+        """OSError if anything is in it."""
+
     def free_bytes(self, path: str) -> int: ...
 
 
@@ -139,6 +142,9 @@ class LocalFiles:
 
     def delete_tree(self, path: str) -> None:
         shutil.rmtree(local_path(path))
+
+    def remove_empty_dir(self, path: str) -> None:
+        local_path(path).rmdir()
 
     def free_bytes(self, path: str) -> int:
         return shutil.disk_usage(local_path(path)).free

@@ -51,7 +51,7 @@ class State:
 
     def records(self) -> Records:
         """Read what is new since the last call."""
-        tail = []
+        tail: list[Attempt] = []
         for attempt in self._unread():
             if attempt.ending is not None and not tail:
                 self._remember(attempt)
@@ -135,12 +135,18 @@ class State:
     def store_position(self, span: Span) -> None:
         """Remember a window in which nothing changed."""
         plain = {"source": span.source, "start": span.start, "end": span.end, "low": span.low}
-        self._create(join(self._layout.positions, f"{span.end:015d}.json"), plain)
+        older = self._positions()
+        if self._create(join(self._layout.positions, f"{span.end:015d}.json"), plain):
+            for name in older:
+                self._files.delete_file(join(self._layout.positions, name))
+
+    def _positions(self) -> list[str]:
+        return sorted(name for name in self._names(self._layout.positions) if name[:1].isdigit())
 
     def position(self) -> Span | None:
         """The last settled span: of the committed batches, or of a quiet window after them."""
         state = self.records().state
-        names = sorted(name for name in self._names(self._layout.positions) if name[:1].isdigit())
+        names = self._positions()
         quiet = Span(**self._read(join(self._layout.positions, names[-1]))) if names else None
         spans = [span for span in (state.span, quiet) if span is not None]
         return max(spans, key=lambda span: span.end, default=None)

@@ -28,7 +28,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a source read: `[start, end)` in its own units (HBase: ms of cell time). `low`: everything before it is in."""
+    """What a source read: `[start, end)` in its own units (HBase: ms of cell time). All that is before `low` is in."""
 
     source: str
     start: int
@@ -88,6 +88,7 @@ class Manifest:
     undone: tuple[int, ...] = ()  # rollback: committed batches that it takes back
     owed: tuple[int, ...] = ()  # resume: batches whose keys the next batch must read again
     paid: tuple[int, ...] = ()  # batch: owed batches whose keys it read again
+    healed: tuple[str, ...] = ()  # batch: quarantined keys (hex) whose row could be decoded this time, or is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,7 @@ def manifest_from(plain: Mapping[str, Any]) -> Manifest:
         undone=tuple(fields["undone"]),
         owed=tuple(fields["owed"]),
         paid=tuple(fields["paid"]),
+        healed=tuple(fields["healed"]),
     )
 
 

@@ -1,0 +1,55 @@
+"""The key index on files: segments are Arrow IPC files, memory-mapped where they are local."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+import pyarrow as pa
+
+from loader.files import Files, local_path
+from loader.layout import Layout
+from partitioner.keyindex import compaction, look_up, merge_segments
+from partitioner.values import AttemptId, scheme_of
+
+
+class KeyStore:
+    """Writes each segment once; keeps the opened ones, for none changes."""
+
+    def __init__(self, files: Files, layout: Layout) -> None:
+        self._files, self._layout = files, layout
+        self._opened: dict[str, pa.Table] = {}
+
+    def look_up(self, segments: Sequence[str], hashes: np.ndarray, keys: pa.Array) -> pa.Array:
+        """Escaped partition name of each key, null where the key lives nowhere."""
+        return look_up([self._open(name) for name in segments], hashes, keys)
+
+    def write(self, attempt: AttemptId, segment: pa.Table) -> str:
+        """Store an attempt's delta; its name goes into the manifest. A delta is valid only if that is committed."""
+        return self._store(f"{attempt}.arrow", segment)
+
+    def compact(self, segments: Sequence[str]) -> tuple[str, ...]:
+        """Merge neighbours where it pays. The list that comes back means the same; the next manifest takes it up."""
+        sizes = [self._open(name).num_rows for name in segments]
+        run = compaction(sizes)
+        if run is None:
+            return tuple(segments)
+        chosen = list(segments[run])
+        merged = merge_segments([self._open(name) for name in chosen], oldest=run.start == 0)
+        name = f"{chosen[0].removesuffix('.arrow')}_{chosen[-1].removesuffix('.arrow').rpartition('_')[2]}.arrow"
+        return (*segments[: run.start], self._store(name, merged))
+
+    def _store(self, name: str, segment: pa.Table) -> str:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, segment.schema) as writer:
+            writer.write_table(segment.combine_chunks())
+        with suppress(FileExistsError):  # the same merge of the same segments, written by an earlier run
+            self._files.create(self._layout.index_segment(name), sink.getvalue().to_pybytes())
+        return name
+
+    def _open(self, name: str) -> pa.Table:
+        if name not in self._opened:
+            path = self._layout.index_segment(name)
+            local = scheme_of(path) == "file"
+            source = pa.memory_map(str(local_path(path))) if local else pa.BufferReader(self._files.read(path))
+            self._opened[name] = pa.ipc.open_file(source).read_all()
+        return self._opened[name]

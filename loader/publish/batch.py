@@ -1,0 +1,122 @@
+"""One attempt as it goes through the steps: what it is given, and what each step fills in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+from metastore.locks import TableLock
+
+from loader.publish.environment import Environment
+from loader.publish.quarantined import Rejected
+from loader.rewrite import Rewriter
+from metastore.api import Partition
+from metastore.errors import MetastoreError
+from partitioner.changeset import ChangeSet
+from partitioner.history import TableState
+from partitioner.manifest import Counts, Intent, Kind, Manifest, PartitionMove, Span
+from partitioner.plan import PlanRules
+from partitioner.plan_values import BatchPlan, SplitResult
+from partitioner.settle import Outcome
+from partitioner.values import PartitionValues
+
+
+@dataclass(frozen=True, slots=True)
+class DirtyKeys:
+    """What a scan found: distinct raw keys (binary, sorted), and the span that was read (None: no window at all)."""
+
+    keys: pa.Array
+    span: Span | None
+
+
+class ReadRows(Protocol):
+    """Rows as HBase has them now. `rows`: META columns without `__origin`, then the data columns."""
+
+    @property
+    def rows(self) -> pa.Table: ...
+
+    @property
+    def partitions(self) -> tuple[PartitionValues, ...]: ...
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]: ...
+
+
+class RowReader(Protocol):
+    def read(self, keys: pa.Array) -> ReadRows: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Where a batch's changes come from and how they are merged."""
+
+    scan: Callable[[], DirtyKeys]
+    reader: RowReader
+    rewriter: Rewriter
+    rules: PlanRules
+    parallelism: int
+    max_rejected: int | None = None  # rows; None: any number
+    max_delete_share: float = 1.0  # of the table's rows
+
+
+@dataclass(slots=True)
+class Batch:
+    """The steps' notebook; the comments name the step that fills a field in."""
+
+    env: Environment
+    kind: Kind
+    work: Work | None = None
+    dirty: DirtyKeys | None = None  # scan
+    lock: TableLock | None = None  # lock
+    before: TableState = field(default_factory=TableState)  # settle
+    intent: Intent | None = None  # collect
+    changes: ChangeSet | None = None  # collect
+    counts: Counts = field(default_factory=Counts)  # collect
+    paid: tuple[int, ...] = ()  # collect
+    healed: tuple[str, ...] = ()  # collect
+    found: Mapping[PartitionValues, Partition] = field(default_factory=dict)  # read_live
+    plan: BatchPlan | None = None  # decide
+    results: tuple[SplitResult, ...] = ()  # rewrite
+    moves: tuple[PartitionMove, ...] = ()  # verify; decide of a rollback
+    index: tuple[str, ...] | None = None  # record; decide of a rollback
+    manifest: Manifest | None = None  # record
+    swap_sent: bool = False  # swap
+    swap_failure: MetastoreError | None = None  # swap
+    outcome: Outcome = Outcome.NOT_COMMITTED  # read_back
+    idle: bool = False  # scan: nothing to do
+    seconds: dict[str, float] = field(default_factory=dict)  # every step
+    target: int | None = None  # decide of a rollback
+    undone: tuple[int, ...] = ()  # decide of a rollback
+    owed: tuple[int, ...] = ()  # decide of a resume
+
+    @property
+    def attempt(self) -> Intent:
+        """The intent, once it is claimed."""
+        if self.intent is None:
+            raise RuntimeError("no batch number is claimed yet")
+        return self.intent
+
+    @property
+    def recorded(self) -> Manifest:
+        """The manifest, once it is recorded."""
+        if self.manifest is None:
+            raise RuntimeError("no manifest is recorded yet")
+        return self.manifest
+
+    @property
+    def planned(self) -> BatchPlan:
+        if self.plan is None:
+            raise RuntimeError("no plan is decided yet")
+        return self.plan
+
+    @property
+    def change_set(self) -> ChangeSet:
+        if self.changes is None:
+            raise RuntimeError("no change set is collected yet")
+        return self.changes
+
+    @property
+    def given(self) -> Work:
+        if self.work is None:
+            raise RuntimeError("a rollback has no changes")
+        return self.work

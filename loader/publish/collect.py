@@ -1,0 +1,134 @@
+"""Read the dirty rows once, find where each key lives now, and store the result: the change set.
+
+Everything after this reads only the change set. HBase answers differently each time it is asked.
+"""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from metastore.names import parse_partition_name
+
+from loader.errors import NeedsConfirmation, TooManyRejected
+from loader.publish.batch import ReadRows, Work
+from loader.publish.environment import Environment
+from loader.publish.quarantined import Rejected, quarantined
+from partitioner.changeset import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
+from partitioner.history import TableState
+from partitioner.manifest import Counts
+from partitioner.values import AttemptId, PartitionValues
+
+SMALL_DELETE = 1000
+"""Fewer deletes than this never ask for confirmation, whatever their share."""
+
+
+def change_set_of(env: Environment, before: TableState, read: ReadRows) -> ChangeSet:
+    """Every row read, each with the partition its key lives in now."""
+    partitions = list(read.partitions)
+    if env.keystore is None:
+        origins = pa.array(np.full(len(read.rows), UNKNOWN_ORIGIN, dtype=np.int32))
+    else:
+        segments = env.compacted.get(before.index, before.index)
+        hashes = np.asarray(read.rows["__hash"])
+        names = env.keystore.look_up(segments, hashes, read.rows["__key"].combine_chunks())
+        origins = _indices(env, names, partitions)
+    position = META.get_field_index("__origin")
+    return ChangeSet(read.rows.add_column(position, META.field("__origin"), origins), tuple(partitions))
+
+
+def effective(changes: ChangeSet, before: TableState) -> ChangeSet:
+    """Without the deletes of keys that live nowhere. The stored change set keeps them: a resume must read them again."""
+    rows = changes.rows
+    exists = pa.array([partition in before.live for partition in changes.partitions], pa.bool_())
+    unknown = pc.equal(rows["__origin"], UNKNOWN_ORIGIN)
+    could_be = pc.and_(unknown, pc.fill_null(exists.take(_index_or_null(rows["__target"])), False))
+    lives = pc.or_(pc.greater(rows["__origin"], NOWHERE), could_be)
+    return ChangeSet(rows.filter(pc.or_(pc.equal(rows["__op"], int(Op.UPSERT)), lives)), changes.partitions)
+
+
+def _index_or_null(numbers: pa.ChunkedArray) -> pa.Array:
+    whole = numbers.combine_chunks()
+    return pc.if_else(pc.greater(whole, NOWHERE), whole, None)
+
+
+def _indices(env: Environment, names: pa.Array, partitions: list[PartitionValues]) -> pa.Array:
+    """Partition names → indices into `partitions`, which grows by what it lacks."""
+    known = {values: index for index, values in enumerate(partitions)}
+    encoded = names.dictionary_encode()
+    numbers = []
+    for name in encoded.dictionary.to_pylist():
+        values = tuple(parse_partition_name(name).values())
+        if values not in known:
+            known[values] = len(partitions)
+            partitions.append(values)
+        numbers.append(known[values])
+    indices = pa.array(numbers, pa.int32()).take(encoded.indices)
+    return pc.fill_null(indices, NOWHERE).cast(pa.int32())
+
+
+def counts_of(changes: ChangeSet, rejected: int) -> Counts:
+    rows = changes.rows
+    upserts = pc.sum(pc.equal(rows["__op"], int(Op.UPSERT))).as_py() or 0
+    elsewhere = pc.and_(pc.greater(rows["__origin"], NOWHERE), pc.not_equal(rows["__origin"], rows["__target"]))
+    moved = pc.and_(pc.equal(rows["__op"], int(Op.UPSERT)), elsewhere)
+    return Counts(upserts, len(rows) - upserts, pc.sum(moved).as_py() or 0, rejected)
+
+
+def check_rejected(env: Environment, work: Work, rejected: Sequence[Rejected]) -> None:
+    if work.max_rejected is not None and len(rejected) > work.max_rejected:
+        first = rejected[0]
+        raise TooManyRejected(
+            f"{len(rejected)} rows of {env.table} cannot be decoded, more than max_rejected = {work.max_rejected};"
+            f" the first is row {first.key!r}: {first.reason}",
+            "Correct the mapping (`hotswap init --sample 20` shows raw bytes), or raise max_rejected.",
+        )
+
+
+def check_deletes(env: Environment, work: Work, before: TableState, counts: Counts) -> None:
+    """A truncated source, lost rights or a wrong namespace look like many deletes."""
+    rows = sum(version.rows for version in before.live.values())
+    if counts.deletes > max(SMALL_DELETE, work.max_delete_share * rows):
+        raise NeedsConfirmation(
+            f"this batch would delete {counts.deletes} of the {rows} rows of {env.table}",
+            "If HBase really lost them, run once with --confirm-deletes; if not, check the table and its permissions.",
+        )
+
+
+def store_change_set(env: Environment, attempt: AttemptId, changes: ChangeSet) -> None:
+    """One Arrow IPC file, its partition values in the schema's metadata."""
+    schema = changes.rows.schema.with_metadata({"partitions": json.dumps(changes.partitions)})
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    with pa.ipc.new_file(sink, schema, options=options) as writer:
+        writer.write_table(changes.rows.replace_schema_metadata(schema.metadata))
+    env.files.create(env.layout.changes(attempt), sink.getvalue().to_pybytes())
+
+
+def load_change_set(env: Environment, attempt: AttemptId) -> ChangeSet:
+    rows = pa.ipc.open_file(pa.BufferReader(env.files.read(env.layout.changes(attempt)))).read_all()
+    partitions = json.loads(rows.schema.metadata[b"partitions"])
+    return ChangeSet(rows.replace_schema_metadata(None), tuple(tuple(values) for values in partitions))
+
+
+def owed_keys(env: Environment, owed: Sequence[int]) -> pa.Array:
+    """The keys that the batches `owed` changed, from their change sets."""
+    attempts = {attempt.intent.batch: attempt.intent.attempt for attempt in env.state.records().attempts}
+    keys = [load_change_set(env, attempts[batch]).rows["__key"].combine_chunks() for batch in owed]
+    return pa.concat_arrays(keys) if keys else pa.array([], pa.binary())
+
+
+def with_owed(dirty: pa.Array, owed: pa.Array) -> pa.Array:
+    """Both, sorted, each key once."""
+    keys = pc.unique(pa.concat_arrays([dirty.cast(pa.binary()), owed]))
+    return keys.take(pc.sort_indices(keys))
+
+
+def healed_keys(env: Environment, read: pa.Array, rejected: Sequence[Rejected]) -> tuple[str, ...]:
+    """Quarantined keys (hex) that were read again now, and not rejected again."""
+    waiting = quarantined(env.files, env.layout, env.state.records().attempts)
+    if not waiting:
+        return ()
+    still = {row.key.hex() for row in rejected}
+    return tuple(sorted({key.hex() for key in read.to_pylist()} & waiting.keys() - still))

@@ -1,0 +1,55 @@
+"""What a publish is given: the table, its places, and every effect it may have."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from metastore.names import partition_name
+
+from loader.files import Files
+from loader.layout import Layout
+from loader.publish.fences import Fences
+from loader.state import State
+from metastore.api import Column, Metastore, StorageFormat, TableName
+from partitioner.values import ColumnSpec, PartitionValues
+
+if TYPE_CHECKING:  # the keystore brings pyarrow, which `status` does without
+    from loader.keystore import KeyStore
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who publishes; stands in the lock, the intents and the epochs."""
+
+    run: str  # unique id of this loader run or command
+    user: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One table as one run keeps it. `clock` in ms since the epoch; `sleep` and `lock_wait` in seconds."""
+
+    table: TableName
+    partition_keys: tuple[Column, ...]
+    columns: tuple[ColumnSpec, ...]
+    format: str
+    storage: StorageFormat
+    layout: Layout
+    files: Files
+    metastore: Metastore
+    state: State
+    keystore: "KeyStore | None"  # None: the partition comes from the row key alone
+    fences: Fences
+    identity: Identity
+    clock: Callable[[], int]
+    sleep: Callable[[float], None]
+    lock_wait: float = 60.0
+    compacted: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+
+    def name_of(self, partition: PartitionValues) -> str:
+        """The escaped name, `p=v/q=w`."""
+        return partition_name([key.name for key in self.partition_keys], partition)
+
+    def columns_of(self, columns: tuple[ColumnSpec, ...]) -> tuple[Column, ...]:
+        return tuple(Column(name, kind) for name, kind in columns)

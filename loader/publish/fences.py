@@ -1,0 +1,91 @@
+"""The fence: one empty, reserved partition a run, listed in each of its swaps.
+
+Whoever settles the run's attempts drops the fence first. A swap that arrives after that fails as a whole, for one
+missing partition fails all; one that is under way makes the drop wait. Only so does "all old" prove anything.
+"""
+
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from metastore.fence import fence_values, is_fence
+from metastore.names import partition_name
+
+from loader.files import Files, join
+from loader.layout import Layout
+from loader.state import State
+from metastore.api import Column, Metastore, Partition, StorageFormat, TableName
+from metastore.errors import AlreadyExists, MetastoreError
+from partitioner.values import PartitionValues
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Fences:
+    """The fences of one table, and this run's own. A fence's name is claimed once and never added a second time."""
+
+    table: TableName
+    keys: tuple[Column, ...]
+    columns: tuple[Column, ...]
+    storage: StorageFormat
+    metastore: Metastore
+    files: Files
+    layout: Layout
+    state: State
+    run: str
+    enabled: bool = True
+    own: PartitionValues | None = field(default=None)
+
+    def ensure(self) -> PartitionValues | None:
+        """This run's fence, added if it has none. None where fences are off or no key type has a spare value."""
+        while self.own is None and self.enabled:
+            values = fence_values(self.keys, self.state.claim_epoch(self.run))
+            if values is None:
+                return None
+            self.own = self._add(values)
+        return self.own
+
+    def _add(self, values: PartitionValues) -> PartitionValues | None:
+        """None if the name turns out to be taken, or the reply was lost and the fence is not there to be seen."""
+        name = self._name(values)
+        location = join(self.layout.table, "_hotswap", "versions", name, "fence")
+        self.files.make_dirs(location)
+        self.files.make_dirs(self.layout.placeholder(name))
+        try:
+            self.metastore.add_partitions(
+                self.table, [Partition(values, location, self.columns, self.storage, {"hotswap.fence": self.run})]
+            )
+        except AlreadyExists:
+            return None
+        except MetastoreError:
+            if not self.metastore.partitions(self.table, [values]):
+                raise
+        return values
+
+    def drop(self, fence: PartitionValues) -> None:
+        """Return only when the fence is known to be gone."""
+        if fence == self.own:
+            self.own = None
+        try:
+            self.metastore.drop_partition(self.table, fence)
+        except MetastoreError:
+            if self.metastore.partitions(self.table, [fence]):
+                raise
+        name = self._name(fence)
+        with suppress(OSError):
+            self.files.remove_empty_dir(self.layout.placeholder(name))
+
+    def drop_others(self) -> int:
+        """Drop the fences of other runs. Only under the table's lock; a run that still lives makes itself a new one."""
+        names = self.metastore.partition_names(self.table)
+        others = [values for values in names if is_fence(self.keys, values) and values != self.own]
+        for fence in others:
+            self.drop(fence)
+        return len(others)
+
+    def is_fence(self, values: PartitionValues) -> bool:
+        return is_fence(self.keys, values)
+
+    def _name(self, values: PartitionValues) -> str:
+        return partition_name([key.name for key in self.keys], values)

@@ -1,0 +1,18 @@
+"""The table's lock, as this run asks for it."""
+
+from metastore.locks import TableLock
+
+from loader.publish.environment import Environment
+
+
+def table_lock(env: Environment) -> TableLock:
+    """Not acquired yet. The agent string names this run, so that an orphan of ours is found and released."""
+    return TableLock(
+        env.metastore,
+        env.table,
+        user=env.identity.user,
+        host=env.identity.host,
+        agent=f"hotswap {env.identity.run}",
+        wait=env.lock_wait,
+        sleep=env.sleep,
+    )

@@ -1,0 +1,64 @@
+"""Run the steps of one attempt, and leave nothing behind whichever of them fails."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from loader.errors import HotswapError
+from loader.publish.batch import Batch
+from loader.publish.settling import drop_pre_added
+from loader.publish.steps import STEPS, Step
+from metastore.errors import MetastoreError
+from partitioner.manifest import Ending, Verdict
+from partitioner.settle import Outcome
+
+log = logging.getLogger(__name__)
+
+Watch = Callable[[Batch, str], None]
+"""Called with each step's name before it runs."""
+
+
+def no_watch(batch: Batch, step: str) -> None:
+    pass
+
+
+def publish(batch: Batch, steps: Sequence[Step] = STEPS, watch: Watch = no_watch) -> Batch:
+    """Carry out `steps`. Raises what they raise; a batch that never came to its swap is settled as aborted at once."""
+    done = False
+    try:
+        for step in steps:
+            watch(batch, step.__name__)
+            started = time.perf_counter()
+            step(batch)
+            batch.seconds[step.__name__] = time.perf_counter() - started
+            if batch.idle:
+                break
+        done = True
+    finally:
+        if not done:
+            _give_up(batch)
+        _unlock(batch)
+    return batch
+
+
+def _give_up(batch: Batch) -> None:
+    """Nothing was sent: the attempt is aborted without asking anybody. After a send only reading may tell."""
+    if batch.intent is None or batch.swap_sent:
+        return
+    try:
+        if batch.manifest is not None:
+            drop_pre_added(batch.env, batch.manifest)
+        ending = Ending(batch.intent.attempt, Verdict.ABORTED, batch.env.clock(), "stopped before its swap")
+        batch.env.state.conclude(batch.intent.batch, ending)
+    except (MetastoreError, OSError, HotswapError) as error:
+        log.warning("batch %s is left for the next run to settle: %s", batch.intent.batch, error)
+
+
+def _unlock(batch: Batch) -> None:
+    """Without a fence the lock is kept while the outcome is unknown: it is all that keeps others off."""
+    if batch.lock is None:
+        return
+    unfenced = batch.intent is not None and batch.intent.fence is None
+    if batch.outcome is Outcome.UNKNOWN and unfenced:
+        return
+    batch.lock.release()

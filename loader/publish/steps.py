@@ -1,0 +1,364 @@
+"""The publish protocol, step by step. See docs/how-it-commits.md; each boundary is a point where a crash is safe."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from loader.errors import Conflict, Damage, Held, HotswapError, OutcomeUnknown
+from loader.files import join
+from loader.layout import attempt_id
+from loader.publish import checks
+from loader.publish import collect as collecting
+from loader.publish.batch import Batch, DirtyKeys
+from loader.publish.locking import table_lock
+from loader.publish.parameters import fence_parameters, moved
+from loader.publish.quarantined import store_rejected
+from loader.publish.settling import live_locations, settle_all, settle_attempt
+from loader.rewrite import write_empty
+from metastore.api import Partition
+from metastore.errors import MetastoreError
+from partitioner.changeset import NOWHERE
+from partitioner.counts import count_changes
+from partitioner.history import Attempt
+from partitioner.keyindex import segment_of
+from partitioner.manifest import Ending, Intent, Kind, Manifest, PartitionMove, Verdict
+from partitioner.plan import plan_batch
+from partitioner.plan_values import PartitionPlan
+from partitioner.settle import Outcome, observe
+from partitioner.values import PartitionValues, Version, canonical_location
+
+Step = Callable[[Batch], None]
+
+
+def scan(batch: Batch) -> None:
+    """Dirty keys of the window. None: no lock, no batch."""
+    records = batch.env.state.records()
+    batch.dirty = batch.given.scan()
+    batch.idle = not len(batch.dirty.keys) and not records.state.owed and not records.unsettled
+
+
+def lock(batch: Batch) -> None:
+    batch.lock = table_lock(batch.env)
+    batch.lock.acquire()
+
+
+def settle(batch: Batch) -> None:
+    """Settle every unsettled attempt; then the state is known. A hold stops here: nobody waits for it with the lock."""
+    env = batch.env
+    first = env.fences.own is None
+    settle_all(env)
+    if first:
+        env.fences.drop_others()
+    batch.before = env.state.records().state
+    hold = batch.before.held_by
+    if batch.kind is Kind.BATCH and hold is not None:
+        raise Held(
+            f"{env.table} is held at batch {hold.target} by the rollback in batch {hold.batch}",
+            f"Changes wait in HBase. `hotswap resume {env.table}` ends the hold and catches up.",
+        )
+
+
+def claim(batch: Batch) -> None:
+    """Take the next batch number. The intent names the fence, so that whoever settles it knows what to drop."""
+    env = batch.env
+    fence = env.fences.ensure()
+    number = env.state.records().next_batch
+    while batch.intent is None:
+        started = env.clock()
+        intent = Intent(
+            number, attempt_id(number, started, env.identity.run), batch.kind, env.identity.run, fence, started
+        )
+        if env.state.claim_batch(intent):
+            batch.intent = intent
+        number += 1
+
+
+def collect(batch: Batch) -> None:
+    """Re-read the rows under the lock, decode, look up the index, store the change set."""
+    env, work = batch.env, batch.given
+    claim(batch)
+    dirty = batch.dirty or DirtyKeys(collecting.owed_keys(env, ()), None)
+    batch.paid = batch.before.owed
+    keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, batch.paid))
+    read = work.reader.read(keys)
+    collecting.check_rejected(env, work, read.rejected)
+    stored = collecting.change_set_of(env, batch.before, read)
+    changes = collecting.effective(stored, batch.before)
+    batch.counts = collecting.counts_of(changes, len(read.rejected))
+    collecting.check_deletes(env, work, batch.before, batch.counts)
+    batch.healed = collecting.healed_keys(env, keys, read.rejected)
+    store_rejected(env.files, env.layout, batch.attempt.attempt, read.rejected)
+    collecting.store_change_set(env, batch.attempt.attempt, stored)
+    batch.changes = changes
+
+
+def read_live(batch: Batch) -> None:
+    """The touched partitions as the metastore has them, and whether somebody else touched them."""
+    env = batch.env
+    checks.check_table(env)
+    touched = _touched(batch)
+    batch.found = _read_partitions(batch, touched)
+    strays = checks.stray_placeholders(env.state.records().attempts)
+    checks.check_locations(env, touched, batch.before.live, batch.found, strays)
+
+
+def decide(batch: Batch) -> None:
+    """Which files are read, written and linked. Pure from here to the plan."""
+    env, work, intent = batch.env, batch.given, batch.attempt
+    changes = batch.change_set
+    batch.plan = plan_batch(
+        batch=intent.batch,
+        attempt=intent.attempt,
+        live=batch.before.live,
+        counts=count_changes(changes.rows, changes.partitions),
+        columns=env.columns,
+        format=env.format,
+        locate=lambda partition: canonical_location(env.layout.version(env.name_of(partition), intent.attempt)),
+        rules=work.rules,
+        parallelism=work.parallelism,
+    )
+
+
+def rewrite(batch: Batch) -> None:
+    """Version directories: untouched files linked, touched splits merged, an empty version for what is new."""
+    env, plan = batch.env, batch.planned
+    for partition in plan.partitions:
+        env.files.make_dirs(partition.location)
+        for file in partition.links:
+            source = partition.old.location if partition.old else partition.location
+            env.files.link(join(source, file.name), join(partition.location, file.name))
+    if plan.splits:
+        batch.results = batch.given.rewriter.rewrite(plan, batch.change_set)
+
+
+def verify(batch: Batch) -> None:
+    """The listing equals the plan, the books balance, and all of it is durable."""
+    moves = []
+    for partition in batch.planned.partitions:
+        version = _written(batch, partition)
+        checks.check_written(batch.env, version.location, version.files)
+        _check_books(batch, partition, version)
+        _sync_version(batch, version, partition)
+        moves.append(_move(batch, partition.partition, version))
+    batch.moves = tuple(moves)
+
+
+def record(batch: Batch) -> None:
+    """The index delta, then the manifest: from here on the attempt can be judged by the live locations."""
+    env, intent = batch.env, batch.attempt
+    index = _index(batch)
+    manifest = Manifest(
+        batch=intent.batch,
+        attempt=intent.attempt,
+        kind=intent.kind,
+        fence=intent.fence,
+        recorded_ms=env.clock(),
+        moves=batch.moves,
+        index=index,
+        counts=batch.counts,
+        span=batch.dirty.span if batch.dirty else None,
+        target=batch.target,
+        undone=batch.undone,
+        owed=batch.owed,
+        paid=batch.paid,
+        healed=batch.healed,
+    )
+    env.state.record(manifest)
+    batch.manifest = manifest
+
+
+def add_missing(batch: Batch) -> None:
+    """Partitions that do not exist yet are added where an empty version waits: never a row before the swap."""
+    env = batch.env
+    new = [move for move in batch.moves if move.placeholder]
+    for move in new:
+        env.files.make_dirs(move.placeholder or "")
+        write_empty(env.files, move.placeholder or "", env.columns, env.format)
+        env.files.make_dirs(env.layout.placeholder(env.name_of(move.partition)))
+    if new:
+        env.metastore.add_partitions(env.table, [_empty_partition(batch, move) for move in new])
+
+
+def check(batch: Batch) -> None:
+    """Read everything again that the swap relies on."""
+    env = batch.env
+    if not batch.moves:
+        return
+    fence = batch.attempt.fence
+    wanted = [move.partition for move in batch.moves] + ([fence] if fence else [])
+    batch.found = _read_partitions(batch, wanted)
+    if fence is not None and fence not in batch.found:
+        env.fences.own = None
+        raise Conflict(
+            f"the fence of this run was dropped from {env.table}: another loader settled it",
+            "Nothing was published. Run again.",
+        )
+    checks.check_before_swap(env, batch.moves, batch.before.live, batch.found)
+    checks.check_not_settled(env, batch.attempt.batch)
+    if batch.lock is not None:
+        batch.lock.ensure()
+
+
+def swap(batch: Batch) -> None:
+    """The one call. Whatever it raises, only reading tells what happened."""
+    if not batch.moves:
+        return
+    partitions = _swapped(batch)
+    batch.swap_sent = True
+    try:
+        batch.env.metastore.alter_partitions(batch.env.table, partitions)
+    except MetastoreError as error:
+        batch.swap_failure = error
+
+
+def read_back(batch: Batch) -> None:
+    """COMMITTED or NOT_COMMITTED by reading; UNKNOWN while the metastore cannot be read."""
+    if not batch.moves:
+        batch.outcome = Outcome.COMMITTED
+        return
+    try:
+        batch.outcome = _outcome_of_swap(batch)
+    except MetastoreError as error:
+        batch.outcome = Outcome.UNKNOWN
+        raise OutcomeUnknown(
+            f"the swap of batch {batch.attempt.batch} of {batch.env.table} was sent, but the metastore cannot be read"
+            f" back: {error}",
+            f"Run `hotswap recover {batch.env.table}` when the metastore answers again.",
+        ) from error
+    if batch.outcome is Outcome.NOT_COMMITTED:
+        raise HotswapError(
+            f"the metastore did not take the swap of batch {batch.attempt.batch} of {batch.env.table}:"
+            f" {batch.swap_failure}",
+            "Nothing changed. The metastore's own log says why; the next batch tries again.",
+        ) from batch.swap_failure
+
+
+def conclude(batch: Batch) -> None:
+    """The outcome object; what was replaced counts as superseded from its time on."""
+    ending = Ending(batch.attempt.attempt, Verdict.COMMITTED, batch.env.clock())
+    stored = batch.env.state.conclude(batch.attempt.batch, ending)
+    if stored.verdict is not Verdict.COMMITTED:
+        raise Damage(
+            f"batch {batch.attempt.batch} of {batch.env.table} is live, but was settled as {stored.verdict}",
+            "Stop all loaders of this table and run `hotswap recover`.",
+        )
+
+
+STEPS: tuple[Step, ...] = (
+    scan,
+    lock,
+    settle,
+    collect,
+    read_live,
+    decide,
+    rewrite,
+    verify,
+    record,
+    add_missing,
+    check,
+    swap,
+    read_back,
+    conclude,
+)
+
+
+def _index(batch: Batch) -> tuple[str, ...]:
+    """The index's segments as of this attempt: a rollback names its target's, a batch adds its delta."""
+    if batch.index is not None:
+        return batch.index
+    env = batch.env
+    index = env.compacted.get(batch.before.index, batch.before.index)
+    if env.keystore is None or not len(batch.change_set.rows):
+        return index
+    names = [env.name_of(partition) for partition in batch.change_set.partitions]
+    return (*index, env.keystore.write(batch.attempt.attempt, segment_of(batch.change_set, names)))
+
+
+def _touched(batch: Batch) -> list[PartitionValues]:
+    if batch.changes is None:
+        return [move.partition for move in batch.moves]
+    rows = batch.changes.rows
+    indices = set(rows["__target"].unique().to_pylist()) | set(rows["__origin"].unique().to_pylist())
+    return sorted(batch.changes.partitions[index] for index in indices if index > NOWHERE)
+
+
+def _read_partitions(batch: Batch, wanted: list[PartitionValues]) -> dict[PartitionValues, Partition]:
+    return {found.values: found for found in batch.env.metastore.partitions(batch.env.table, wanted)}
+
+
+def _written(batch: Batch, plan: PartitionPlan) -> Version:
+    written = [result.file for result in batch.results if result.partition == plan.partition]
+    files = tuple(sorted([*plan.links, *written], key=lambda file: file.bucket))
+    return Version(
+        plan.partition, batch.attempt.attempt, plan.location, batch.planned.format, batch.planned.columns, files
+    )
+
+
+def _check_books(batch: Batch, plan: PartitionPlan, version: Version) -> None:
+    """before − deleted − moved out + inserted + moved in = after, for the whole partition."""
+    results = [result for result in batch.results if result.partition == plan.partition]
+    balance = (plan.old.rows if plan.old else 0) + sum(
+        result.inserted + result.moved_in - result.deleted - result.moved_out for result in results
+    )
+    if balance != version.rows:
+        raise Damage(
+            f"the books of partition {batch.env.name_of(plan.partition)} of {batch.env.table} do not balance:"
+            f" {balance} rows expected, {version.rows} written",
+            "Nothing was published. This is a bug or damaged files: keep the state folder and report it.",
+        )
+
+
+def _sync_version(batch: Batch, version: Version, plan: PartitionPlan) -> None:
+    files = batch.env.files
+    linked = {file.name for file in plan.links}
+    files.sync(join(version.location, file.name) for file in version.files if file.name not in linked)
+    partition_folder = version.location.rpartition("/")[0]
+    files.sync([version.location, partition_folder, partition_folder.rpartition("/")[0]])
+
+
+def _move(batch: Batch, partition: PartitionValues, version: Version) -> PartitionMove:
+    env = batch.env
+    seen = batch.found.get(partition)
+    if seen is not None:
+        return PartitionMove(partition, seen.location, version)
+    empty = env.layout.empty_version(env.name_of(partition), batch.attempt.attempt)
+    return PartitionMove(partition, None, version, canonical_location(empty))
+
+
+def _empty_partition(batch: Batch, move: PartitionMove) -> Partition:
+    env = batch.env
+    nothing = Version(move.partition, batch.attempt.attempt, move.placeholder or "", env.format, env.columns, ())
+    bare = Partition(move.partition, nothing.location, env.columns_of(env.columns), env.storage, {})
+    return moved(bare, nothing, batch.attempt.batch, env.clock() // 1000, bare.columns, env.storage)
+
+
+def _swapped(batch: Batch) -> list[Partition]:
+    """The fence first, then the partitions in sorted order: concurrent calls meet in one order."""
+    env, intent = batch.env, batch.attempt
+    now_s = env.clock() // 1000
+    swapped = [
+        moved(
+            batch.found[move.partition],
+            move.new,
+            intent.batch,
+            now_s,
+            env.columns_of(move.new.columns),
+            env.storage,
+        )
+        for move in sorted(batch.moves, key=lambda move: move.partition)
+    ]
+    if intent.fence is None:
+        return swapped
+    fence = batch.found[intent.fence]
+    parameters = fence_parameters(fence.parameters, intent.batch, intent.attempt)
+    return [replace(fence, parameters=parameters), *swapped]
+
+
+def _outcome_of_swap(batch: Batch) -> Outcome:
+    env, manifest = batch.env, batch.recorded
+    if batch.swap_failure is None:
+        seen = observe(live_locations(env, manifest), manifest, batch.before)
+        if seen is Outcome.COMMITTED:
+            return Outcome.COMMITTED
+    attempt = Attempt(batch.attempt, manifest, None)
+    settlement = settle_attempt(env, attempt, why=str(batch.swap_failure or "the call returned, but nothing moved"))
+    return Outcome.COMMITTED if settlement.verdict is Verdict.COMMITTED else Outcome.NOT_COMMITTED

@@ -1,0 +1,268 @@
+"""One table as an operator sees it: what the verbs `status`, `history`, `rollback`, `resume` and `recover` do.
+
+Needs the metastore and the files; neither HBase nor Spark.
+"""
+
+import getpass
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from loader import reports
+from loader.claim import check_claim, claim_of
+from loader.errors import ConfigError, Held
+from loader.files import Files, LocalFiles
+from loader.layout import Layout
+from loader.publish.environment import Environment, Identity
+from loader.publish.fences import Fences
+from loader.publish.quarantined import quarantined
+from loader.state import Records, State
+from metastore.api import ORC, PARQUET, Metastore, Table
+from partitioner.history import Attempt
+from partitioner.manifest import Kind, Verdict
+from partitioner.rollback import NoSuchBatch, RollbackPlan, batch_as_of, committed_batches, plan_rollback
+
+if TYPE_CHECKING:
+    from loader.config import Settings, TableSettings
+
+FORMATS = {"parquet": PARQUET, "orc": ORC}
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def identity() -> Identity:
+    return Identity(secrets.token_hex(4), getpass.getuser(), socket.gethostname())
+
+
+def open_metastore(settings: "Settings") -> Metastore:
+    from metastore.client import connect  # noqa: PLC0415 - the generated client is slow to import
+
+    return connect(settings.metastore.uris, timeout_s=settings.metastore.timeout)
+
+
+def layout_of(table: "TableSettings", location: str) -> Layout:
+    return Layout.of(location, table.state)
+
+
+def environment(
+    metastore: Metastore,
+    files: Files,
+    hive: Table,
+    table: "TableSettings",
+    who: Identity,
+    clock: Callable[[], int] = now_ms,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Environment:
+    """Everything a publish to `hive` needs but the key index, which only a batch looks up."""
+    layout = layout_of(table, hive.location)
+    state = State(files, layout)
+    storage = FORMATS[table.format]
+    fences = Fences(
+        table=hive.name,
+        keys=hive.partition_keys,
+        columns=hive.columns,
+        storage=storage,
+        metastore=metastore,
+        files=files,
+        layout=layout,
+        state=state,
+        run=who.run,
+        enabled=table.fence,
+    )
+    return Environment(
+        table=hive.name,
+        partition_keys=hive.partition_keys,
+        columns=tuple((column.name, column.type) for column in hive.columns),
+        format=table.format,
+        storage=storage,
+        layout=layout,
+        files=files,
+        metastore=metastore,
+        state=state,
+        keystore=None,
+        fences=fences,
+        identity=who,
+        clock=clock,
+        sleep=sleep,
+        lock_wait=table.lock_wait,
+    )
+
+
+def open_table(settings: "Settings", table: "TableSettings") -> "TableService":
+    """Connect and check the claim. Raises ForeignClaim, and what the metastore raises."""
+    metastore = open_metastore(settings)
+    hive = metastore.table(table.hive_table)
+    env = environment(metastore, LocalFiles(), hive, table, identity())
+    check_claim(env.files, env.layout, claim_of(metastore, hive))
+    return TableService(env)
+
+
+@dataclass(frozen=True, slots=True)
+class TableService:
+    """The verbs over one table."""
+
+    env: Environment
+
+    def status(self) -> reports.Status:
+        records, position = self.env.state.records(), self.env.state.position()
+        versions = records.state.live.values()
+        low = position.low if position else None
+        return reports.Status(
+            table=str(self.env.table),
+            batch=records.state.batch or None,
+            committed_at_ms=_committed_at(records, records.state.batch),
+            low_watermark_ms=low,
+            lag_s=max(0.0, (self.env.clock() - low) / 1000) if low is not None else None,
+            hold=_hold(records),
+            quarantine=len(quarantined(self.env.files, self.env.layout, records.attempts)),
+            unsettled=tuple(attempt.intent.attempt for attempt in records.unsettled),
+            partitions=len(records.state.live),
+            rows=sum(version.rows for version in versions),
+            bytes=sum(version.bytes for version in versions),
+            last_error=_last_error(records),
+        )
+
+    def history(self, limit: int) -> tuple[reports.HistoryEntry, ...]:
+        """The last `limit` attempts, newest first."""
+        records = self.env.state.records()
+        undone = _undone(records)
+        newest = records.attempts[::-1][:limit]
+        return tuple(_entry(attempt, attempt.intent.batch not in undone) for attempt in newest)
+
+    def preview_rollback(self, to: int | None, as_of_ms: int | None) -> reports.RollbackPlan:
+        """Raises ConfigError for a batch that is not there."""
+        records = self.env.state.records()
+        plan = self._plan(records, to, as_of_ms)
+        return reports.RollbackPlan(
+            table=str(self.env.table),
+            target_batch=plan.target,
+            target_committed_ms=_committed_at(records, plan.target),
+            partitions=tuple(
+                reports.PartitionRollback(
+                    name=self.env.name_of(step.partition),
+                    from_location=step.now.location,
+                    to_location=step.then.location if step.then else "(empty)",
+                    rows_now=step.now.rows,
+                    rows_then=step.then.rows if step.then else 0,
+                )
+                for step in plan.steps
+            ),
+            batches_undone=plan.undone,
+        )
+
+    def _plan(self, records: Records, to: int | None, as_of_ms: int | None) -> RollbackPlan:
+        try:
+            target = to if to is not None else batch_as_of(records.attempts, as_of_ms or 0)
+            return plan_rollback(records.attempts, target)
+        except NoSuchBatch as error:
+            known = ", ".join(str(batch) for batch in committed_batches(records.attempts)[-10:]) or "none"
+            raise ConfigError(f"{self.env.table}: {error}", f"Committed batches: {known}.") from None
+
+    def rollback(self, preview: reports.RollbackPlan) -> reports.Published:
+        """Carry out what was shown. Raises Conflict if the table has moved on since."""
+        from loader.publish.batch import Batch  # noqa: PLC0415 - brings pyarrow
+        from loader.publish.publish import publish  # noqa: PLC0415
+        from loader.publish.rollback import rollback_steps  # noqa: PLC0415
+
+        started = time.perf_counter()
+        plan = self._plan(self.env.state.records(), preview.target_batch, None)
+        batch = publish(Batch(self.env, Kind.ROLLBACK), rollback_steps(plan))
+        return reports.Published(
+            table=str(self.env.table),
+            batch=batch.attempt.batch,
+            attempt=batch.attempt.attempt,
+            partitions=len(batch.moves),
+            rows=sum(move.new.rows for move in batch.moves),
+            seconds=time.perf_counter() - started,
+        )
+
+    def preview_resume(self) -> reports.ResumePlan:
+        """Raises Held (there is nothing to resume)."""
+        records = self.env.state.records()
+        hold, held_by = _hold(records), records.state.held_by
+        if hold is None or held_by is None:
+            raise Held(f"{self.env.table} is not held", "There is nothing to resume.")
+        undone = set(held_by.undone)
+        counted = [a.manifest.counts for a in records.attempts if a.manifest and a.intent.batch in undone]
+        keys = sum(counts.upserts + counts.deletes for counts in counted)
+        return reports.ResumePlan(str(self.env.table), hold, held_by.undone, keys)
+
+    def resume(self, plan: reports.ResumePlan) -> None:
+        """End the hold; the next batch reads the keys of the rolled-back batches again."""
+        from loader.publish.batch import Batch  # noqa: PLC0415 - brings pyarrow
+        from loader.publish.publish import publish  # noqa: PLC0415
+        from loader.publish.rollback import RESUME_STEPS  # noqa: PLC0415
+
+        publish(Batch(self.env, Kind.RESUME), RESUME_STEPS)
+
+    def recover(self) -> tuple[reports.Settled, ...]:
+        """Settle every unsettled attempt under the lock, and drop fences that nobody needs any more."""
+        from loader.publish.locking import table_lock  # noqa: PLC0415
+        from loader.publish.settling import settle_all  # noqa: PLC0415
+
+        lock = table_lock(self.env)
+        lock.acquire()
+        try:
+            settled = settle_all(self.env)
+            self.env.fences.drop_others()
+        finally:
+            lock.release()
+        return tuple(reports.Settled(item.batch, item.attempt, _verdict(item.verdict), item.reason) for item in settled)
+
+
+def _verdict(verdict: Verdict) -> Literal["committed", "aborted"]:
+    return "committed" if verdict is Verdict.COMMITTED else "aborted"
+
+
+def _committed_at(records: Records, batch: int) -> int | None:
+    attempt = records.attempt(batch)
+    return attempt.ending.concluded_ms if attempt and attempt.committed and attempt.ending else None
+
+
+def _hold(records: Records) -> reports.Hold | None:
+    held_by = records.state.held_by
+    if held_by is None or held_by.target is None:
+        return None
+    return reports.Hold(held_by.batch, held_by.target, held_by.recorded_ms)
+
+
+def _last_error(records: Records) -> str | None:
+    """Why the newest attempt was aborted, if nothing has been committed since."""
+    last = records.attempts[-1] if records.attempts else None
+    return last.ending.reason if last and last.ending and not last.committed else None
+
+
+def _undone(records: Records) -> frozenset[int]:
+    """Batches that the table does not show any more: a rollback took them back, or they never landed."""
+    gone: set[int] = set()
+    for attempt in records.attempts:
+        if not attempt.committed:
+            gone.add(attempt.intent.batch)
+        elif attempt.manifest and attempt.manifest.target is not None:
+            target = attempt.manifest.target
+            gone |= set(range(target + 1, attempt.intent.batch))
+    return frozenset(gone)
+
+
+def _entry(attempt: Attempt, live: bool) -> reports.HistoryEntry:
+    manifest, ending = attempt.manifest, attempt.ending
+    return reports.HistoryEntry(
+        batch=attempt.intent.batch,
+        attempt=attempt.intent.attempt,
+        kind=attempt.intent.kind.value,
+        outcome=_verdict(ending.verdict) if ending else "unsettled",
+        started_ms=attempt.intent.started_ms,
+        ended_ms=ending.concluded_ms if ending else None,
+        upserts=manifest.counts.upserts if manifest else 0,
+        deletes=manifest.counts.deletes if manifest else 0,
+        moves=manifest.counts.moves if manifest else 0,
+        partitions=len(manifest.moves) if manifest else 0,
+        rejected=manifest.counts.rejected if manifest else 0,
+        window=(manifest.span.start, manifest.span.end) if manifest and manifest.span else None,
+        live=live,
+    )
