@@ -1,1 +1,1 @@
-"""Decides: plain values and Arrow tables in, plain values and Arrow tables out. No I/O, no Spark, no clock, no randomness."""
+"""Decides: plain values and Arrow tables in, the same out. No I/O, no Spark, no clock, no randomness."""

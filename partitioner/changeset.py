@@ -23,8 +23,8 @@ NOWHERE = -1
 """`target` of a delete; `origin` of a key that the key index does not know (a new key)."""
 
 UNKNOWN_ORIGIN = -2
-"""`origin` where no key index is kept (the partition comes from the row key alone): the key may or may not exist in `target`.
-For a delete of such a table `target` names the partition that the key belongs to."""
+"""`origin` where no key index is kept (the partition comes from the row key alone): the key may or may not be in
+`target`. For a delete of such a table `target` names the partition that the key belongs to."""
 
 META = pa.schema(
     [
@@ -49,7 +49,8 @@ class ChangeSet:
 class Routed(IntEnum):
     """What a change means to one split, and what the merge may find there. Anything else is index drift.
 
-    INSERT and MOVE_IN must not be there yet; UPDATE, DELETE and MOVE_OUT must be; UPSERT and DROP (no key index) may be.
+    INSERT and MOVE_IN must not be there yet; UPDATE, DELETE and MOVE_OUT must be; UPSERT and DROP (no key index)
+    may be.
     """
 
     DELETE = 0

@@ -7,7 +7,7 @@ from partitioner.values import AttemptId, Bucket, ColumnSpec, DataFile, Estimate
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """One split to be rewritten: `reads` (files of the old version) merged with the split's changes into file `name`."""
+    """One split to be rewritten: `reads` (files of the old version) merged with its changes into file `name`."""
 
     partition: PartitionValues
     bucket: Bucket
@@ -39,6 +39,7 @@ class BatchPlan:
     columns: tuple[ColumnSpec, ...]
     partitions: tuple[PartitionPlan, ...]  # sorted by partition values
     tasks: int
+    absent: tuple[PartitionValues, ...] = ()  # do not exist and only get drops: nothing is there to be dropped
 
     @property
     def splits(self) -> tuple[SplitPlan, ...]:
@@ -51,7 +52,10 @@ class BatchPlan:
 
 @dataclass(frozen=True, slots=True)
 class SplitResult:
-    """What one rewritten split came to, counted by the merge. before − deleted − moved_out + inserted + moved_in = after."""
+    """What one rewritten split came to, counted by the merge.
+
+    before − deleted − moved_out + inserted + moved_in = after.
+    """
 
     partition: PartitionValues
     file: DataFile

@@ -37,7 +37,7 @@ class SplitId:
 
 @dataclass(frozen=True, slots=True, order=True)
 class DataFile:
-    """A data file of a version. `name` is relative to the version's location; its bucket is never inferred from the listing."""
+    """A data file of a version. `name` is relative to its location; its bucket is never inferred from the listing."""
 
     name: str
     bucket: Bucket
@@ -72,19 +72,19 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """An approximate count: the truth is expected within `value * (1 ± error)`. `error` 0 means counted, not sampled."""
+    """An approximate count: the truth is expected within `value * (1 ± error)`. `error` 0: counted, not sampled."""
 
     value: float
     error: float = 0.0
 
 
 def same_location(one: str, other: str) -> bool:
-    """Whether two metastore locations name one directory: Hive writes `file:/x` where others write `file:///x` or `/x`."""
+    """Whether two metastore locations name one directory: `file:/x` (Hive), `file:///x` and `/x` do."""
     return canonical_location(one) == canonical_location(other)
 
 
 def canonical_location(location: str) -> str:
-    """`scheme://authority/path` without a trailing slash; a bare path counts as `file`. Percent signs are left as they are."""
+    """`scheme://authority/path`, no trailing slash; a bare path counts as `file`. Percent signs are left alone."""
     scheme, separator, rest = location.partition(":")
     if not separator or "/" in scheme:
         return "file://" + location.rstrip("/")
