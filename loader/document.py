@@ -134,4 +134,4 @@ def _place_of(error: YAMLError, file: str) -> str:
 
 def _problem(error: YAMLError) -> str:
     problem = error.problem if isinstance(error, MarkedYAMLError) and error.problem else str(error)
-    return " ".join(problem.split())
+    return " ".join(problem.partition(" with value ")[0].split())  # the value may be a secret
