@@ -25,7 +25,7 @@ SCANNED = pa.schema(
         pa.field("deep", pa.bool_()),
     ]
 )
-"""What scanning tasks yield. A key has one DIRTY row for each timestamp in the window; older than `marks_from_ms`: one."""
+"""What scanning tasks yield: a DIRTY row for each key and timestamp (one for all before `marks_from_ms`)."""
 
 
 class IncompleteScan(SourceError):

@@ -109,7 +109,7 @@ class Taken:
         return sorted(keys)
 
     def promote(self, scanned: Mapping[bytes, Iterable[Mark]], window: Window) -> None:
-        """The batch made of this scan has committed: what it saw is taken; what is below the low watermark is forgotten."""
+        """The batch made of this scan has committed: what it saw is taken; what is below the low mark is forgotten."""
         kept = {key: self._outside(key, window) for key in self._marks.keys() - scanned.keys()}
         kept.update({key: self._outside(key, window) | frozenset(marks) for key, marks in scanned.items()})
         self._marks = {key: recent for key, marks in kept.items() if (recent := _since(marks, window.low_ms))}

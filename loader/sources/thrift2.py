@@ -1,0 +1,261 @@
+"""HBase through its Thrift2 server: reads that heal, table checks, and the puts and deletes of tests and the demo.
+
+    with Thrift2(Endpoint.parse("hbase:9090")) as hbase:
+        for rows in hbase.scan("ads", TScan(startRow=b"a")):
+            ...
+
+Thrift2 does not tell of a table that does not exist (its scan is empty) nor of a family: `check_table` does.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_random_exponential
+
+from loader.errors import SourceError
+from loader.sources.connection import Connection, ConnectionLost, Endpoint, Refused, ScannerGone, ServerBusy
+from loader.sources.idl import (
+    DeleteType,
+    Row,
+    TColumn,
+    TColumnValue,
+    TDelete,
+    TGet,
+    TPut,
+    TRowMutations,
+    TScan,
+    TTableName,
+)
+
+T = TypeVar("T")
+_TRANSIENT = (ConnectionLost, ServerBusy, ScannerGone)
+
+
+class NoSuchTable(SourceError):
+    """The HBase table does not exist, or is disabled."""
+
+
+class NoSuchFamily(SourceError):
+    """The HBase table exists, but not with this column family."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a call is tried again after an error that may go away: seconds, and number of tries."""
+
+    seconds: float = 30.0
+    tries: int = 50
+    longest_pause: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Region:
+    """Keys `[start, stop)`; an empty stop is the end of the table. `id` is the region's creation time in ms."""
+
+    start: bytes
+    stop: bytes
+    id: int
+
+
+class Thrift2:
+    """A client of one Thrift2 server. Connects at the first call, and again after a loss. Not for several threads.
+
+    Every call raises ConnectionLost or ServerBusy (both Unavailable) when patience has run out, Refused (SourceError)
+    at once, and WrongServer if what listens there is not Thrift2.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, patience: Patience = Patience(), sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.endpoint, self._patience, self._sleep = endpoint, patience, sleep
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    # What there is
+
+    def table_exists(self, table: str) -> bool:
+        return bool(self._call("tableExists", tableName=_table_name(table)))
+
+    def families(self, table: str) -> frozenset[bytes]:
+        """The table's column families. Raises NoSuchTable."""
+        if not self.table_exists(table):
+            raise NoSuchTable(
+                f"HBase has no table {table!r} (asked {self.endpoint})", "Check hbase_table and its namespace."
+            )
+        descriptor = self._call("getTableDescriptor", table=_table_name(table))
+        return frozenset(family.name for family in descriptor.columns)
+
+    def check_table(self, table: str, families: Sequence[bytes]) -> None:
+        """Raises NoSuchTable or NoSuchFamily unless the table is there, enabled, and has these families."""
+        present = self.families(table)
+        for family in families:
+            if family not in present:
+                names = ", ".join(sorted(name.decode("utf-8", "replace") for name in present))
+                raise NoSuchFamily(
+                    f"HBase table {table!r} has no column family {family.decode('utf-8', 'replace')!r}",
+                    f"Its families are: {names}. Correct the mapping.",
+                )
+        if not self._call("isTableEnabled", tableName=_table_name(table)):
+            raise NoSuchTable(f"HBase table {table!r} is disabled", f"Enable it in the HBase shell: enable '{table}'.")
+
+    def regions(self, table: str) -> tuple[Region, ...]:
+        """The table's regions in key order. Raises NoSuchTable (the call itself answers with an empty list)."""
+        answer = self._call("getAllRegionLocations", table=table.encode())
+        infos = [location.regionInfo for location in answer]
+        regions = {Region(info.startKey, info.endKey, info.regionId) for info in infos if not info.replicaId}
+        if not regions:
+            self.check_table(table, ())
+            raise ServerBusy(f"HBase names no region of table {table!r}")
+        return tuple(sorted(regions))
+
+    # Reads
+
+    def scan(self, table: str, scan: Any, rows: int = 1000) -> Iterator[list[Row]]:
+        """Whole rows in key order, up to `rows` at a time; `scan` is a TScan and is not changed.
+
+        After a time-out, a lost connection or an expired scanner it goes on behind the last row that was handed out,
+        with a new scanner: scanner ids are small numbers that all connections of a server share, and an answer on its
+        way would be lost. A table that does not exist is an empty scan: see `check_table`.
+        """
+        cursor = _Cursor(self, table, scan, rows)
+        try:
+            while batch := self._patiently(cursor.next):
+                yield batch
+        finally:
+            cursor.close()
+
+    def get(self, table: str, get: Any) -> Row:
+        answer: Row = self._call("get", table=table.encode(), tget=get)
+        return answer
+
+    def get_multiple(self, table: str, gets: Sequence[Any]) -> list[Row]:
+        """Answers in the order of the TGets; one with an empty `row` found nothing."""
+        answer: list[Row] = self._call("getMultiple", table=table.encode(), tgets=list(gets))
+        if len(answer) != len(gets):
+            raise Refused(f"HBase answered {len(gets)} Gets with {len(answer)} rows")
+        return answer
+
+    # Writes, for tests and the demo. Each is sent once: a lost answer is the caller's to judge.
+
+    def put(self, table: str, put: Any) -> None:
+        self._once("put", table=table.encode(), tput=put)
+
+    def put_multiple(self, table: str, puts: Sequence[Any]) -> None:
+        self._once("putMultiple", table=table.encode(), tputs=list(puts))
+
+    def delete(self, table: str, delete: Any) -> None:
+        self._once("deleteSingle", table=table.encode(), tdelete=delete)
+
+    def delete_multiple(self, table: str, deletes: Sequence[Any]) -> None:
+        self._once("deleteMultiple", table=table.encode(), tdeletes=list(deletes))
+
+    def mutate_row(self, table: str, mutations: Any) -> None:
+        """Puts and deletes of one row, atomic."""
+        self._once("mutateRow", table=table.encode(), trowMutations=mutations)
+
+    # Inside
+
+    def _call(self, name: str, **arguments: Any) -> Any:
+        return self._patiently(lambda: self._once(name, **arguments))
+
+    def _patiently(self, action: Callable[[], T]) -> T:
+        patience = self._patience
+        retrying = Retrying(
+            retry=retry_if_exception_type(_TRANSIENT),
+            stop=stop_after_delay(patience.seconds) | stop_after_attempt(patience.tries),
+            wait=wait_random_exponential(multiplier=0.1, max=patience.longest_pause),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(action)
+
+    def _once(self, name: str, **arguments: Any) -> Any:
+        return self._on(self._connected(), name, **arguments)
+
+    def _on(self, connection: Connection, name: str, **arguments: Any) -> Any:
+        """A call on just this connection, which is closed if it breaks."""
+        try:
+            return connection.call(name, **arguments)
+        except BaseException as error:
+            if not isinstance(error, (ServerBusy, Refused, ScannerGone)):
+                self.close()  # an answer may still be on its way
+            raise
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = Connection(self.endpoint)
+        return self._connection
+
+
+class _Cursor:
+    """Where a scan stands: the last whole row, and the scanner behind it, which belongs to one connection."""
+
+    def __init__(self, client: Thrift2, table: str, scan: Any, rows: int) -> None:
+        self._client, self._table, self._rows = client, table.encode(), rows
+        self._fields = {name: getattr(scan, name) for name in scan.__slots__}
+        self._scanner: tuple[Connection, int] | None = None
+
+    def next(self) -> list[Row]:
+        """The next rows, or [] at the end. On any error the scanner is forgotten, so that calling again is right."""
+        scanner, self._scanner = self._current() or self._open(), None
+        rows: list[Row] = self._client._on(scanner[0], "getScannerRows", scannerId=scanner[1], numRows=self._rows)
+        self._scanner = scanner
+        if rows:
+            self._fields["startRow"] = rows[-1].row + b"\0"
+        return rows
+
+    def close(self) -> None:
+        scanner = self._current()
+        if scanner is not None:
+            with contextlib.suppress(SourceError, *_TRANSIENT):
+                self._client._on(scanner[0], "closeScanner", scannerId=scanner[1])
+
+    def _open(self) -> tuple[Connection, int]:
+        connection = self._client._connected()
+        scan = TScan(**self._fields)
+        return connection, self._client._on(connection, "openScanner", table=self._table, tscan=scan)
+
+    def _current(self) -> tuple[Connection, int] | None:
+        """The scanner, unless another call of the client has lost its connection meanwhile."""
+        if self._scanner is not None and self._scanner[0] is self._client._connection:
+            return self._scanner
+        return None
+
+
+def _table_name(table: str) -> Any:
+    namespace, _, name = table.rpartition(":")
+    return TTableName(ns=namespace.encode() or None, qualifier=name.encode())
+
+
+__all__ = [
+    "DeleteType",
+    "Endpoint",
+    "NoSuchFamily",
+    "NoSuchTable",
+    "Patience",
+    "Region",
+    "TColumn",
+    "TColumnValue",
+    "TDelete",
+    "TGet",
+    "TPut",
+    "TRowMutations",
+    "TScan",
+    "Thrift2",
+]
