@@ -27,15 +27,14 @@ from loader.config_types import (
     HiveTable,
     Location,
     MetastoreUris,
-    Rows,
     Seconds,
     Secret,
+    Share,
     TimeZone,
     at_key,
 )
 from loader.document import Document, KeyPath, dotted, nearest, read_document
 from loader.errors import ConfigError
-from loader.quantities import Limit
 from metastore.api import TableName
 from partitioner.values import lies_within
 
@@ -141,7 +140,8 @@ class TableSettings(_Model):
     bytes_per_file: Annotated[Bytes, Field(ge=1024)] = 32 << 20
     format: FileFormat = "parquet"
     timestamps: Literal["int96", "int64"] = "int96"
-    max_rejected: Rows = Limit(rows=1000)
+    max_rejected: Annotated[int, Field(ge=0)] = 1000
+    max_delete_share: Share = 0.5
     lock_wait: Seconds = 60.0
     fence: bool = True
     reader_grace: Grace = 3 * 3600.0

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, InstanceOf, SecretStr
 from pydantic_core import PydanticCustomError
 
 from loader.document import nearest
-from loader.quantities import Limit, parse_duration, parse_limit, parse_size
+from loader.quantities import parse_duration, parse_share, parse_size
 from metastore.api import TableName
 from partitioner.values import canonical_location, scheme_of
 
@@ -128,7 +128,7 @@ def at_key(message: str, *path: str) -> PydanticCustomError:
 
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Bytes = Annotated[int, BeforeValidator(parse_size)]
-Rows = Annotated[InstanceOf[Limit], BeforeValidator(parse_limit)]
+Share = Annotated[float, BeforeValidator(parse_share)]
 Grace = Annotated[float, BeforeValidator(_grace)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 Location = Annotated[str, AfterValidator(_location)]

@@ -1,28 +1,12 @@
-"""Durations and sizes as people write them: `30s`, `3h`, `32MB`, and limits as `1000` or `5%`."""
+"""Durations and sizes as people write them: `30s`, `3h`, `32MB`; and shares: `50%`."""
 
 import re
-from dataclasses import dataclass
 from types import MappingProxyType
 
 SECONDS = MappingProxyType({"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0})
 BYTES = MappingProxyType({"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40})
 
 _QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How many of a batch's rows may be something: a number of rows, or a share of them (0 to 1)."""
-
-    rows: int | None = None
-    share: float | None = None
-
-    def allows(self, count: int, of: int) -> bool:
-        """Whether `count` rows of a batch of `of` are within the limit."""
-        return count <= (of * self.share if self.share is not None else self.rows or 0)
-
-    def __str__(self) -> str:
-        return f"{self.share * 100:g}%" if self.share is not None else str(self.rows)
 
 
 def parse_duration(value: object) -> float:
@@ -39,17 +23,13 @@ def parse_size(value: object) -> int:
     return int(_parse(value, BYTES, "a size such as 512KB, 32MB or 1GB"))
 
 
-def parse_limit(value: object) -> Limit:
-    """`1000` → a limit of rows, `"5%"` → a limit as a share. ValueError."""
-    if isinstance(value, Limit):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return Limit(rows=value)
-    if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)):
-        share = float(match[1]) / 100
-        if share <= 1:
-            return Limit(share=share)
-    raise ValueError(f"{value!r} is neither a number of rows such as 1000 nor a share such as 5%")
+def parse_share(value: object) -> float:
+    """`"50%"` → 0.5; a float is a share already. ValueError unless it is from 0 to 1."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
+    share = float(match[1]) / 100 if match else value
+    if not isinstance(share, float) or not 0 <= share <= 1:
+        raise ValueError(f"{value!r} is not a share such as 5% or 100%")
+    return share
 
 
 def _parse(value: object, units: MappingProxyType[str, float] | MappingProxyType[str, int], what: str) -> float:

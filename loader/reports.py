@@ -29,7 +29,6 @@ class Status:
     batch: int | None
     committed_at_ms: int | None
     low_watermark_ms: int | None
-    provisional: bool
     lag_s: float | None
     hold: Hold | None
     quarantine: int
@@ -38,6 +37,7 @@ class Status:
     rows: int
     bytes: int
     last_error: str | None = None
+    provisional: bool = False  # HBase may have lost deletions while the loader was away
 
 
 @dataclass(frozen=True, slots=True)
