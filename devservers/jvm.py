@@ -1,0 +1,176 @@
+"""One Java virtual machine, driven from Python through py4j, that cannot outlive this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any
+
+from py4j.java_gateway import GatewayParameters, JavaGateway
+from py4j.protocol import Py4JError
+
+from devservers import paths, tether
+from devservers.errors import DevServerError
+from devservers.java import find_java
+
+_LAUNCH_SECONDS = 60.0
+_TAIL_LINES = 20
+
+# The kernel kills a tethered child when the *thread* that started it ends, so every start is made by this one, which ends with the process.
+_launcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tether")
+
+logging.getLogger("py4j").setLevel(logging.CRITICAL)  # a killed JVM is said by our own errors
+
+
+def start_tethered(command: Sequence[str], **kwargs: Any) -> subprocess.Popen[Any]:
+    """Popen of a command that is killed when this process ends, however it ends; in a session of its own, so not by Ctrl-C."""
+    tethered = [sys.executable, "-S", "-E", tether.__file__, str(os.getpid()), *command]
+    return _launcher.submit(subprocess.Popen, tethered, start_new_session=True, **kwargs).result()
+
+
+class Jvm:
+    """A running JVM with a py4j gateway on 127.0.0.1. `java` is the root of its classes: `jvm.java.org.apache…`."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.name, self.process, self.log = name, process, log
+        self._gateway: JavaGateway | None = None
+
+    @classmethod
+    def launch(
+        cls,
+        name: str,
+        class_path: Sequence[str],
+        log: Path,
+        options: Sequence[str] = (),
+        properties: Mapping[str, str] | None = None,
+    ) -> Jvm:
+        """Start a JVM and connect to it.
+
+        `name` is for messages; `log` takes all that it writes (appended); `options` are Java's own, `properties` become -D.
+        Raises DevServerError with the last lines of the log if it does not come up.
+        """
+        system = {"java.net.preferIPv4Stack": "true", **(properties or {})}
+        flags = [*options, *(f"-D{key}={value}" for key, value in system.items())]
+        main = ["py4j.GatewayServer", "--die-on-broken-pipe", "--enable-auth", "0"]
+        jars = os.pathsep.join([*class_path, str(paths.pyspark_jar("py4j"))])
+        command = [str(find_java()), *flags, "-classpath", jars, *main]
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as errors:
+            process = start_tethered(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=log.parent
+            )
+        jvm = cls(name, process, log)
+        try:
+            jvm._connect()
+        except BaseException:
+            jvm.kill()
+            raise
+        return jvm
+
+    def _connect(self) -> None:
+        output = self.process.stdout
+        assert output is not None
+        too_long = threading.Timer(_LAUNCH_SECONDS, self.process.kill)
+        too_long.start()
+        port, token = output.readline().strip(), output.readline().strip()
+        too_long.cancel()
+        if not port.isdigit():
+            raise self.failure("its Java process ended at once")
+        threading.Thread(target=_drain, args=(output, self.log), daemon=True).start()
+        parameters = GatewayParameters(port=int(port), auth_token=token.decode(), auto_convert=True)
+        self._gateway = JavaGateway(gateway_parameters=parameters)
+
+    @property
+    def gateway(self) -> JavaGateway:
+        if self._gateway is None:
+            raise DevServerError(f"{self.name} is not running", "start it again")
+        return self._gateway
+
+    @property
+    def java(self) -> Any:
+        return self.gateway.jvm
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def is_alive(self) -> bool:
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone. Also ends a paused one; a second call does nothing."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        if self._gateway is not None:
+            self._gateway.close()
+            self._gateway = None
+
+    def pause(self) -> None:
+        """SIGSTOP: ports stay open, nothing answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def run_in_thread(self, target: Any, method: str, *arguments: Any) -> None:
+        """Call a Java method in a Java daemon thread. What it throws goes to the log."""
+        beans, lang = self.java.java.beans, self.java.java.lang
+        statement = beans.Statement(target, method, self.array(lang.Object, arguments))
+        runnable = beans.EventHandler.create(lang.Class.forName("java.lang.Runnable"), statement, "execute")
+        thread = lang.Thread(runnable, method)
+        thread.setDaemon(True)
+        thread.start()
+
+    def array(self, kind: Any, items: Sequence[Any]) -> Any:
+        """A Java array."""
+        made = self.gateway.new_array(kind, len(items))
+        for index, item in enumerate(items):
+            made[index] = item
+        return made
+
+    def wait_until(self, ready: Callable[[], bool], what: str, seconds: float) -> None:
+        """Poll until `ready()`. Raises DevServerError (with the log's end) when the JVM ends first or the time is over."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                if ready():
+                    return
+            except Py4JError as error:
+                raise self.failure(f"failed while waiting for {what} ({_first_line(error)})") from error
+            if not self.is_alive():
+                raise self.failure(f"its Java process ended (code {self.process.returncode}) while waiting for {what}")
+            if time.monotonic() > end:
+                raise self.failure(f"was not ready after {seconds:.0f} s: {what} still missing")
+            time.sleep(0.02)
+
+    def failure(self, what: str) -> DevServerError:
+        return DevServerError(f"{self.name} did not start, {what}", f"its whole log is {self.log}", tail(self.log))
+
+
+def tail(log: Path, lines: int = _TAIL_LINES) -> str:
+    """The last lines of a log file."""
+    if not log.exists():
+        return ""
+    with log.open(errors="replace") as opened:
+        return "".join(deque(opened, maxlen=lines)).rstrip()
+
+
+def _drain(output: IO[bytes], log: Path) -> None:
+    with output, log.open("ab") as target:
+        shutil.copyfileobj(output, target)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
