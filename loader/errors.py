@@ -16,7 +16,14 @@ HotswapError                 1   nothing changed
 ├── OutcomeUnknown           4   run `hotswap recover TABLE`
 └── Damage                   5   each partition, what was found
     └── IndexDrift               the key index and the files disagree
+
+`from_foreign` is the one table that maps the rooms', the operating system's and Thrift's exceptions to it.
 """
+
+import errno
+import sys
+from dataclasses import dataclass
+from types import MappingProxyType
 
 
 class HotswapError(Exception):
@@ -87,6 +94,7 @@ class OutcomeUnknown(HotswapError):
     """A swap was sent and neither its success nor its failure could be read back."""
 
     exit_code = 4
+    default_hint = "Run `hotswap recover TABLE` when the metastore answers again."
 
 
 class Damage(HotswapError):
@@ -97,3 +105,81 @@ class Damage(HotswapError):
 
 class IndexDrift(Damage):
     """The key index places a key where the files do not have it, or the other way round."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """An exception class of `module` becomes `error`; `hint` where the exception has none of its own."""
+
+    module: str
+    name: str
+    error: type[HotswapError]
+    hint: str = ""
+
+
+_FOREIGN = (
+    _Rule("metastore.errors", "Unreachable", Unavailable, "Is the metastore up, and is metastore.uris right?"),
+    # Only of calls that no reader sees: the swap's own lost reply is settled by reading, and never comes here.
+    _Rule("metastore.errors", "NoReply", Unavailable, "Run the command again: what was left open is settled first."),
+    _Rule("metastore.errors", "NoSuchTable", ConfigError, "Create it with `hotswap init`."),
+    _Rule("metastore.errors", "NoSuchDatabase", ConfigError, "Create the database, or correct hive_table."),
+    _Rule("metastore.errors", "NoSuchPartition", ForeignChange, "Somebody dropped it. Run `hotswap recover`."),
+    _Rule("metastore.errors", "AlreadyExists", ForeignChange, "Somebody else created it. Run `hotswap recover`."),
+    _Rule("metastore.errors", "NoSuchLock", Locked, "The lock ran out; another loader may have taken it. Try again."),
+    _Rule("metastore.errors", "NotAMetastore", ConfigError, "Correct metastore.uris."),
+    _Rule("metastore.errors", "MetastoreError", HotswapError),
+    _Rule("partitioner.errors", "DriftError", IndexDrift, "Nothing was published. Keep the state folder as it is."),
+    _Rule("thrift.transport.TTransport", "TTransportException", Unavailable, "Is the server up?"),
+    _Rule("thrift.Thrift", "TException", SourceError, "Is the port that of the server it should be?"),
+)
+
+_DISK = MappingProxyType(
+    {
+        errno.ENOSPC: "The disk is full: make room, then start again. Nothing was published.",
+        errno.EDQUOT: "The quota is used up: raise it or make room, then start again. Nothing was published.",
+        errno.EACCES: "Give the user that runs hotswap the right to do this.",
+        errno.EPERM: "Give the user that runs hotswap the right to do this.",
+        errno.EROFS: "The file system is mounted read-only.",
+        errno.EMFILE: "Too many open files: raise `ulimit -n`.",
+    }
+)
+_NETWORK = frozenset(
+    {errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EPIPE}
+)
+
+
+def from_foreign(error: BaseException) -> HotswapError | None:
+    """`error` as a HotswapError; None for what the table does not know: that is a bug of ours."""
+    if isinstance(error, HotswapError):
+        return error
+    for rule in _FOREIGN:
+        if isinstance(error, _loaded_class(rule)):
+            message = getattr(error, "message", None) or str(error) or type(error).__name__
+            return rule.error(message, getattr(error, "hint", "") or rule.hint)
+    return _from_os(error) if isinstance(error, OSError) else None
+
+
+def _loaded_class(rule: _Rule) -> type[BaseException] | tuple[()]:
+    """The rule's class, without importing it: of a module that nobody has loaded nothing can have been raised."""
+    found = getattr(sys.modules.get(rule.module), rule.name, ())
+    return found  # type: ignore[no-any-return]
+
+
+def _from_os(error: OSError) -> HotswapError:
+    where = f"{error.filename}: " if error.filename else ""
+    message = f"{where}{error.strerror or str(error) or type(error).__name__}"
+    if isinstance(error, (ConnectionError, TimeoutError)) or error.errno in _NETWORK:
+        return Unavailable(message, "Is the server up and reachable?")
+    return StorageError(message, _DISK.get(error.errno or 0, ""))
+
+
+def as_text(error: HotswapError) -> str:
+    """`error: …` and `hint: …`, one line each unless the message has several."""
+    hint = f"\nhint: {error.hint}" if error.hint else ""
+    return f"error: {error.message}{hint}"
+
+
+def as_object(error: HotswapError) -> dict[str, object]:
+    """What `--json` prints of an error."""
+    kind = type(error).__name__
+    return {"error": {"kind": kind, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}}
