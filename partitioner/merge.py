@@ -56,9 +56,9 @@ def merge_split(
 ) -> Generator[pa.RecordBatch, None, MergeCounts]:
     """Yield the split's rows as batches of `schema`; return its books.
 
-    `batches`: existing rows, each batch with the bucket that its file claims; rows of another bucket than `split`'s (a
-    resize) are left out. `changes`: one split's part of `RoutedChanges`. `schema`: data columns; dictionary columns
-    stay dictionaries. Raises DriftError, at the latest at the end: nothing may be published before the generator is done.
+    `batches`: existing rows, each batch with the bucket that its file claims; rows of another bucket than `split`'s
+    (a resize) are left out. `changes`: one split's part of `RoutedChanges`. `schema`: data columns; dictionary columns
+    stay dictionaries. Raises DriftError, at the latest at the end: nothing may be published before it is done.
     """
     merge = _Merge(changes, split, collects=rule.combine is not None)
     for claimed, batch in batches:

@@ -1,9 +1,9 @@
 """plan_batch: from counts and live versions to the BatchPlan. Which splits is exact; only their sizes are approximate.
 
-Every version holds exactly one file for each of its n buckets, empty ones included, so that any file's name tells n and
-a missing file is always an error. A partition's files are all rewritten when it is new, when n changes, when its columns
-or format are not the table's any more, or when it does not hold one file a bucket (files that this loader did not
-write). Otherwise the splits with changes are rewritten and the others linked.
+Every version holds exactly one file for each of its n buckets, empty ones included, so that any file's name tells n
+and a missing file is always an error. A partition's files are all rewritten when it is new, when n changes, when its
+columns or format are not the table's any more, or when it does not hold one file a bucket (files that this loader did
+not write). Otherwise the splits with changes are rewritten and the others linked.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,0 +1,276 @@
+"""One split: read its old files, merge the changes, write ONE new file, publish it under its only name.
+
+Memory of one split, however large its file is: one batch of `batch_bytes` being read, one row group of
+`row_group_bytes` being gathered and encoded, and the split's changes. (ORC: one stripe instead of one batch.)
+"""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from io import SEEK_END, BytesIO
+from typing import BinaryIO, Protocol, TypeVar
+
+import pyarrow as pa
+
+from loader.data_orc import OrcInput, OrcOutput, OrcSettings
+from loader.data_parquet import ParquetInput, ParquetOutput, ParquetSettings
+from loader.errors import Damage
+from loader.files import Files, join
+from partitioner.changeset import ChangeSet
+from partitioner.conform import conform
+from partitioner.encoding import Encoding, choose_encoding
+from partitioner.merge import MergeCounts, merge_split
+from partitioner.plan import file_name
+from partitioner.plan_values import BatchPlan, SplitPlan, SplitResult
+from partitioner.rules import NEWEST_WINS, MergeRule
+from partitioner.types import arrow_schema
+from partitioner.values import Bucket, ColumnSpec, DataFile, PartitionValues, SplitId
+
+RawKeys = Callable[[pa.RecordBatch, PartitionValues], pa.Array]
+"""The raw HBase row keys (binary) of rows of one partition, from their columns: the mapping, inverted. Must pickle."""
+
+MEBIBYTE = 1 << 20
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Rewriter(Protocol):
+    """Carries a plan's splits out. Linking the untouched files is not its business."""
+
+    def rewrite(self, plan: BatchPlan, changes: ChangeSet) -> tuple[SplitResult, ...]:
+        """Write every split's file into its version's folder; results in the order of `plan.splits`.
+
+        Raises DriftError where files and key index disagree, UnroutableChange where plan and changes do; then some
+        files may be written, and the attempt must not be published.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSettings:
+    """How data files are written; sizes in bytes of memory."""
+
+    parquet: ParquetSettings = field(default_factory=ParquetSettings)
+    orc: OrcSettings = field(default_factory=OrcSettings)
+    row_group_bytes: int = 64 * MEBIBYTE
+    batch_bytes: int = 32 * MEBIBYTE
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every split of a table is rewritten with. Pickles, small, to wherever that happens."""
+
+    files: Files
+    raw_keys: RawKeys
+    columns: tuple[ColumnSpec, ...]
+    format: str
+    key_columns: tuple[str, ...] | None = None  # what raw_keys looks at; None: it is given all columns
+    rule: MergeRule = NEWEST_WINS
+    settings: WriteSettings = field(default_factory=WriteSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitWork:
+    """One split with the folders of its old version (None: there is none) and its new one."""
+
+    split: SplitPlan
+    source: str | None
+    source_format: str
+    destination: str
+
+
+class _Input(Protocol):
+    """One open data file."""
+
+    @property
+    def rows(self) -> int: ...
+
+    def dictionaries(self) -> frozenset[str]: ...
+
+    def batches(self, dictionaries: frozenset[str]) -> Iterator[pa.RecordBatch]: ...
+
+
+class _Output(Protocol):
+    """One data file being written."""
+
+    def write(self, rows: pa.Table) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def works_of(plan: BatchPlan) -> tuple[SplitWork, ...]:
+    """The plan's splits as work, in the order of `plan.splits`."""
+    return tuple(
+        SplitWork(split, old.location if old else None, old.format if old else plan.format, partition.location)
+        for partition in plan.partitions
+        for old in [partition.old]
+        for split in partition.splits
+    )
+
+
+def rewrite_split(work: SplitWork, changes: pa.Table, tools: Tools, temporary: str) -> SplitResult:
+    """Rewrite one split; `temporary` is a path that nobody else uses, outside of every version.
+
+    Twice at once, or again after a success, is harmless: the first to publish wins, the other checks what it finds.
+    """
+    split = work.split
+    with ExitStack() as opened:
+        inputs = [(file.bucket, _open_input(work, file, tools, opened)) for file in split.reads]
+        schema = _schema(tools.columns, [source.dictionaries() for _, source in inputs])
+        merged = merge_split(
+            _batches(inputs, schema),
+            lambda batch: tools.raw_keys(_plain(batch, tools.key_columns), split.partition),
+            changes,
+            schema,
+            split=SplitId(split.partition, split.bucket),
+            rule=tools.rule,
+        )
+        with tools.files.open_output(temporary) as stream:
+            counts = write_rows(stream, merged, schema, tools)
+            size = stream.tell()
+    written = DataFile(split.name, split.bucket, counts.after, size)
+    return _result(split.partition, _publish(written, work.destination, temporary, tools), counts)
+
+
+def write_rows(
+    stream: BinaryIO, merged: Generator[pa.RecordBatch, None, MergeCounts], schema: pa.Schema, tools: Tools
+) -> MergeCounts:
+    """Write a merge's rows as one data file; returns the merge's books. The first row group decides the encodings."""
+    groups = _row_groups(merged, schema, tools.settings.row_group_bytes)
+    first, counts = _next(groups)
+    encoding = choose_encoding(first) if first is not None else Encoding()
+    output = _output(stream, arrow_schema(tools.columns), encoding, tools.format, tools.settings)
+    while first is not None:
+        output.write(first)
+        first, counts = _next(groups)
+    output.close()
+    if counts is None:
+        raise AssertionError("a merge ends with its books")
+    return counts
+
+
+def write_empty(
+    files: Files, location: str, columns: Sequence[ColumnSpec], format: str, settings: WriteSettings | None = None
+) -> DataFile:
+    """Create the one zero-row file of an empty version in the folder `location`. FileExistsError if it is there."""
+    schema, stream, bucket = arrow_schema(columns), BytesIO(), Bucket(0, 1)
+    _output(stream, schema, Encoding(), format, settings or WriteSettings()).close()
+    data = stream.getvalue()
+    files.create(join(location, file_name(bucket, format)), data)
+    return DataFile(file_name(bucket, format), bucket, 0, len(data))
+
+
+def read_rows(files: Files, path: str, format: str, columns: Sequence[ColumnSpec]) -> Iterator[pa.RecordBatch]:
+    """All rows of one data file, as batches of the table's columns."""
+    schema = arrow_schema(columns)
+    with files.open_input(path) as stream:
+        for batch in _input(stream, format, WriteSettings().batch_bytes).batches(frozenset()):
+            yield conform(batch, schema)
+
+
+def _input(stream: BinaryIO, format: str, batch_bytes: int) -> _Input:
+    return OrcInput(stream) if format == "orc" else ParquetInput(stream, batch_bytes)
+
+
+def _output(stream: BinaryIO, schema: pa.Schema, encoding: Encoding, format: str, settings: WriteSettings) -> _Output:
+    if format == "orc":
+        return OrcOutput(stream, schema, settings.orc)
+    return ParquetOutput(stream, schema, encoding, settings.parquet)
+
+
+def _open_input(work: SplitWork, file: DataFile, tools: Tools, opened: ExitStack) -> _Input:
+    stream = opened.enter_context(tools.files.open_input(join(work.source or "", file.name)))
+    return _input(stream, work.source_format, tools.settings.batch_bytes)
+
+
+def _batches(inputs: Sequence[tuple[Bucket, _Input]], schema: pa.Schema) -> Iterator[tuple[Bucket, pa.RecordBatch]]:
+    dictionaries = frozenset(field.name for field in schema if pa.types.is_dictionary(field.type))
+    for bucket, source in inputs:
+        for batch in source.batches(dictionaries):
+            yield bucket, batch
+
+
+def _schema(columns: Sequence[ColumnSpec], dictionaries: Sequence[frozenset[str]]) -> pa.Schema:
+    """The table's schema; text that all the files keep as dictionaries stays one from read to write."""
+    shared = frozenset.intersection(*dictionaries) if dictionaries else frozenset()
+    return pa.schema(
+        [
+            field.with_type(pa.dictionary(pa.int32(), field.type)) if _stays(field, shared) else field
+            for field in arrow_schema(columns)
+        ]
+    )
+
+
+def _stays(field: pa.Field, shared: frozenset[str]) -> bool:
+    return field.name in shared and (pa.types.is_string(field.type) or pa.types.is_binary(field.type))
+
+
+def _plain(batch: pa.RecordBatch, names: Sequence[str] | None) -> pa.RecordBatch:
+    """The named columns, without dictionaries."""
+    chosen = batch if names is None else batch.select(list(names))
+    fields = [
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in chosen.schema
+    ]
+    return conform(chosen, pa.schema(fields))
+
+
+def _row_groups(
+    merged: Generator[pa.RecordBatch, None, MergeCounts], schema: pa.Schema, most_bytes: int
+) -> Generator[pa.Table, None, MergeCounts]:
+    """Gather batches into tables of about `most_bytes`, each with one dictionary a column. None is empty."""
+    gathered: list[pa.RecordBatch] = []
+    size = 0
+    while True:
+        batch, counts = _next(merged)
+        if batch is not None and len(batch):
+            gathered.append(batch)
+            size += batch.nbytes
+        if gathered and (counts is not None or size >= most_bytes):
+            yield pa.Table.from_batches(gathered, schema).unify_dictionaries()
+            gathered, size = [], 0
+        if counts is not None:
+            return counts
+
+
+def _next(generator: Generator[T, None, R]) -> tuple[T, None] | tuple[None, R]:
+    """The next value of a generator, or what it returns."""
+    try:
+        return next(generator), None
+    except StopIteration as end:
+        return None, end.value
+
+
+def _publish(written: DataFile, destination: str, temporary: str, tools: Tools) -> DataFile:
+    """Give the file its name. If an earlier run of this very split has it, that one stays, and is checked."""
+    final = join(destination, written.name)
+    try:
+        tools.files.publish(temporary, final)
+    except FileExistsError:
+        tools.files.delete_file(temporary)
+        return _as_found(written, final, tools)
+    return written
+
+
+def _as_found(written: DataFile, final: str, tools: Tools) -> DataFile:
+    with tools.files.open_input(final) as stream:
+        rows = _input(stream, tools.format, tools.settings.batch_bytes).rows
+        size = stream.seek(0, SEEK_END)
+    if rows != written.rows:
+        raise Damage(
+            f"{final} is there already, with {rows} rows; the same split's merge came to {written.rows}",
+            "Nothing was published. Something else writes into this attempt's folders: find it, then run again.",
+        )
+    return replace(written, bytes=size)
+
+
+def _result(partition: PartitionValues, file: DataFile, counts: MergeCounts) -> SplitResult:
+    return SplitResult(
+        partition=partition,
+        file=file,
+        before=counts.before,
+        inserted=counts.inserted,
+        updated=counts.updated,
+        deleted=counts.deleted,
+        moved_out=counts.moved_out,
+        moved_in=counts.moved_in,
+    )
