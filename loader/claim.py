@@ -33,6 +33,15 @@ def make_claim(files: Files, layout: Layout, claim: Claim) -> None:
         check_claim(files, layout, claim)
 
 
+def check_unclaimed(files: Files, layout: Layout, table: str) -> None:
+    """Before a table is created: raises ForeignClaim if its location is somebody's already."""
+    if files.exists(layout.claim):
+        raise ForeignClaim(
+            f"{layout.table} carries a claim already, so {table} cannot be created there",
+            "If that Hive table was dropped: give the new one another location, or move the old folder away.",
+        )
+
+
 def check_claim(files: Files, layout: Layout, claim: Claim) -> None:
     """Raises ForeignClaim if the location is another table's, or nobody's."""
     try:

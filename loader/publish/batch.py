@@ -83,6 +83,7 @@ class Batch:
     swap_sent: bool = False  # swap
     swap_failure: MetastoreError | None = None  # swap
     outcome: Outcome = Outcome.NOT_COMMITTED  # read_back
+    confirmed_ms: int | None = None  # read_back
     idle: bool = False  # scan: nothing to do
     seconds: dict[str, float] = field(default_factory=dict)  # every step
     target: int | None = None  # decide of a rollback

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from metastore.names import parse_partition_name
 
 from loader.errors import NeedsConfirmation, TooManyRejected
 from loader.publish.batch import ReadRows, Work
 from loader.publish.environment import Environment
 from loader.publish.quarantined import Rejected, quarantined
+from metastore.names import parse_partition_name
 from partitioner.changeset import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
 from partitioner.history import TableState
 from partitioner.manifest import Counts
@@ -39,7 +39,7 @@ def change_set_of(env: Environment, before: TableState, read: ReadRows) -> Chang
 
 
 def effective(changes: ChangeSet, before: TableState) -> ChangeSet:
-    """Without the deletes of keys that live nowhere. The stored change set keeps them: a resume must read them again."""
+    """Without the deletes of keys that live nowhere. The stored change set keeps them: a resume reads them again."""
     rows = changes.rows
     exists = pa.array([partition in before.live for partition in changes.partitions], pa.bool_())
     unknown = pc.equal(rows["__origin"], UNKNOWN_ORIGIN)

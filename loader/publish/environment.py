@@ -4,13 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from metastore.names import partition_name
-
 from loader.files import Files
 from loader.layout import Layout
 from loader.publish.fences import Fences
 from loader.state import State
 from metastore.api import Column, Metastore, StorageFormat, TableName
+from metastore.names import partition_name
 from partitioner.values import ColumnSpec, PartitionValues
 
 if TYPE_CHECKING:  # the keystore brings pyarrow, which `status` does without

@@ -8,14 +8,13 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from metastore.fence import fence_values, is_fence
-from metastore.names import partition_name
-
 from loader.files import Files, join
 from loader.layout import Layout
 from loader.state import State
 from metastore.api import Column, Metastore, Partition, StorageFormat, TableName
 from metastore.errors import AlreadyExists, MetastoreError
+from metastore.fence import fence_values, is_fence
+from metastore.names import partition_name
 from partitioner.values import PartitionValues
 
 log = logging.getLogger(__name__)

@@ -49,3 +49,7 @@ def swapped_parameters(old: Mapping[str, str], version: Version, batch: int, now
 def fence_parameters(old: Mapping[str, str], batch: int, attempt: str) -> dict[str, str]:
     """A fence must be changed by its swap, so that the server writes its row and a drop has to wait for the call."""
     return {**old, BATCH: str(batch), ATTEMPT: attempt}
+
+
+def _is_stale(name: str) -> bool:
+    return name in STALE or name.startswith(STALE_PREFIXES)

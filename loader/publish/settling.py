@@ -78,16 +78,17 @@ def _conclude(env: Environment, attempt: Attempt, verdict: Verdict, reason: str)
 
 def _verdict(env: Environment, manifest: Manifest, now: TableState) -> Outcome:
     """COMMITTED or NOT_COMMITTED. Mixed locations are read again before they are called damage."""
-    judged: Outcome | Mixed | Foreign = Outcome.UNKNOWN
-    for read in range(READS_BEFORE_DAMAGE):
-        if read:
-            env.sleep(PAUSE_BETWEEN_READS_S)
-        judged = observe(live_locations(env, manifest), manifest, now)
+    judged = observe(live_locations(env, manifest), manifest, now)
+    for _ in range(READS_BEFORE_DAMAGE - 1):
         if isinstance(judged, Outcome):
-            return judged
+            break
+        env.sleep(PAUSE_BETWEEN_READS_S)
+        judged = observe(live_locations(env, manifest), manifest, now)
     if isinstance(judged, Mixed):
         raise _damage(env, manifest, judged)
-    raise foreign_change(env, judged.found, judged.expected)
+    if isinstance(judged, Foreign):
+        raise foreign_change(env, judged.found, judged.expected)
+    return judged
 
 
 def live_locations(env: Environment, manifest: Manifest) -> LiveLocations:
@@ -113,7 +114,7 @@ def _damage(env: Environment, manifest: Manifest, mixed: Mixed) -> Damage:
     return Damage(
         f"batch {manifest.batch} of {env.table} is live in {len(mixed.new)} of its partitions and not in"
         f" {len(mixed.old)}:\n" + "\n".join(lines),
-        "Nothing that this loader does leaves such a state. Stop writers of this table and see docs/operate.md, Damage.",
+        "Nothing that this loader does leaves such a state. Stop writers of this table; see docs/operate.md, Damage.",
     )
 
 

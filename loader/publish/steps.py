@@ -1,16 +1,14 @@
 """The publish protocol, step by step. See docs/how-it-commits.md; each boundary is a point where a crash is safe."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from loader.errors import Conflict, Damage, Held, HotswapError, OutcomeUnknown
 from loader.files import join
 from loader.layout import attempt_id
-from loader.publish import checks
+from loader.publish import checks, moves
 from loader.publish import collect as collecting
 from loader.publish.batch import Batch, DirtyKeys
 from loader.publish.locking import table_lock
-from loader.publish.parameters import fence_parameters, moved
 from loader.publish.quarantined import store_rejected
 from loader.publish.settling import live_locations, settle_all, settle_attempt
 from loader.rewrite import write_empty
@@ -20,11 +18,10 @@ from partitioner.changeset import NOWHERE
 from partitioner.counts import count_changes
 from partitioner.history import Attempt
 from partitioner.keyindex import segment_of
-from partitioner.manifest import Ending, Intent, Kind, Manifest, PartitionMove, Verdict
+from partitioner.manifest import Ending, Intent, Kind, Manifest, Verdict
 from partitioner.plan import plan_batch
-from partitioner.plan_values import PartitionPlan
 from partitioner.settle import Outcome, observe
-from partitioner.values import PartitionValues, Version, canonical_location
+from partitioner.values import PartitionValues, canonical_location
 
 Step = Callable[[Batch], None]
 
@@ -55,6 +52,7 @@ def settle(batch: Batch) -> None:
             f"{env.table} is held at batch {hold.target} by the rollback in batch {hold.batch}",
             f"Changes wait in HBase. `hotswap resume {env.table}` ends the hold and catches up.",
         )
+    batch.idle = batch.dirty is not None and not len(batch.dirty.keys) and not batch.before.owed
 
 
 def claim(batch: Batch) -> None:
@@ -132,14 +130,14 @@ def rewrite(batch: Batch) -> None:
 
 def verify(batch: Batch) -> None:
     """The listing equals the plan, the books balance, and all of it is durable."""
-    moves = []
+    written = []
     for partition in batch.planned.partitions:
-        version = _written(batch, partition)
+        version = moves.written(batch, partition)
         checks.check_written(batch.env, version.location, version.files)
-        _check_books(batch, partition, version)
-        _sync_version(batch, version, partition)
-        moves.append(_move(batch, partition.partition, version))
-    batch.moves = tuple(moves)
+        moves.check_books(batch, partition, version)
+        moves.sync_version(batch, version, partition)
+        written.append(moves.move(batch, partition.partition, version))
+    batch.moves = tuple(written)
 
 
 def record(batch: Batch) -> None:
@@ -175,7 +173,7 @@ def add_missing(batch: Batch) -> None:
         write_empty(env.files, move.placeholder or "", env.columns, env.format)
         env.files.make_dirs(env.layout.placeholder(env.name_of(move.partition)))
     if new:
-        env.metastore.add_partitions(env.table, [_empty_partition(batch, move) for move in new])
+        env.metastore.add_partitions(env.table, [moves.empty_partition(batch, move) for move in new])
 
 
 def check(batch: Batch) -> None:
@@ -202,7 +200,7 @@ def swap(batch: Batch) -> None:
     """The one call. Whatever it raises, only reading tells what happened."""
     if not batch.moves:
         return
-    partitions = _swapped(batch)
+    partitions = moves.swapped(batch)
     batch.swap_sent = True
     try:
         batch.env.metastore.alter_partitions(batch.env.table, partitions)
@@ -224,6 +222,7 @@ def read_back(batch: Batch) -> None:
             f" back: {error}",
             f"Run `hotswap recover {batch.env.table}` when the metastore answers again.",
         ) from error
+    batch.confirmed_ms = batch.env.clock()
     if batch.outcome is Outcome.NOT_COMMITTED:
         raise HotswapError(
             f"the metastore did not take the swap of batch {batch.attempt.batch} of {batch.env.table}:"
@@ -283,74 +282,6 @@ def _touched(batch: Batch) -> list[PartitionValues]:
 
 def _read_partitions(batch: Batch, wanted: list[PartitionValues]) -> dict[PartitionValues, Partition]:
     return {found.values: found for found in batch.env.metastore.partitions(batch.env.table, wanted)}
-
-
-def _written(batch: Batch, plan: PartitionPlan) -> Version:
-    written = [result.file for result in batch.results if result.partition == plan.partition]
-    files = tuple(sorted([*plan.links, *written], key=lambda file: file.bucket))
-    return Version(
-        plan.partition, batch.attempt.attempt, plan.location, batch.planned.format, batch.planned.columns, files
-    )
-
-
-def _check_books(batch: Batch, plan: PartitionPlan, version: Version) -> None:
-    """before − deleted − moved out + inserted + moved in = after, for the whole partition."""
-    results = [result for result in batch.results if result.partition == plan.partition]
-    balance = (plan.old.rows if plan.old else 0) + sum(
-        result.inserted + result.moved_in - result.deleted - result.moved_out for result in results
-    )
-    if balance != version.rows:
-        raise Damage(
-            f"the books of partition {batch.env.name_of(plan.partition)} of {batch.env.table} do not balance:"
-            f" {balance} rows expected, {version.rows} written",
-            "Nothing was published. This is a bug or damaged files: keep the state folder and report it.",
-        )
-
-
-def _sync_version(batch: Batch, version: Version, plan: PartitionPlan) -> None:
-    files = batch.env.files
-    linked = {file.name for file in plan.links}
-    files.sync(join(version.location, file.name) for file in version.files if file.name not in linked)
-    partition_folder = version.location.rpartition("/")[0]
-    files.sync([version.location, partition_folder, partition_folder.rpartition("/")[0]])
-
-
-def _move(batch: Batch, partition: PartitionValues, version: Version) -> PartitionMove:
-    env = batch.env
-    seen = batch.found.get(partition)
-    if seen is not None:
-        return PartitionMove(partition, seen.location, version)
-    empty = env.layout.empty_version(env.name_of(partition), batch.attempt.attempt)
-    return PartitionMove(partition, None, version, canonical_location(empty))
-
-
-def _empty_partition(batch: Batch, move: PartitionMove) -> Partition:
-    env = batch.env
-    nothing = Version(move.partition, batch.attempt.attempt, move.placeholder or "", env.format, env.columns, ())
-    bare = Partition(move.partition, nothing.location, env.columns_of(env.columns), env.storage, {})
-    return moved(bare, nothing, batch.attempt.batch, env.clock() // 1000, bare.columns, env.storage)
-
-
-def _swapped(batch: Batch) -> list[Partition]:
-    """The fence first, then the partitions in sorted order: concurrent calls meet in one order."""
-    env, intent = batch.env, batch.attempt
-    now_s = env.clock() // 1000
-    swapped = [
-        moved(
-            batch.found[move.partition],
-            move.new,
-            intent.batch,
-            now_s,
-            env.columns_of(move.new.columns),
-            env.storage,
-        )
-        for move in sorted(batch.moves, key=lambda move: move.partition)
-    ]
-    if intent.fence is None:
-        return swapped
-    fence = batch.found[intent.fence]
-    parameters = fence_parameters(fence.parameters, intent.batch, intent.attempt)
-    return [replace(fence, parameters=parameters), *swapped]
 
 
 def _outcome_of_swap(batch: Batch) -> Outcome:

@@ -1,0 +1,98 @@
+"""One table's loop: turn a window's scan into a batch, remember what was taken, keep the index compact.
+
+Knows neither Spark nor threads: `job.py` calls `turn` from its stream, tests call it directly.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from loader.publish.batch import Batch, DirtyKeys, RowReader, Work
+from loader.publish.environment import Environment
+from loader.publish.publish import Watch, no_watch, publish
+from loader.publish.report import report_of
+from loader.reports import BatchReport
+from loader.rewrite import Rewriter
+from loader.sources.dirty import DirtyKeys as Scanned
+from loader.sources.windows import Taken
+from partitioner.manifest import Kind
+from partitioner.plan import PlanRules
+
+log = logging.getLogger(__name__)
+
+POSITION_EVERY_MS = 60_000
+"""How often a quiet table's position is stored."""
+
+
+@dataclass(slots=True)
+class Loop:
+    """The state of one loader run between batches. `publish_every_ms`: the least time between two swaps."""
+
+    env: Environment
+    source_id: str
+    reader: RowReader
+    rewriter: Rewriter
+    rules: PlanRules
+    parallelism: int
+    publish_every_ms: int = 0
+    max_rejected: int | None = None
+    max_delete_share: float = 1.0
+    watch: Watch = no_watch
+    taken: Taken = field(default_factory=Taken)
+    published_ms: int | None = None
+    position_ms: int | None = None
+
+    def due(self) -> bool:
+        """Whether a batch may be published now. A poll that is not due is skipped whole: the window just grows."""
+        return self.published_ms is None or self.env.clock() - self.published_ms >= self.publish_every_ms
+
+    def turn(self, scan: Callable[[], Scanned]) -> BatchReport | None:
+        """Scan, and publish what is new. None: nothing was."""
+        found: list[Scanned] = []
+
+        def new_keys() -> DirtyKeys:
+            found.append(scan())
+            return self._new(found[0])
+
+        work = Work(
+            new_keys,
+            self.reader,
+            self.rewriter,
+            self.rules,
+            self.parallelism,
+            self.max_rejected,
+            self.max_delete_share,
+        )
+        batch = publish(Batch(self.env, Kind.BATCH, work), watch=self.watch)
+        if batch.idle:
+            self._remember_quiet(batch)
+            return None
+        found[0].take(self.taken)
+        self.published_ms = self.position_ms = self.env.clock()
+        self._compact()
+        return report_of(batch)
+
+    def _new(self, scanned: Scanned) -> DirtyKeys:
+        keys = pa.array(scanned.not_taken(self.taken), pa.binary())
+        return DirtyKeys(keys, scanned.window.span(self.source_id))
+
+    def _remember_quiet(self, batch: Batch) -> None:
+        """A position object once a minute keeps the next window short, also after a restart."""
+        span, now = batch.dirty.span if batch.dirty else None, self.env.clock()
+        if span is None or span.start == span.end:
+            return
+        if self.position_ms is None or now - self.position_ms >= POSITION_EVERY_MS:
+            self.env.state.store_position(span)
+            self.position_ms = now
+
+    def _compact(self) -> None:
+        """Merge index segments where it pays, off the visible path; the next manifest takes the result up."""
+        if self.env.keystore is None:
+            return
+        index = self.env.state.records().state.index
+        merged = self.env.keystore.compact(index)
+        self.env.compacted.clear()
+        if merged != index:
+            self.env.compacted[index] = merged

@@ -1,0 +1,80 @@
+"""Between a plan's partitions and the metastore's: what was written, whether it balances, and what the swap sends."""
+
+from dataclasses import replace
+
+from loader.errors import Damage
+from loader.files import join
+from loader.publish.batch import Batch
+from loader.publish.parameters import fence_parameters, moved
+from metastore.api import Partition
+from partitioner.manifest import PartitionMove
+from partitioner.plan_values import PartitionPlan
+from partitioner.values import PartitionValues, Version, canonical_location
+
+
+def written(batch: Batch, plan: PartitionPlan) -> Version:
+    written = [result.file for result in batch.results if result.partition == plan.partition]
+    files = tuple(sorted([*plan.links, *written], key=lambda file: file.bucket))
+    return Version(
+        plan.partition, batch.attempt.attempt, plan.location, batch.planned.format, batch.planned.columns, files
+    )
+
+
+def check_books(batch: Batch, plan: PartitionPlan, version: Version) -> None:
+    """before − deleted − moved out + inserted + moved in = after, for the whole partition."""
+    results = [result for result in batch.results if result.partition == plan.partition]
+    balance = (plan.old.rows if plan.old else 0) + sum(
+        result.inserted + result.moved_in - result.deleted - result.moved_out for result in results
+    )
+    if balance != version.rows:
+        raise Damage(
+            f"the books of partition {batch.env.name_of(plan.partition)} of {batch.env.table} do not balance:"
+            f" {balance} rows expected, {version.rows} written",
+            "Nothing was published. This is a bug or damaged files: keep the state folder and report it.",
+        )
+
+
+def sync_version(batch: Batch, version: Version, plan: PartitionPlan) -> None:
+    files = batch.env.files
+    linked = {file.name for file in plan.links}
+    files.sync(join(version.location, file.name) for file in version.files if file.name not in linked)
+    partition_folder = version.location.rpartition("/")[0]
+    files.sync([version.location, partition_folder, partition_folder.rpartition("/")[0]])
+
+
+def move(batch: Batch, partition: PartitionValues, version: Version) -> PartitionMove:
+    env = batch.env
+    seen = batch.found.get(partition)
+    if seen is not None:
+        return PartitionMove(partition, seen.location, version)
+    empty = env.layout.empty_version(env.name_of(partition), batch.attempt.attempt)
+    return PartitionMove(partition, None, version, canonical_location(empty))
+
+
+def empty_partition(batch: Batch, move: PartitionMove) -> Partition:
+    env = batch.env
+    nothing = Version(move.partition, batch.attempt.attempt, move.placeholder or "", env.format, env.columns, ())
+    bare = Partition(move.partition, nothing.location, env.columns_of(env.columns), env.storage, {})
+    return moved(bare, nothing, batch.attempt.batch, env.clock() // 1000, bare.columns, env.storage)
+
+
+def swapped(batch: Batch) -> list[Partition]:
+    """The fence first, then the partitions in sorted order: concurrent calls meet in one order."""
+    env, intent = batch.env, batch.attempt
+    now_s = env.clock() // 1000
+    swapped = [
+        moved(
+            batch.found[move.partition],
+            move.new,
+            intent.batch,
+            now_s,
+            env.columns_of(move.new.columns),
+            env.storage,
+        )
+        for move in sorted(batch.moves, key=lambda move: move.partition)
+    ]
+    if intent.fence is None:
+        return swapped
+    fence = batch.found[intent.fence]
+    parameters = fence_parameters(fence.parameters, intent.batch, intent.attempt)
+    return [replace(fence, parameters=parameters), *swapped]

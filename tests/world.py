@@ -1,0 +1,162 @@
+"""A whole table in one process: a source that is a dict, the in-memory metastore, real files, the real protocol."""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from loader.effects import Tap, tapped_files, tapped_metastore
+from loader.files import LocalFiles, local_path
+from loader.keystore import KeyStore
+from loader.layout import Layout
+from loader.publish.batch import Batch, DirtyKeys, Work
+from loader.publish.environment import Environment, Identity
+from loader.publish.fences import Fences
+from loader.publish.publish import publish
+from loader.quarantine import Rejected
+from loader.rewrite import Tools
+from loader.rewrite_local import LocalRewriter
+from loader.state import State
+from metastore.api import PARQUET, Column, Metastore, Table, TableName
+from partitioner.changeset import NOWHERE, Op
+from partitioner.manifest import Kind, Span
+from partitioner.plan import PlanRules
+from partitioner.sizing import SizingRules
+from partitioner.values import PartitionValues
+
+TABLE = TableName("ads", "clicks")
+KEYS = (Column("day", "string"),)
+COLUMNS = (("id", "string"), ("clicks", "bigint"))
+
+Row = tuple[str, int]
+"""day, clicks."""
+
+
+@dataclass
+class Source:
+    """What HBase is to the loader: rows as they are now, and which keys changed since they were last asked for."""
+
+    rows: dict[bytes, Row] = field(default_factory=dict)
+    dirty: set[bytes] = field(default_factory=set)
+    clock: int = 0
+
+    def put(self, key: str, day: str, clicks: int) -> None:
+        self.rows[key.encode()] = (day, clicks)
+        self.dirty.add(key.encode())
+
+    def delete(self, key: str) -> None:
+        self.rows.pop(key.encode(), None)
+        self.dirty.add(key.encode())
+
+    def scan(self) -> DirtyKeys:
+        self.clock += 1
+        return DirtyKeys(pa.array(sorted(self.dirty), pa.binary()), Span("dict", self.clock - 1, self.clock, self.clock))
+
+    def read(self, keys: pa.Array) -> "Image":
+        wanted = keys.to_pylist()
+        days = sorted({self.rows[key][0] for key in wanted if key in self.rows})
+        return Image(self._table(wanted, days), tuple((day,) for day in days))
+
+    def _table(self, wanted: list[bytes], days: list[str]) -> pa.Table:
+        rows = [self.rows.get(key) for key in wanted]
+        return pa.table(
+            {
+                "__key": pa.array(wanted, pa.binary()),
+                "__hash": pa.array([zlib.crc32(key) for key in wanted], pa.uint32()),
+                "__op": pa.array([Op.UPSERT if row else Op.DELETE for row in rows], pa.int8()),
+                "__version": pa.array([self.clock] * len(wanted), pa.int64()),
+                "__target": pa.array([days.index(row[0]) if row else NOWHERE for row in rows], pa.int32()),
+                "id": pa.array([key.decode() if row else None for key, row in zip(wanted, rows, strict=True)]),
+                "clicks": pa.array([row[1] if row else None for row in rows], pa.int64()),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Image:
+    rows: pa.Table
+    partitions: tuple[PartitionValues, ...]
+    rejected: tuple[Rejected, ...] = ()
+
+
+def raw_keys(batch: pa.RecordBatch, partition: PartitionValues) -> pa.Array:
+    return batch.column("id").cast(pa.binary())
+
+
+def create_table(metastore: Metastore, location: Path) -> None:
+    columns = tuple(Column(name, kind) for name, kind in COLUMNS)
+    if not metastore.database_exists(TABLE.database):
+        metastore.create_database(TABLE.database)
+    metastore.create_table(Table(TABLE, columns, KEYS, f"file://{location}", PARQUET, parameters={"EXTERNAL": "TRUE"}))
+
+
+def open_world(
+    metastore: Metastore, location: Path, run: str, tap: Tap | None = None, fence: bool = True, clock: int = 1_000_000
+) -> Environment:
+    """One loader run over the table. With a `tap` every effect passes it."""
+    ticks = iter(range(clock, clock + 1_000_000))
+    files = tapped_files(LocalFiles(), tap) if tap else LocalFiles()
+    metastore = tapped_metastore(metastore, tap) if tap else metastore
+    layout = Layout.of(f"file://{location}")
+    state = State(files, layout)
+    columns = tuple(Column(name, kind) for name, kind in COLUMNS)
+    fences = Fences(TABLE, KEYS, columns, PARQUET, metastore, files, layout, state, run, fence)
+    return Environment(
+        table=TABLE,
+        partition_keys=KEYS,
+        columns=COLUMNS,
+        format="parquet",
+        storage=PARQUET,
+        layout=layout,
+        files=files,
+        metastore=metastore,
+        state=state,
+        keystore=KeyStore(files, layout),
+        fences=fences,
+        identity=Identity(run, "tester", "localhost"),
+        clock=lambda: next(ticks),
+        sleep=lambda seconds: None,
+        lock_wait=5.0,
+    )
+
+
+def run_batch(env: Environment, source: Source, rows_per_file: int = 8) -> Batch:
+    """One batch of everything that is dirty in `source`."""
+    rules = PlanRules(sizing=SizingRules(rows_before_measured=rows_per_file))
+    tools = Tools(env.files, raw_keys, COLUMNS, "parquet")
+    rewriter = LocalRewriter(tools, env.layout.temporary)
+    work = Work(source.scan, source, rewriter, rules, parallelism=2)
+    batch = publish(Batch(env, Kind.BATCH, work))
+    source.dirty.clear()
+    return batch
+
+
+def visible(metastore: Metastore) -> dict[str, Row]:
+    """Every row as a reader of the Hive table sees it. A key that is seen twice fails."""
+    seen: dict[str, Row] = {}
+    for partition in metastore.all_partitions(TABLE):
+        for path in sorted(local_path(partition.location).glob("[!_.]*")):
+            for row in pq.read_table(path).to_pylist():
+                assert row["id"] not in seen, f"{row['id']} is visible twice: {seen[row['id']]} and in {path}"
+                seen[row["id"]] = (partition.values[0], row["clicks"])
+    return seen
+
+
+def expected(source: Source) -> dict[str, Row]:
+    return {key.decode(): row for key, row in source.rows.items()}
+
+
+def fill(source: Source, rows: Iterable[tuple[str, str, int]]) -> None:
+    for key, day, clicks in rows:
+        source.put(key, day, clicks)
+
+
+def counted(rows: Mapping[str, Row]) -> dict[str, int]:
+    """Rows by day, for messages that a person can read."""
+    days: dict[str, int] = {}
+    for day, _ in rows.values():
+        days[day] = days.get(day, 0) + 1
+    return days
