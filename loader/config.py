@@ -211,15 +211,15 @@ class Settings(_Model):
         hint = f"Did you mean {near}? " if near else ""
         return ConfigError(f"{self.file} describes no table {name}", f"{hint}Tables there: {listed}.")
 
-    def check(self) -> None:
-        """Prove every table's mapping. Costs an import of pyarrow; ConfigError with file, line and key."""
-        for name in self.tables:
-            self._check_table(name)
+    def check(self, only: TableSettings | None = None) -> None:
+        """Prove each table's mapping. Costs an import of pyarrow; ConfigError with file, line and key."""
+        for name, table in self.tables.items():
+            if only is None or table is only:
+                self._check_mapping(name, table)
 
-    def _check_table(self, name: str) -> None:
+    def _check_mapping(self, name: str, table: TableSettings) -> None:
         from loader.mapping import Mapping as CellMapping  # noqa: PLC0415 - pulls in pyarrow, which `status` must not
 
-        table = self.tables[name]
         try:
             CellMapping.build(table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key)
         except ConfigError as error:

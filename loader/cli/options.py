@@ -1,0 +1,41 @@
+"""The arguments and options that several verbs share."""
+
+from typing import Annotated, Any
+
+import typer
+
+from loader.cli.session import Session
+from loader.quantities import parse_duration
+
+
+def seconds(text: Any) -> float:
+    """A duration on the command line."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+Table = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TABLE",
+        help="Its name in the configuration, or its Hive table; may be left out if it is the only one.",
+    ),
+]
+NamedTable = Annotated[str, typer.Argument(metavar="TABLE", help="Its name in the configuration, or its Hive table.")]
+Config = Annotated[
+    str, typer.Option("--config", "-c", metavar="FILE", envvar="HOTSWAP_CONFIG", help="The configuration file.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; errors too, on standard error.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking: for scripts.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+DEFAULT_CONFIG = "hotswap.yaml"
+
+
+def session_of(context: typer.Context) -> Session:
+    """The session that `main` put there."""
+    session = context.obj
+    assert isinstance(session, Session)
+    return session

@@ -1,0 +1,125 @@
+"""The verbs that only look: `status` and `history`. They need neither Java nor Spark."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loader.cli import options
+from loader.cli.output import Output
+from loader.cli.times import moment_text, span_text
+from loader.quantities import size_text
+
+if TYPE_CHECKING:
+    from loader.reports import HistoryEntry, Status
+
+SOMETHING_TO_DO = 6
+
+
+def status(
+    context: typer.Context,
+    table: options.Table = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 6 if there is something to do.")] = False,
+    max_lag: Annotated[
+        float,
+        typer.Option(parser=options.seconds, metavar="TIME", help="With --check: the lag from which on there is."),
+    ] = "5m",  # type: ignore[assignment]
+    config: options.Config = options.DEFAULT_CONFIG,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> int:
+    """What is live, how far behind HBase it is, and what stands in the way.
+
+    Without TABLE it tells of every table in the configuration. Reads the metastore and the state folder only.
+
+    \b
+    Examples:
+      hotswap status
+      hotswap status ads.performance --json
+      hotswap status --check --max-lag 60s || page-somebody
+    """
+    session = options.session_of(context)
+    settings = session.backend.load(config)
+    chosen = [settings.table(table)] if table else list(settings.tables.values())
+    found = [session.backend.open_table(settings, item).status() for item in chosen]
+    alarms = {item.table: alarms_of(item, max_lag) for item in found}
+    if json:
+        session.out.json({"tables": found, "alarms": [f"{name}: {text}" for name in alarms for text in alarms[name]]})
+    else:
+        for item in found:
+            _show_status(session.out, item, alarms[item.table])
+    return SOMETHING_TO_DO if check and any(alarms.values()) else 0
+
+
+def alarms_of(status: "Status", max_lag: float) -> tuple[str, ...]:
+    """What wants a person, each with what to do."""
+    alarms = []
+    if status.batch is None:
+        alarms.append("nothing is published yet: start `hotswap run`")
+    elif status.lag_s is None or status.lag_s > max_lag:
+        alarms.append(f"{span_text(status.lag_s)} behind HBase, more than {span_text(max_lag)}: is `hotswap run` up?")
+    if status.hold:
+        alarms.append(f"held by rollback {status.hold.batch}: `hotswap resume {status.table}` ends it")
+    if len(status.unsettled) > 1:  # one may be under way
+        alarms.append(f"{len(status.unsettled)} attempts are not settled: run `hotswap recover {status.table}`")
+    if status.quarantine:
+        alarms.append(f"{status.quarantine:,} rows are in quarantine: correct them in HBase, or the mapping")
+    return tuple(alarms)
+
+
+def _show_status(out: Output, status: "Status", alarms: tuple[str, ...]) -> None:
+    out.line(status.table, style="bold")
+    provisional = ", provisional" if status.provisional else ""
+    facts = [
+        ("live batch", f"{status.batch}, {moment_text(status.committed_at_ms)}" if status.batch else "none"),
+        ("behind HBase", span_text(status.lag_s)),
+        ("low watermark", moment_text(status.low_watermark_ms) + provisional),
+        ("holds", f"{status.partitions:,} partitions, {status.rows:,} rows, {size_text(status.bytes)}"),
+        ("quarantine", f"{status.quarantine:,} rows"),
+        ("not settled", ", ".join(status.unsettled) or "nothing"),
+    ]
+    if status.hold:
+        since = moment_text(status.hold.since_ms)
+        facts.append(("hold", f"rollback {status.hold.batch} to batch {status.hold.target}, since {since}"))
+    if status.last_error:
+        facts.append(("last error", status.last_error))
+    out.facts(facts)
+    for alarm in alarms:
+        out.line(f"  ! {alarm}", style="yellow")
+
+
+def history(
+    context: typer.Context,
+    table: options.Table = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many attempts, newest first.")] = 20,
+    config: options.Config = options.DEFAULT_CONFIG,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """The attempts of a table, newest first: what each changed, and what became of it.
+
+    A batch that is not live any more was taken back by a later rollback. Its number is what `rollback --to` wants.
+
+    \b
+    Examples:
+      hotswap history ads.performance
+      hotswap history ads.performance -n 100 --json
+    """
+    session = options.session_of(context)
+    settings = session.backend.load(config)
+    chosen = settings.table(table)
+    entries = session.backend.open_table(settings, chosen).history(limit)
+    if json:
+        session.out.json({"table": str(chosen.hive_table), "attempts": entries})
+    elif not entries:
+        session.out.line(f"{chosen.hive_table} has no attempts yet.")
+    else:
+        headers = ("batch", "what", "outcome", "live", "started", "took", "upserts", "deletes", "moves", "partitions")
+        session.out.table(headers, [_row(entry) for entry in entries], right={"batch", *headers[5:]})
+
+
+def _row(entry: "HistoryEntry") -> tuple[str, ...]:
+    took = span_text((entry.ended_ms - entry.started_ms) / 1000) if entry.ended_ms else "…"
+    counts = (entry.upserts, entry.deletes, entry.moves, entry.partitions)
+    live = "yes" if entry.live else "no"
+    what = (str(entry.batch), entry.kind, entry.outcome, live, moment_text(entry.started_ms), took)
+    return (*what, *(f"{count:,}" for count in counts))

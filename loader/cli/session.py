@@ -1,0 +1,105 @@
+"""What a verb is given: the loader's functions behind one protocol, and the streams."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from loader.cli.output import Output
+from loader.errors import NeedsConfirmation
+
+if TYPE_CHECKING:
+    from loader.config import Settings, TableSettings
+    from loader.reports import (
+        HistoryEntry,
+        InitReport,
+        Published,
+        ResumePlan,
+        RollbackPlan,
+        RunReport,
+        Settled,
+        Status,
+    )
+
+
+class Service(Protocol):
+    """One table as the verbs see it; `loader.service.TableService` is the real one."""
+
+    def status(self) -> "Status": ...
+
+    def history(self, limit: int) -> "tuple[HistoryEntry, ...]": ...
+
+    def preview_rollback(self, to: int | None, as_of_ms: int | None) -> "RollbackPlan": ...
+
+    def rollback(self, preview: "RollbackPlan", /) -> "Published": ...
+
+    def preview_resume(self) -> "ResumePlan": ...
+
+    def resume(self, plan: "ResumePlan", /) -> None: ...
+
+    def recover(self) -> "tuple[Settled, ...]": ...
+
+
+class Backend(Protocol):
+    """What the command line calls."""
+
+    def load(self, path: str) -> "Settings": ...
+
+    def open_table(self, settings: "Settings", table: "TableSettings") -> Service: ...
+
+    def initialise(self, settings: "Settings", table: "TableSettings", sample: int | None) -> "InitReport": ...
+
+    def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport": ...
+
+
+class Loader:
+    """The real backend. Imports what a verb needs when it needs it."""
+
+    def load(self, path: str) -> "Settings":
+        from loader.config import load  # noqa: PLC0415
+
+        return load(path)
+
+    def open_table(self, settings: "Settings", table: "TableSettings") -> Service:
+        from loader.service import open_table  # noqa: PLC0415
+
+        return open_table(settings, table)
+
+    def initialise(self, settings: "Settings", table: "TableSettings", sample: int | None) -> "InitReport":
+        from loader.init import initialise  # noqa: PLC0415
+
+        return initialise(settings, table, sample)
+
+    def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport":
+        from loader.job import run  # noqa: PLC0415
+
+        return run(settings, table, once, confirm_deletes=confirm_deletes)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One call of the command."""
+
+    backend: Backend
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    environment: Mapping[str, str]
+
+    @property
+    def out(self) -> Output:
+        return Output(self.stdout, self.environment)
+
+    @property
+    def err(self) -> Output:
+        return Output(self.stderr, self.environment)
+
+    def require_yes(self, question: str, yes: bool, json: bool) -> None:
+        """Return if the operator agrees. Only a terminal is asked; raises NeedsConfirmation for any other answer."""
+        if yes:
+            return
+        if json or not (self.stdin.isatty() and self.stdout.isatty()):
+            raise NeedsConfirmation("not confirmed, so nothing was changed", "Add --yes to do what is shown above.")
+        self.stdout.write(f"{question} [y/N] ")
+        self.stdout.flush()
+        if self.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise NeedsConfirmation("not confirmed, so nothing was changed")
