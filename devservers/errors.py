@@ -6,7 +6,7 @@ from __future__ import annotations
 class DevServerError(Exception):
     """A development server, or what it needs, is not to be had.
 
-    The text says what happened to what; `hint` says what to do next; `log` holds the server's own last lines, if it wrote any.
+    `what` says what happened to what, `hint` what to do next, `log` holds the server's own last lines, if it wrote any.
     """
 
     def __init__(self, what: str, hint: str, log: str = "") -> None:

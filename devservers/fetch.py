@@ -3,8 +3,8 @@
     <cache>/jars/   what is checked and whole; a file gets here by rename only
     <cache>/ivy/    Ivy's own downloads of an unfinished fetch, so that the next one goes on from there
 
-Ivy has no host or address from us: its own default is the central Maven repository. An organisation with a mirror names its own Ivy
-settings file in HOTSWAP_IVY_SETTINGS.
+Ivy gets no host or address from us: its own default is the central Maven repository. Who has a mirror names an
+Ivy settings file in HOTSWAP_IVY_SETTINGS.
 """
 
 from __future__ import annotations
@@ -22,18 +22,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from devservers import lockfile, paths
+from devservers import lockfile, paths, tethered
 from devservers.errors import DevServerError
 from devservers.java import find_java
-from devservers.jvm import start_tethered
 from devservers.lockfile import Artifact
-from devservers.progress import Progress, PlainProgress
+from devservers.progress import PlainProgress, Progress
 
 _SETTINGS = """<ivysettings>
   <settings defaultResolver="central"/>
-  <timeout-constraints><timeout-constraint name="patient" connectionTimeout="15000" readTimeout="60000"/></timeout-constraints>
+  <timeout-constraints>
+    <timeout-constraint name="patient" connectionTimeout="15000" readTimeout="60000"/>
+  </timeout-constraints>
   <resolvers>
-    <ibiblio name="central" m2compatible="true" usepoms="false" useMavenMetadata="false" checksums="" timeoutConstraint="patient"/>
+    <ibiblio name="central" m2compatible="true" usepoms="false" useMavenMetadata="false" checksums=""
+             timeoutConstraint="patient"/>
   </resolvers>
 </ivysettings>
 """
@@ -111,7 +113,7 @@ class Fetcher:
             str(module),
         ]
         command = [str(find_java()), *options, *ivy, "-retrieve", f"{folder}/{_RETRIEVED}"]
-        process = start_tethered(
+        process = tethered.start(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         said = self._follow(process, artifacts)
@@ -169,16 +171,20 @@ def _module(artifacts: Sequence[Artifact]) -> str:
 
 
 def _dependency(artifact: Artifact) -> str:
+    module = _attributes(org=artifact.group, name=artifact.name, rev=artifact.version)
+    file = _attributes(name=artifact.name, type=artifact.extension, ext=artifact.extension)
     classifier = f" m:classifier={quoteattr(artifact.classifier)}" if artifact.classifier else ""
-    return (
-        f"<dependency org={quoteattr(artifact.group)} name={quoteattr(artifact.name)} rev={quoteattr(artifact.version)} "
-        f'transitive="false" conf="default->*"><artifact name={quoteattr(artifact.name)} '
-        f"type={quoteattr(artifact.extension)} ext={quoteattr(artifact.extension)}{classifier}/></dependency>"
-    )
+    artifact_tag = f"<artifact{file}{classifier}/>"
+    return f'<dependency{module} transitive="false" conf="default->*">{artifact_tag}</dependency>'
+
+
+def _attributes(**values: str) -> str:
+    return "".join(f" {name}={quoteattr(value)}" for name, value in values.items())
 
 
 _NO_NETWORK = re.compile(
-    r"(UnknownHostException|ConnectException|NoRouteToHost|SocketTimeout|SocketException|SSLException|Host .* not found|[Cc]onnection (refused|timed out))"
+    r"UnknownHost|ConnectException|NoRouteToHost|SocketTimeout|SocketException|SSLException"
+    r"|Host .* not found|[Cc]onnection (refused|timed out)|Server access error"
 )
 
 
@@ -187,10 +193,9 @@ def _ivy_failure(said: Sequence[str]) -> DevServerError:
     if reason:
         return DevServerError(
             f"jars could not be fetched, the Maven repository was not reached ({reason})",
-            "check the network or proxy (JAVA_TOOL_OPTIONS takes -Dhttps.proxyHost), or name your mirror's Ivy settings file in "
-            "HOTSWAP_IVY_SETTINGS; what is fetched so far is kept",
+            "check the network or proxy (JAVA_TOOL_OPTIONS takes -Dhttps.proxyHost=…), or name your mirror's Ivy "
+            "settings file in HOTSWAP_IVY_SETTINGS; what is fetched so far is kept",
         )
     unresolved = next((line.strip() for line in said if "not found" in line or "FAILED" in line), "no reason given")
-    return DevServerError(
-        f"jars could not be fetched ({unresolved})", "see Ivy's words below", "".join(said[-20:]).rstrip()
-    )
+    words = "".join(said[-20:]).rstrip()
+    return DevServerError(f"jars could not be fetched ({unresolved})", "see Ivy's words below", words)

@@ -12,7 +12,10 @@ from pathlib import Path
 from devservers.errors import DevServerError
 
 OLDEST = 17
-_INSTALL = f"install a Java {OLDEST} or newer (a runtime is enough, e.g. `apt install openjdk-17-jre-headless`) or point JAVA_HOME at one"
+_INSTALL = (
+    f"install a Java {OLDEST} or newer (a runtime is enough, e.g. `apt install openjdk-17-jre-headless`) "
+    "or point JAVA_HOME at one"
+)
 
 
 def find_java(environ: Mapping[str, str] = os.environ) -> Path:

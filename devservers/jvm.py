@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import logging
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from py4j.java_gateway import GatewayParameters, JavaGateway
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JJavaError
 
-from devservers import paths, tether
+from devservers import paths, tethered
 from devservers.errors import DevServerError
 from devservers.java import find_java
 
 _LAUNCH_SECONDS = 60.0
 _TAIL_LINES = 20
 
-# The kernel kills a tethered child when the *thread* that started it ends, so every start is made by this one, which ends with the process.
-_launcher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tether")
-
-logging.getLogger("py4j").setLevel(logging.CRITICAL)  # a killed JVM is said by our own errors
-
-
-def start_tethered(command: Sequence[str], **kwargs: Any) -> subprocess.Popen[Any]:
-    """Popen of a command that is killed when this process ends, however it ends; in a session of its own, so not by Ctrl-C."""
-    tethered = [sys.executable, "-S", "-E", tether.__file__, str(os.getpid()), *command]
-    return _launcher.submit(subprocess.Popen, tethered, start_new_session=True, **kwargs).result()
+# py4j writes each lost connection to the root logger with its stack, besides raising it; who kills JVMs does not want it.
+logging.getLogger().addFilter(lambda record: record.msg != "Exception while sending command.")
 
 
 class Jvm:
@@ -44,6 +36,7 @@ class Jvm:
     def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
         self.name, self.process, self.log = name, process, log
         self._gateway: JavaGateway | None = None
+        atexit.register(self.kill)  # in order, while py4j is still there; the tether is for all other ends
 
     @classmethod
     def launch(
@@ -56,19 +49,15 @@ class Jvm:
     ) -> Jvm:
         """Start a JVM and connect to it.
 
-        `name` is for messages; `log` takes all that it writes (appended); `options` are Java's own, `properties` become -D.
+        `name` is for messages; `log` takes all that it writes (appended) and its folder is the working directory;
+        `options` are Java's own, `properties` become -D.
         Raises DevServerError with the last lines of the log if it does not come up.
         """
-        system = {"java.net.preferIPv4Stack": "true", **(properties or {})}
-        flags = [*options, *(f"-D{key}={value}" for key, value in system.items())]
-        main = ["py4j.GatewayServer", "--die-on-broken-pipe", "--enable-auth", "0"]
-        jars = os.pathsep.join([*class_path, str(paths.pyspark_jar("py4j"))])
-        command = [str(find_java()), *flags, "-classpath", jars, *main]
         log.parent.mkdir(parents=True, exist_ok=True)
+        command = _command(class_path, options, properties or {})
         with log.open("ab") as errors:
-            process = start_tethered(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=log.parent
-            )
+            pipe = subprocess.PIPE
+            process = tethered.start(command, stdin=pipe, stdout=pipe, stderr=errors, cwd=log.parent)
         jvm = cls(name, process, log)
         try:
             jvm._connect()
@@ -109,6 +98,9 @@ class Jvm:
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone. Also ends a paused one; a second call does nothing."""
+        atexit.unregister(self.kill)
+        if self._gateway is not None:
+            self._gateway._gateway_client.is_connected = False  # or py4j asks the dead to collect each object it loses
         self.process.kill()
         self.process.wait()
         if self.process.stdin is not None:
@@ -127,36 +119,50 @@ class Jvm:
     def run_in_thread(self, target: Any, method: str, *arguments: Any) -> None:
         """Call a Java method in a Java daemon thread. What it throws goes to the log."""
         beans, lang = self.java.java.beans, self.java.java.lang
-        statement = beans.Statement(target, method, self.array(lang.Object, arguments))
+        statement = beans.Statement(target, method, self.array("java.lang.Object", arguments))
         runnable = beans.EventHandler.create(lang.Class.forName("java.lang.Runnable"), statement, "execute")
         thread = lang.Thread(runnable, method)
         thread.setDaemon(True)
         thread.start()
 
-    def array(self, kind: Any, items: Sequence[Any]) -> Any:
-        """A Java array."""
-        made = self.gateway.new_array(kind, len(items))
+    def array(self, class_name: str, items: Sequence[Any]) -> Any:
+        """A Java array; the name of bytes is "[B"."""
+        lang = self.java.java.lang
+        made = lang.reflect.Array.newInstance(lang.Class.forName(class_name), len(items))
         for index, item in enumerate(items):
             made[index] = item
         return made
 
+    @contextlib.contextmanager
+    def failures(self) -> Iterator[None]:
+        """Turn what Java throws inside into a DevServerError with the log's end."""
+        try:
+            yield
+        except Py4JJavaError as error:
+            raise self.failure(f"it threw {error.java_exception.toString()}") from error
+        except Py4JError as error:
+            raise self.failure("its Java process was lost") from error
+
     def wait_until(self, ready: Callable[[], bool], what: str, seconds: float) -> None:
-        """Poll until `ready()`. Raises DevServerError (with the log's end) when the JVM ends first or the time is over."""
+        """Poll until `ready()`. Raises DevServerError with the log's end if the JVM ends first or the time is over."""
         end = time.monotonic() + seconds
-        while True:
-            try:
-                if ready():
-                    return
-            except Py4JError as error:
-                raise self.failure(f"failed while waiting for {what} ({_first_line(error)})") from error
+        while not ready():
             if not self.is_alive():
                 raise self.failure(f"its Java process ended (code {self.process.returncode}) while waiting for {what}")
             if time.monotonic() > end:
-                raise self.failure(f"was not ready after {seconds:.0f} s: {what} still missing")
+                raise self.failure(f"{what} was not ready after {seconds:.0f} s")
             time.sleep(0.02)
 
     def failure(self, what: str) -> DevServerError:
-        return DevServerError(f"{self.name} did not start, {what}", f"its whole log is {self.log}", tail(self.log))
+        return DevServerError(f"{self.name} failed: {what}", f"its whole log is {self.log}", tail(self.log))
+
+
+def _command(class_path: Sequence[str], options: Sequence[str], properties: Mapping[str, str]) -> list[str]:
+    system = {"java.net.preferIPv4Stack": "true", **properties}
+    jars = os.pathsep.join([*class_path, str(paths.pyspark_jar("py4j"))])
+    gateway = ["py4j.GatewayServer", "--die-on-broken-pipe", "--enable-auth", "0"]
+    flags = [*options, *(f"-D{key}={value}" for key, value in system.items())]
+    return [str(find_java()), *flags, "-classpath", jars, *gateway]
 
 
 def tail(log: Path, lines: int = _TAIL_LINES) -> str:
@@ -170,7 +176,3 @@ def tail(log: Path, lines: int = _TAIL_LINES) -> str:
 def _drain(output: IO[bytes], log: Path) -> None:
     with output, log.open("ab") as target:
         shutil.copyfileobj(output, target)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

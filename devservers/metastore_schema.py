@@ -1,7 +1,7 @@
 """The metastore's complete 2.3 schema, lock tables included, made once and copied for each new server.
 
-`datanucleus.schema.autoCreateAll` leaves out the transaction and lock tables, so Hive's own scripts make it: the 1.2.0 schema and its
-four upgrades. The result is an empty Derby database in the cache, 5 s to make and nothing to copy.
+`datanucleus.schema.autoCreateAll` leaves out the transaction and lock tables, so Hive's own scripts make it: the 1.2.0
+schema and its four upgrades. The result is an empty Derby database in the cache, 4 s to make and nothing to copy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ARCHIVE = "hive-standalone-metastore"
 
 
 def template() -> Path:
-    """The folder of an empty Derby database with the schema, to be copied; made on first use (rename, so whole or not there)."""
+    """The folder of an empty Derby database with the schema, to be copied; made on first use, whole or not at all."""
     archive = next(artifact for artifact in lockfile.parse(paths.LOCK.read_text()) if artifact.name == _ARCHIVE)
     derby = paths.pyspark_jar("derby").stem
     made = paths.cache_folder() / "metastore" / f"schema-2.3.0-{derby}-{archive.sha256[:12]}"

@@ -1,7 +1,7 @@
 """Free ports of 127.0.0.1, with as little race as can be.
 
-Ports come from below the kernel's ephemeral range, so that no client connection of anyone takes them by chance, and each is held by a
-file lock for the life of this process, so that parallel test workers never choose the same one.
+Ports come from below the kernel's ephemeral range, so that no client connection of anyone takes them by chance, and
+each is held by a file lock for the life of this process, so that parallel test workers never choose the same one.
 """
 
 from __future__ import annotations

@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+from rich.progress import Progress as RichProgress
+
 Done = Callable[[str, int], None]
 """Called with the name of a file that arrived and its size in bytes."""
 
@@ -34,10 +38,6 @@ class BarProgress:
 
     @contextlib.contextmanager
     def of(self, files: int, size: int) -> Iterator[Done]:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
-        from rich.progress import Progress as RichProgress
-
         columns = (
             TextColumn("fetching"),
             BarColumn(),

@@ -1,4 +1,4 @@
-"""A Spark session on a metastore, for the demo and the tests: local, quiet, in UTC, nothing left in the working directory."""
+"""A Spark session on a metastore, for the demo and the tests: local, quiet, in UTC, no litter where it was started."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+
+from pyspark.sql import SparkSession
 
 from devservers.java import find_java
 
@@ -15,11 +17,9 @@ def session(
 ) -> Any:
     """A SparkSession with Hive support against a metastore of version 2.3 (Spark's built-in client).
 
-    `scratch` takes Spark's temporary files; `settings` add to or replace those below. Sets PYSPARK_PYTHON to this interpreter, without
-    which Python workers start with whatever python3 is on the PATH.
+    `scratch` takes Spark's temporary files; `settings` add to or replace those below. Sets PYSPARK_PYTHON to this
+    interpreter, without which Python workers start with whatever python3 is on the PATH.
     """
-    from pyspark.sql import SparkSession
-
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["JAVA_HOME"] = str(find_java().resolve().parents[1])
     builder = SparkSession.builder.appName("hotswap").master(f"local[{cores}]").enableHiveSupport()
@@ -36,7 +36,7 @@ def _settings(metastore_uri: str, warehouse: Path, scratch: Path) -> dict[str, s
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.driver.extraJavaOptions": f"-Duser.timezone=UTC -Dderby.system.home={scratch} -Djava.net.preferIPv4Stack=true",
+        "spark.driver.extraJavaOptions": "-Duser.timezone=UTC -Djava.net.preferIPv4Stack=true",
         "spark.local.dir": str(scratch),
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "4",

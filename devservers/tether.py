@@ -2,9 +2,9 @@
 
     python tether.py PARENT_PID COMMAND ARG...
 
-This process asks the kernel to be killed when its parent goes, and then becomes the command (same pid). A separate step, because code
-between fork and exec is unsafe in a process with threads. Linux only; elsewhere it just becomes the command, and what remains is the
-command's own watch over its stdin. It imports nothing of the project, so that it starts fast.
+This process asks the kernel to be killed when its parent goes, and then becomes the command (same pid). A separate
+step, because code between fork and exec is unsafe in a process with threads. Linux only; elsewhere it just becomes the
+command, and what remains is the command's own watch over its stdin. It imports nothing of the project, to start fast.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main(parent: int, command: list[str]) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         if os.getppid() != parent:  # it died before we asked
             sys.exit(1)
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606 — becoming the command is the point
 
 
 if __name__ == "__main__":
