@@ -14,6 +14,12 @@ from typing import Protocol
 PartitionValues = tuple[str, ...]
 Version = tuple[int, int, int]
 
+NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+"""What a null or empty partition value is called."""
+
+DEFAULT_MAX_MESSAGE_BYTES = 100 * 1024 * 1024  # hive.metastore.server.max.message.size
+DEFAULT_LOCK_TIMEOUT_S = 300.0  # hive.txn.timeout
+
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
 
 
@@ -110,9 +116,9 @@ class Table:
 class Partition:
     """One partition. Change one with `dataclasses.replace(p, location=…, parameters=…)`: what you do not name is kept.
 
-    `values` are in the order of the table's partition keys, unescaped. `columns` must not be empty (Hive 2.3 corrupts
-    the partition). `rest` carries everything else that the server sent (bucketing, sort order, skew, privileges…), so
-    that a read-modify-write loses nothing.
+    `values` are in the order of the table's partition keys, unescaped, an empty one as NULL_PARTITION. `columns` must
+    not be empty (Hive 2.3 corrupts the partition). `rest` carries everything else that the server sent (bucketing, sort
+    order, skew, privileges…), so that a read-modify-write loses nothing.
     """
 
     values: PartitionValues
@@ -124,16 +130,22 @@ class Partition:
     rest: object = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(value or NULL_PARTITION for value in self.values))
         object.__setattr__(self, "parameters", dict(self.parameters))
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What answered: `version` is detected from it, `text` is its own word for that, `uuid` is None before 3.0."""
+    """What answered: `version` is detected from it, `text` is its own word for that, `uuid` is None before 3.0.
+
+    `max_message_bytes` is the longest request that it takes, `lock_timeout_s` how long a lock lives without heartbeat.
+    """
 
     version: Version
     text: str
     uuid: str | None
+    max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES
+    lock_timeout_s: float = DEFAULT_LOCK_TIMEOUT_S
 
 
 class LockState(Enum):
@@ -217,7 +229,10 @@ class Metastore(Protocol):
         """Drop the metadata, never the data. False if it was not there. Raises `NoSuchTable`."""
 
     def lock(self, name: TableName, user: str, host: str, agent: str) -> Lock:
-        """Ask for the table lock that keeps loaders apart. A WAITING one stands in the queue until it is unlocked."""
+        """Ask for the table lock that keeps loaders apart. A WAITING one stands in the queue until it is unlocked.
+
+        The table need not exist: servers do not ask. After `NoReply` look for an orphan by `agent` in `locks`.
+        """
 
     def check_lock(self, lock_id: int) -> Lock:
         """Its state now; counts as a heartbeat. Raises `NoSuchLock`."""
@@ -226,7 +241,7 @@ class Metastore(Protocol):
         """Keep the lock alive. Raises `NoSuchLock` when it has expired."""
 
     def unlock(self, lock_id: int) -> None:
-        """Raises `NoSuchLock`."""
+        """Afterwards there is no such lock; none is needed before (2.3 does not tell)."""
 
     def locks(self, name: TableName) -> tuple[LockInfo, ...]:
         """Every lock on the table, held or waiting, by id."""

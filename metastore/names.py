@@ -9,10 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
-from metastore.api import Column, PartitionValues
-
-NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
-"""What a null or empty value is called."""
+from metastore.api import NULL_PARTITION, Column, PartitionValues
 
 MAX_PART_BYTES = 255  # a directory's name on ext4, XFS and HDFS's default
 MAX_NAME_BYTES = 767  # PARTITIONS.PART_NAME
