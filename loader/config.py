@@ -224,7 +224,7 @@ class Settings(_Model):
             CellMapping.build(table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key)
         except ConfigError as error:
             path = ("tables", name, *getattr(error, "path", ("mapping",)))
-            raise type(error)(self._placed(path, error.message), error.hint) from error
+            raise ConfigError(self._placed(path, error.message), error.hint) from error
 
     def _placed(self, path: KeyPath, message: str) -> str:
         place = f"{self._document.place(path)}: " if self._document else ""
