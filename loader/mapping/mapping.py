@@ -1,0 +1,196 @@
+"""A table's mapping: bytes of HBase rows ↔ columns and partition values of the Hive table."""
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
+from hashlib import sha256
+
+import pyarrow as pa
+
+from loader.mapping.cells import CellColumn, FamilyColumn, Gathered, RowLike, gather
+from loader.mapping.codecs import Decoded
+from loader.mapping.hive_types import HiveType
+from loader.mapping.partitions import PartitionKey, place_rows
+from loader.mapping.rowkey import RowKey
+from loader.quarantine import Rejected
+from metastore.api import NULL_PARTITION
+from partitioner.values import ColumnSpec, PartitionValues
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedRows:
+    """Rows that exist, decoded. `table`: all columns of the configuration in order; `keys` and `versions` beside it."""
+
+    keys: list[bytes]
+    versions: list[int]
+    table: pa.Table
+    rows: list[RowLike]
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Made by `build`, which proves it. Immutable; two mappings with one `digest` decode alike."""
+
+    types: tuple[tuple[str, HiveType], ...]  # every column of the configuration, in order
+    row_key: RowKey
+    cells: tuple[CellColumn, ...]
+    family_maps: tuple[FamilyColumn, ...]
+    timestamp: str | None  # the column of the row's newest timestamp
+    keys: tuple[PartitionKey, ...]
+    identity: frozenset[str]  # columns that are partition keys and so not in the files
+    computed: frozenset[str]  # columns that only the transform fills
+    spelling: str  # what the digest is made of
+
+    @staticmethod
+    def build(
+        columns: MappingOf[str, str],
+        mapping: object,
+        partition_by: Sequence[object] = (),
+        time_zone: str | None = None,
+        row_key: object | None = None,
+        computed: Sequence[str] = (),
+    ) -> "Mapping":
+        """From the configuration's typed values; `computed`: columns that the transform's select gives a value.
+
+        Raises MappingError with the exact column and the nearest right name.
+        """
+        from loader.mapping.build import build_mapping  # noqa: PLC0415 - it makes Mappings
+
+        return build_mapping(columns, mapping, partition_by, time_zone, row_key, computed)
+
+    @property
+    def columns(self) -> tuple[ColumnSpec, ...]:
+        """The data columns in table order, as (name, Hive type)."""
+        return tuple((name, kind.text) for name, kind in self.types if name not in self.identity)
+
+    @property
+    def partition_keys(self) -> tuple[ColumnSpec, ...]:
+        return tuple((key.name, key.type.text) for key in self.keys)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The data columns' Arrow types."""
+        return pa.schema([(name, kind.arrow) for name, kind in self.types if name not in self.identity])
+
+    @property
+    def full_schema(self) -> pa.Schema:
+        """All columns of the configuration, those that become partition keys included."""
+        return pa.schema([(name, kind.arrow) for name, kind in self.types])
+
+    @property
+    def families(self) -> tuple[bytes, ...]:
+        """The column families to scan."""
+        return tuple(sorted({cell.family for cell in self.cells} | {family.family for family in self.family_maps}))
+
+    @property
+    def qualifiers(self) -> tuple[tuple[bytes, bytes | None], ...]:
+        """What to read of a row: (family, qualifier), None for the whole family."""
+        whole = {column.family for column in self.family_maps}
+        single = {(cell.family, cell.qualifier) for cell in self.cells if cell.family not in whole}
+        return (*sorted((family, None) for family in whole), *sorted(single))
+
+    @property
+    def partition_from_key(self) -> bool:
+        """Whether a row's partition follows from its key alone, so that no key index is needed."""
+        return all(key.source in self.row_key.names for key in self.keys)
+
+    @property
+    def digest(self) -> str:
+        """Stable over releases as long as the mapping means the same."""
+        return sha256(self.spelling.encode()).hexdigest()[:16]
+
+    def decode(self, rows: Sequence[RowLike]) -> DecodedRows:
+        """HBase's rows → columns. A row without a mapped cell does not exist and is left out.
+
+        A row of which anything cannot be decoded is rejected whole.
+        """
+        gathered = gather(rows, self.cells, self.family_maps)
+        keys = [row.row for row in gathered.rows]
+        columns, problems = self.row_key.decode(keys)
+        for name, (columns[name], reasons) in self._decoded_cells(gathered):
+            for index, reason in reasons.items():
+                problems.setdefault(index, (reason, name))
+        if self.timestamp:
+            milliseconds = pa.array(gathered.versions, pa.timestamp("ms"))
+            columns[self.timestamp] = milliseconds.cast(_at(self.types, self.timestamp).arrow, safe=True)
+        for name in self.computed - columns.keys():
+            columns[name] = pa.nulls(len(keys), _at(self.types, name).arrow)
+        table = pa.table([columns[name] for name, _ in self.types], schema=self.full_schema)
+        return without(DecodedRows(keys, gathered.versions, table, gathered.rows, ()), problems)
+
+    def _decoded_cells(self, gathered: Gathered) -> Iterator[tuple[str, Decoded]]:
+        for cell in self.cells:
+            yield cell.name, cell.decode(gathered)
+        for family in self.family_maps:
+            yield family.name, family.decode(gathered)
+
+    def place(self, decoded: DecodedRows) -> tuple[DecodedRows, tuple[PartitionValues, ...], list[int]]:
+        """Each row's partition. Rows whose partition values nothing can hold are rejected.
+
+        Returns the rows left, the partitions, and for each row its index into them.
+        """
+        columns = {name: _joined(decoded.table[name]) for name in {key.source for key in self.keys}}
+        partitions, targets, problems = place_rows(self.keys, columns, len(decoded.keys))
+        if not problems:
+            return decoded, partitions, targets
+        left = without(decoded, problems)
+        kept = [target for index, target in enumerate(targets) if index not in problems]
+        used = {old: new for new, old in enumerate(dict.fromkeys(kept))}
+        return left, tuple(partitions[old] for old in used), [used[old] for old in kept]
+
+    def place_keys(self, keys: Sequence[bytes]) -> tuple[tuple[PartitionValues, ...], list[int | None]]:
+        """Partitions of raw keys, where `partition_from_key`. None: no row of the table can have this key."""
+        columns, problems = self.row_key.decode(keys)
+        partitions, targets, unplaced = place_rows(self.keys, columns, len(keys))
+        bad = problems.keys() | unplaced.keys()
+        return partitions, [None if index in bad else target for index, target in enumerate(targets)]
+
+    def raw_keys(self, batch: pa.RecordBatch | pa.Table, partition: PartitionValues) -> pa.Array:
+        """The raw row keys (binary) of rows as they lie in a data file of `partition`.
+
+        Needs the key columns only; dictionaries are taken. A key column that is a partition key is made from its value.
+        """
+        columns = {}
+        for name in self.row_key.names:
+            columns[name] = self._from_partition(name, partition, len(batch)) if name in self.identity else batch[name]
+        return _joined(self.row_key.encode(columns))
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """The columns of a data file that `raw_keys` needs."""
+        return tuple(name for name in self.row_key.names if name not in self.identity)
+
+    def _from_partition(self, name: str, partition: PartitionValues, rows: int) -> pa.Array:
+        text = next(value for key, value in zip(self.keys, partition, strict=True) if key.name == name)
+        spelled = "" if text == NULL_PARTITION else text  # only the empty string can stand in a key and be spelled so
+        value = pa.array([spelled], pa.string()).cast(_at(self.types, name).arrow)
+        return pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()).take(pa.array([0] * rows, pa.int32())), value)
+
+
+def _at(types: Sequence[tuple[str, HiveType]], name: str) -> HiveType:
+    return dict(types)[name]
+
+
+def _joined(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def without(decoded: DecodedRows, problems: MappingOf[int, tuple[str, str | None]]) -> DecodedRows:
+    """The rows without those that have a problem, which become rejected."""
+    if not problems:
+        return decoded
+    kept = [index for index in range(len(decoded.keys)) if index not in problems]
+    new = tuple(_rejected(decoded.rows[index], *problems[index]) for index in sorted(problems))
+    return DecodedRows(
+        [decoded.keys[index] for index in kept],
+        [decoded.versions[index] for index in kept],
+        decoded.table.take(pa.array(kept, pa.int64())),
+        [decoded.rows[index] for index in kept],
+        (*decoded.rejected, *new),
+    )
+
+
+def _rejected(row: RowLike, reason: str, column: str | None) -> Rejected:
+    cells = tuple((cell.family, cell.qualifier, cell.timestamp, cell.value) for cell in row.columnValues)
+    return Rejected(row.row, reason, cells, column)

@@ -1,0 +1,150 @@
+"""Partition values: an expression over one column, spelled as Hive spells it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zlib import crc32
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loader.mapping.errors import MappingError, did_you_mean
+from loader.mapping.hive_types import INTEGERS, TEXTS, HiveType, parse_hive_type
+from metastore.api import NULL_PARTITION
+from metastore.names import canonical_value, name_problem
+from partitioner.values import PartitionValues
+
+_EXPRESSION = re.compile(r"(\w+)\s*(?:\(\s*(\d+)\s*\))?")
+_NAMES = ["identity", "date", "month", "hour", "bucket", "prefix"]
+_SPELLABLE = (*INTEGERS, *TEXTS, "boolean", "date", "decimal")
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionKey:
+    """One partition key: `expression` (identity, date, month, hour, bucket, prefix) over the column `source`.
+
+    `count` is the n of bucket(n) and prefix(n). `zone`: where a timestamp column (which is UTC) becomes a date.
+    """
+
+    name: str
+    type: HiveType
+    source: str
+    expression: str
+    count: int = 0
+    zone: str | None = None
+
+    def texts(self, column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
+        """The canonical spelling for each row (string), and the reason for each position that has none."""
+        encoded = pc.dictionary_encode(self._evaluate(column), null_encoding="encode")
+        spelled: list[str] = []
+        bad: dict[int, str] = {}
+        for code, value in enumerate(encoded.dictionary.to_pylist()):
+            try:
+                spelled.append(canonical_value(self.type.text, self._value(value), self.name))
+            except ValueError as error:
+                bad[code] = str(error)
+                spelled.append(NULL_PARTITION)
+        texts = pa.array(spelled, pa.string()).take(encoded.indices)
+        if not bad:
+            return texts, {}
+        codes = encoded.indices.to_pylist()
+        return texts, {index: bad[code] for index, code in enumerate(codes) if code in bad}
+
+    def _evaluate(self, column: pa.Array) -> pa.Array:
+        if self.expression == "prefix":
+            return pc.utf8_slice_codeunits(column, 0, self.count)
+        if self.expression in ("identity", "bucket"):
+            return column
+        local = self._local(column)
+        if self.expression == "date":
+            return local.cast(pa.date32())
+        return pc.strftime(local, format="%Y-%m" if self.expression == "month" else "%Y-%m-%d-%H")
+
+    def _local(self, column: pa.Array) -> pa.Array:
+        """Timestamps are UTC; the date is that of the table's time zone."""
+        if not pa.types.is_timestamp(column.type):
+            return column.cast(pa.timestamp("s"))
+        return pc.local_timestamp(pc.assume_timezone(column, "UTC").cast(pa.timestamp("us", self.zone)))
+
+    def _value(self, value: object) -> object:
+        """A bucket is the CRC-32 of the value's text, so that it does not depend on how the value is stored."""
+        if value is None:
+            return None
+        if self.expression == "bucket":
+            value = crc32(value if isinstance(value, bytes) else str(value).encode()) % self.count
+        return str(value) if self.type.name == "string" else value
+
+
+def parse_partition_key(
+    name: str, source: str, expression: str | None, type_: str | None, columns: Mapping[str, HiveType], zone: str | None
+) -> PartitionKey:
+    """Check one entry of `partition_by` against the columns. MappingError says what is wrong."""
+    if source not in columns:
+        hint = did_you_mean(source, list(columns))
+        raise MappingError(f"partition key {name} is made from {source}, which is no column", hint, ("partition_by",))
+    match = _EXPRESSION.fullmatch((expression or "identity").strip().lower())
+    word = match[1] if match else str(expression)
+    if not match or word not in _NAMES or (match[2] is not None) != (word in ("bucket", "prefix")):
+        hint = "Use identity, date, month, hour, bucket(n) or prefix(n)."
+        raise MappingError(f"partition key {name}: {expression!r} is no expression", hint, ("partition_by",))
+    count = int(match[2] or 0)
+    if word in ("bucket", "prefix") and count < 1:
+        raise MappingError(f"partition key {name}: {expression} needs a number above 0", "", ("partition_by",))
+    given = columns[source]
+    _check_source(name, word, given, zone)
+    return PartitionKey(name, _result_type(name, word, given, type_), source, word, count, zone)
+
+
+def _check_source(name: str, word: str, given: HiveType, zone: str | None) -> None:
+    takes: dict[str, tuple[str, ...]] = {
+        "identity": _SPELLABLE,
+        "date": ("date", "timestamp"),
+        "month": ("date", "timestamp"),
+        "hour": ("timestamp",),
+        "bucket": (*INTEGERS, *TEXTS, "date", "binary"),
+        "prefix": TEXTS,
+    }
+    if given.name not in takes[word]:
+        message = f"partition key {name}: {word} takes {', '.join(takes[word])}, not {given.text}"
+        raise MappingError(message, "Choose another column or expression.", ("partition_by",))
+    if given.name == "timestamp" and zone is None:
+        message = f"partition key {name} takes a date from a timestamp, and time_zone is not set"
+        raise MappingError(message, "Set time_zone, for example UTC; it is fixed for the table's life.", ("time_zone",))
+
+
+def _result_type(name: str, word: str, given: HiveType, type_: str | None) -> HiveType:
+    results = {
+        "identity": [given.text],
+        "date": ["date", "string"],
+        "month": ["string"],
+        "hour": ["string"],
+        "bucket": ["int", "bigint", "smallint", "string"],
+        "prefix": ["string"],
+    }[word]
+    try:
+        chosen = parse_hive_type(type_ or results[0])
+    except ValueError as error:
+        raise MappingError(f"partition key {name}: {error}", "", ("partition_by",)) from error
+    if chosen.text not in results:
+        message = f"partition key {name} of {word} has type {' or '.join(results)}, not {chosen.text}"
+        raise MappingError(message, "Leave the type out.", ("partition_by",))
+    return chosen
+
+
+def place_rows(
+    keys: tuple[PartitionKey, ...], columns: Mapping[str, pa.Array], rows: int
+) -> tuple[tuple[PartitionValues, ...], list[int], dict[int, tuple[str, str | None]]]:
+    """All partitions met, each row's index into them, and what is wrong with a row's partition."""
+    texts: list[list[str]] = []
+    problems: dict[int, tuple[str, str | None]] = {}
+    for key in keys:
+        spelled, bad = key.texts(columns[key.source])
+        texts.append(spelled.to_pylist())
+        problems.update({index: (reason, key.source) for index, reason in bad.items()})
+    numbers: dict[PartitionValues, int] = {}
+    targets = [numbers.setdefault(values, len(numbers)) for values in zip(*texts, strict=True)] or [0] * rows
+    names = [key.name for key in keys]
+    wrong = {number: problem for values, number in numbers.items() if (problem := name_problem(names, values))}
+    if wrong:
+        problems.update({index: (wrong[number], None) for index, number in enumerate(targets) if number in wrong})
+    return tuple(numbers), targets, problems
