@@ -129,6 +129,7 @@ _FOREIGN = (
     _Rule("metastore.errors", "NotAMetastore", ConfigError, "Correct metastore.uris."),
     _Rule("metastore.errors", "MetastoreError", HotswapError),
     _Rule("partitioner.errors", "DriftError", IndexDrift, "Nothing was published. Keep the state folder as it is."),
+    _Rule("partitioner.errors", "UnsupportedType", ConfigError, "Correct the column's type in the configuration."),
     _Rule("thrift.transport.TTransport", "TTransportException", Unavailable, "Is the server up?"),
     _Rule("thrift.Thrift", "TException", SourceError, "Is the port that of the server it should be?"),
 )
@@ -162,7 +163,7 @@ def from_foreign(error: BaseException) -> HotswapError | None:
 def _loaded_class(rule: _Rule) -> type[BaseException] | tuple[()]:
     """The rule's class, without importing it: of a module that nobody has loaded nothing can have been raised."""
     found = getattr(sys.modules.get(rule.module), rule.name, ())
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _from_os(error: OSError) -> HotswapError:
