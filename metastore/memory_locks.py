@@ -37,7 +37,7 @@ class LockQueue:
         self.heartbeat(lock_id)
         lock = self._locks[lock_id]
         if lock.state is LockState.WAITING and not self._older_than(lock):
-            lock = replace(lock, state=LockState.ACQUIRED, acquired_at=self._clock())
+            lock = replace(lock, state=LockState.ACQUIRED, acquired_at=lock.last_heartbeat)
             self._locks[lock_id] = lock
         return Lock(lock_id, lock.state)
 
