@@ -7,6 +7,8 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyarrow import orc
 
+from partitioner.conform import without_dictionaries
+
 
 @dataclass(frozen=True, slots=True)
 class OrcSettings:
@@ -37,13 +39,13 @@ class OrcOutput:
     """One file being written; nothing is complete before `close`."""
 
     def __init__(self, stream: BinaryIO, schema: pa.Schema, settings: OrcSettings) -> None:
-        self._schema = schema
+        self._schema = without_dictionaries(schema)
         self._writer = orc.ORCWriter(
             pa.PythonFile(stream, mode="w"),
             compression=settings.compression,
             stripe_size=settings.stripe_bytes,
         )
-        self._writer.write(schema.empty_table())
+        self._writer.write(self._schema.empty_table())
 
     def write(self, rows: pa.Table) -> None:
         self._writer.write(rows.cast(self._schema))

@@ -5,7 +5,7 @@ Memory of one split, however large its file is: one batch of `batch_bytes` being
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from io import SEEK_END, BytesIO
 from typing import BinaryIO, Protocol, TypeVar
@@ -17,7 +17,7 @@ from loader.data_parquet import ParquetInput, ParquetOutput, ParquetSettings
 from loader.errors import Damage
 from loader.files import Files, join
 from partitioner.changeset import ChangeSet
-from partitioner.conform import conform
+from partitioner.conform import conform, without_dictionaries
 from partitioner.encoding import Encoding, choose_encoding
 from partitioner.merge import MergeCounts, merge_split
 from partitioner.plan import file_name
@@ -138,11 +138,10 @@ def write_rows(
     groups = _row_groups(merged, schema, tools.settings.row_group_bytes)
     first, counts = _next(groups)
     encoding = choose_encoding(first) if first is not None else Encoding()
-    output = _output(stream, arrow_schema(tools.columns), encoding, tools.format, tools.settings)
-    while first is not None:
-        output.write(first)
-        first, counts = _next(groups)
-    output.close()
+    with closing(_output(stream, schema, encoding, tools.format, tools.settings)) as output:
+        while first is not None:
+            output.write(first)
+            first, counts = _next(groups)
     if counts is None:
         raise AssertionError("a merge ends with its books")
     return counts
@@ -207,11 +206,7 @@ def _stays(field: pa.Field, shared: frozenset[str]) -> bool:
 def _plain(batch: pa.RecordBatch, names: Sequence[str] | None) -> pa.RecordBatch:
     """The named columns, without dictionaries."""
     chosen = batch if names is None else batch.select(list(names))
-    fields = [
-        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-        for field in chosen.schema
-    ]
-    return conform(chosen, pa.schema(fields))
+    return conform(chosen, without_dictionaries(chosen.schema))
 
 
 def _row_groups(

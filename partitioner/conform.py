@@ -28,6 +28,16 @@ def conform_table(table: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
     return conform(pa.RecordBatch.from_arrays(columns, schema=table.schema), schema)
 
 
+def without_dictionaries(schema: pa.Schema) -> pa.Schema:
+    """The schema with every dictionary column as its values."""
+    return pa.schema(
+        [
+            field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+            for field in schema
+        ]
+    )
+
+
 def _cast(column: pa.Array, to: pa.DataType) -> pa.Array:
     if column.type.equals(to):
         return column

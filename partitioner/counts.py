@@ -49,7 +49,7 @@ class ChangeCount:
 
     def per_bucket(self, count: int) -> Mapping[int, int]:
         """Touched bucket → number of changes, exactly, if the partition has `count` (a power of two) buckets."""
-        if count > MOST_SPLITS or count & (count - 1):
+        if not 1 <= count <= MOST_SPLITS or count & (count - 1):
             raise ValueError(f"{count} buckets: a power of two up to {MOST_SPLITS} is counted")
         changes = np.zeros(count, np.int64)
         np.add.at(changes, self.low & (count - 1), self.per_low)

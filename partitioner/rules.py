@@ -31,8 +31,7 @@ def dedupe(rows: pa.Table) -> pa.Table:
     keys = rows["__key"]
     if pc.count_distinct(keys).as_py() == len(rows):
         return rows
-    known = pc.dictionary_encode(keys.combine_chunks()).combine_chunks() if len(rows) else keys
-    codes = known.indices.to_numpy()
+    codes = keys.combine_chunks().dictionary_encode().indices.to_numpy()
     versions = rows["__version"].to_numpy()
     order = np.lexsort((np.arange(len(rows)), versions, codes))
     last = np.append(codes[order][1:] != codes[order][:-1], True)
