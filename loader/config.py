@@ -220,8 +220,11 @@ class Settings(_Model):
     def _check_mapping(self, name: str, table: TableSettings) -> None:
         from loader.mapping import Mapping as CellMapping  # noqa: PLC0415 - pulls in pyarrow, which `status` must not
 
+        computed = tuple(table.transform.select or ())
         try:
-            CellMapping.build(table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key)
+            CellMapping.build(
+                table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed
+            )
         except ConfigError as error:
             path = ("tables", name, *getattr(error, "path", ("mapping",)))
             raise ConfigError(self._placed(path, error.message), error.hint) from error

@@ -204,3 +204,16 @@ def test_settings_can_be_made_without_a_file() -> None:
     table = {"hbase_table": "a", "columns": {"id": "string"}, "mapping": ":key", "partition_by": ["id"]}
     data = {"metastore": {"uris": "thrift://a"}, "hbase": {"thrift": "b"}, "tables": {"d.t": table}}
     assert str(Settings.model_validate(data).table().hive_table) == "d.t"
+
+
+def test_a_mapping_that_cannot_be_used_is_named_with_its_line(file: Path) -> None:
+    file.write_text(GOOD.replace("partition_by: [day]", "partition_by: [clik]"))
+    with pytest.raises(ConfigError) as caught:
+        load(file).check()
+    assert caught.value.message.replace(str(file), "FILE").startswith("FILE:12: tables.ads.performance.partition_by")
+
+
+def test_columns_that_the_transform_computes_need_no_cell(file: Path) -> None:
+    text = GOOD.replace('":key,f:clicks#b"', '{id: ":key"}').replace("[day]", "[id]")
+    file.write_text(text + '    transform: {select: {clicks: "length(id)"}}\n')
+    load(file).check()
