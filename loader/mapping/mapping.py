@@ -27,6 +27,16 @@ class DecodedRows:
     rows: list[RowLike]
     rejected: tuple[Rejected, ...]
 
+    def only(self, kept: Sequence[int], rejected: Sequence[Rejected] = ()) -> "DecodedRows":
+        """The rows at these positions; `rejected` are added to those there."""
+        return DecodedRows(
+            [self.keys[index] for index in kept],
+            [self.versions[index] for index in kept],
+            self.table.take(pa.array(kept, pa.int64())),
+            [self.rows[index] for index in kept],
+            (*self.rejected, *rejected),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
@@ -181,14 +191,7 @@ def without(decoded: DecodedRows, problems: MappingOf[int, tuple[str, str | None
     if not problems:
         return decoded
     kept = [index for index in range(len(decoded.keys)) if index not in problems]
-    new = tuple(_rejected(decoded.rows[index], *problems[index]) for index in sorted(problems))
-    return DecodedRows(
-        [decoded.keys[index] for index in kept],
-        [decoded.versions[index] for index in kept],
-        decoded.table.take(pa.array(kept, pa.int64())),
-        [decoded.rows[index] for index in kept],
-        (*decoded.rejected, *new),
-    )
+    return decoded.only(kept, [_rejected(decoded.rows[index], *problems[index]) for index in sorted(problems)])
 
 
 def _rejected(row: RowLike, reason: str, column: str | None) -> Rejected:

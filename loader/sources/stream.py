@@ -1,0 +1,154 @@
+"""The streaming source `hotswap_hbase`: Spark tasks scan a window's dirty keys, one part of the key space each.
+
+    spark.dataSource.register(HBaseSource)
+    keys = spark.readStream.format("hotswap_hbase").options(**SourceSettings(…).options()).load()
+    keys.writeStream.foreachBatch(lambda frame, _: dirty_keys_from_rows(frame.toArrow()))
+
+The streaming offset is the window's end, pinned before it is read, so that a replay ends at the same time. The start is
+the table's: whatever Spark's checkpoint says, a window starts from the last settled position of the state folder. Its
+rows are those of `dirty.SCANNED`. Option `position` names the function that finds that position ("module:function",
+called with the option `state`, returns a Span or None): this code runs in processes of Spark's that share nothing with
+the driver's.
+"""
+
+import importlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
+
+from loader.errors import Unavailable
+from loader.sources.scan import Part, parts_of, scan_part
+from loader.sources.thrift2 import Endpoint, Patience, Thrift2
+from loader.sources.windows import Window, WindowRules, window_end, window_to
+from partitioner.manifest import Span
+
+FORMAT = "hotswap_hbase"
+SCHEMA = (
+    "kind INT, key BINARY, stop BINARY, version BIGINT, fingerprint BIGINT, "
+    "start_ms BIGINT, end_ms BIGINT, low_ms BIGINT, deep BOOLEAN"
+)
+
+Position = Callable[[str], Span | None]
+"""Option `state` → the table's last settled span; None if it was never loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """What the source must know, as it travels in Spark's options. `patience` and `timeout` are in seconds."""
+
+    thrift: str
+    table: str
+    families: tuple[bytes, ...]
+    position: str
+    state: str
+    rules: WindowRules = WindowRules()
+    patience: float = 30.0
+    timeout: float = 60.0
+
+    def options(self) -> dict[str, str]:
+        """For `DataStreamReader.options`."""
+        rules = self.rules
+        return {
+            "thrift": self.thrift,
+            "table": self.table,
+            "families": ",".join(family.hex() for family in self.families),
+            "position": self.position,
+            "state": self.state,
+            "windows": f"{rules.lag_ms},{rules.overlap_ms},{rules.deep_overlap_ms},{rules.deep_every_ms}",
+            "patience": str(self.patience),
+            "timeout": str(self.timeout),
+        }
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, str]) -> "SourceSettings":
+        return cls(
+            options["thrift"],
+            options["table"],
+            tuple(bytes.fromhex(family) for family in options["families"].split(",")),
+            options["position"],
+            options["state"],
+            WindowRules(*(int(number) for number in options["windows"].split(","))),
+            float(options["patience"]),
+            float(options["timeout"]),
+        )
+
+    def connect(self, patience: Patience | None = None) -> Thrift2:
+        endpoint = replace(Endpoint.parse(self.thrift), read_timeout=self.timeout)
+        return Thrift2(endpoint, patience or Patience(self.patience))
+
+    def settled(self) -> Span | None:
+        module, _, function = self.position.partition(":")
+        find: Position = getattr(importlib.import_module(module), function)
+        return find(self.state)
+
+
+@dataclass(frozen=True)
+class WindowPart(InputPartition):  # type: ignore[misc] # Spark's class is untyped here
+    """One task's work."""
+
+    part: Part
+    window: Window
+
+
+class HBaseSource(DataSource):  # type: ignore[misc]
+    """Registered with Spark under `hotswap_hbase`."""
+
+    @classmethod
+    def name(cls) -> str:
+        return FORMAT
+
+    def schema(self) -> str:
+        return SCHEMA
+
+    def streamReader(self, schema: Any) -> "WindowReader":  # noqa: N802 - Spark's name
+        return WindowReader(SourceSettings.from_options(self.options))
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class WindowReader(DataSourceStreamReader):  # type: ignore[misc]
+    """Offsets are `{"end_ms": …}`."""
+
+    def __init__(self, settings: SourceSettings, now_ms: Callable[[], int] = _wall_ms) -> None:
+        self._settings, self._now_ms = settings, now_ms
+
+    def initialOffset(self) -> dict[str, int]:  # noqa: N802
+        return {"end_ms": 0}
+
+    def latestOffset(self, start: dict[str, int], limit: Any) -> dict[str, int]:  # noqa: N802
+        """Now − lag; the start again, so that no batch is made, while HBase is away or the clock runs behind."""
+        end_ms = window_end(self._now_ms(), self._settings.rules)
+        if end_ms <= start["end_ms"] or not self._reachable():
+            return start
+        return {"end_ms": end_ms}
+
+    def partitions(self, start: dict[str, int], end: dict[str, int]) -> Sequence[WindowPart]:
+        if start["end_ms"] >= end["end_ms"]:
+            return []
+        settings = self._settings
+        window = window_to(end["end_ms"], settings.settled(), settings.rules)
+        if window.empty:
+            return [WindowPart(Part(b"", b""), window)]
+        with settings.connect() as client:
+            return [WindowPart(part, window) for part in parts_of(client, settings.table, settings.families)]
+
+    def read(self, partition: WindowPart) -> Iterator[pa.RecordBatch]:
+        settings = self._settings
+        with settings.connect() as client:
+            yield from scan_part(client, settings.table, settings.families, partition.part, partition.window)
+
+    def _reachable(self) -> bool:
+        try:
+            with self._settings.connect(Patience(tries=1)) as client:
+                client.table_exists(self._settings.table)
+        except Unavailable as error:
+            print(f"hotswap waits: {error.message}", file=sys.stderr, flush=True)
+            return False
+        return True
