@@ -8,7 +8,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -64,8 +64,11 @@ class Files(Protocol):
     def free_bytes(self, path: str) -> int: ...
 
 
+@dataclass(frozen=True, slots=True)
 class LocalFiles:
-    """POSIX files: exclusive names by link(2), durability by fsync(2)."""
+    """POSIX files: exclusive names by link(2), durability by `fsync`."""
+
+    fsync: Callable[[int], None] = os.fsync
 
     def create(self, path: str, data: bytes) -> None:
         final = local_path(path)
@@ -74,7 +77,7 @@ class LocalFiles:
             os.link(temporary, final)
         finally:
             os.unlink(temporary)
-        _sync(final.parent)
+        self.sync([str(final.parent)])
 
     def _write_temporary(self, folder: Path, data: bytes) -> str:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +86,7 @@ class LocalFiles:
             try:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                self.fsync(file.fileno())
             except OSError:
                 os.unlink(name)
                 raise
@@ -135,7 +138,11 @@ class LocalFiles:
 
     def sync(self, paths: Iterable[str]) -> None:
         for path in paths:
-            _sync(local_path(path))
+            handle = os.open(local_path(path), os.O_RDONLY)
+            try:
+                self.fsync(handle)
+            finally:
+                os.close(handle)
 
     def delete_file(self, path: str) -> None:
         local_path(path).unlink()
@@ -166,14 +173,6 @@ def join(folder: str, *names: str) -> str:
 def _entry(entry: "os.DirEntry[str]") -> Entry:
     is_dir = entry.is_dir(follow_symlinks=False)
     return Entry(entry.name, 0 if is_dir else entry.stat(follow_symlinks=False).st_size, is_dir)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _umask() -> int:

@@ -13,6 +13,6 @@ def table_lock(env: Environment) -> TableLock:
         user=env.identity.user,
         host=env.identity.host,
         agent=f"hotswap {env.identity.run}",
-        wait=env.lock_wait,
+        wait_s=env.lock_wait,
         sleep=env.sleep,
     )

@@ -61,4 +61,7 @@ def _unlock(batch: Batch) -> None:
     unfenced = batch.intent is not None and batch.intent.fence is None
     if batch.outcome is Outcome.UNKNOWN and unfenced:
         return
-    batch.lock.release()
+    try:
+        batch.lock.release()
+    except MetastoreError as error:
+        log.warning("the lock on %s could not be released; it ends by itself: %s", batch.env.table, error)

@@ -9,16 +9,18 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.managers import BaseManager
-from pathlib import Path
 from typing import Any
 
-from loader.effects import Tap
+import pyarrow as pa
+
 from metastore.api import Metastore
 from metastore.memory import InMemoryMetastore
 
 fork = multiprocessing.get_context("fork")
+pa.array([None])  # so that no child pays for what pyarrow imports at its first use
 
 
 @dataclass
@@ -70,7 +72,11 @@ class Served:
     """An in-memory metastore that outlives the children."""
 
     address: Any
-    server: Any
+    now: list[float]  # seconds, one element: the server's clock
+
+    def later(self, seconds: float) -> None:
+        """Let time pass on the server: dead holders' locks expire."""
+        self.now[0] += seconds
 
     def connect(self) -> Metastore:
         client = _Client(address=self.address, authkey=b"tests")
@@ -78,16 +84,21 @@ class Served:
         return client.metastore()  # type: ignore[attr-defined,no-any-return]
 
 
-def serve(clock: Callable[[], float]) -> Iterator[Served]:
+def serve() -> Iterator[Served]:
     """Serve a new metastore from a thread of this process."""
-    store = InMemoryMetastore("2.3.10", clock=clock)
+    now = [0.0]
+    store = InMemoryMetastore("2.3.10", clock=lambda: now[0])
     _Server.register("metastore", callable=lambda: store)
-    manager = _Server(address=("127.0.0.1", 0), authkey=b"tests")
+    manager = _Server(authkey=b"tests")  # on a Unix socket
     server = manager.get_server()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Served(server.address, server)
+    threading.Thread(target=_until_stopped, args=(server,), daemon=True).start()
+    yield Served(server.address, now)
     server.stop_event.set()
+
+
+def _until_stopped(server: Any) -> None:
+    with suppress(SystemExit):  # how a manager's server ends
+        server.serve_forever()
 
 
 def in_child(work: Callable[[], Any]) -> Any:
@@ -110,12 +121,3 @@ def _tell(work: Callable[[], Any], sender: Any) -> None:
         sender.send((False, work()))
     except BaseException:
         sender.send((True, traceback.format_exc()))
-
-
-def new_folder(root: Path, name: str) -> Path:
-    folder = root / name
-    folder.mkdir(parents=True)
-    return folder
-
-
-Scenario = Callable[[Tap], None]

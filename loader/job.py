@@ -1,0 +1,256 @@
+"""The stream: Spark Structured Streaming polls HBase, and each trigger becomes a batch. Also spark-submit's entry.
+
+spark-submit --master yarn …/loader/job.py ads.performance --config hotswap.yaml
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from loader import log as events
+from loader.errors import Held, HotswapError, Locked, OutcomeUnknown, Unavailable, from_foreign
+from loader.loop import Loop
+from loader.reports import BatchReport, RunReport
+from loader.service import open_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loader.config import Settings, TableSettings
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 30.0
+WAITED_OUT = (Unavailable, OutcomeUnknown, Locked, Held)
+"""What `run` waits out: servers that come back, locks that end, holds that an operator ends."""
+
+
+class Stopped(BaseException):
+    """SIGTERM: end like Ctrl-C does."""
+
+
+def run(settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool = False) -> RunReport:
+    """Keep the table equal to HBase until stopped; with `once`, load what there is now. Raises HotswapError."""
+    started = time.perf_counter()
+    with _terminable():
+        job = Job(settings, table, once, confirm_deletes)
+        try:
+            job.run()
+        except (KeyboardInterrupt, Stopped):
+            if once:
+                raise
+        finally:
+            job.close()
+    return RunReport(
+        table=str(table.hive_table),
+        batches=tuple(job.reports),
+        low_watermark_ms=job.low_watermark_ms(),
+        seconds=time.perf_counter() - started,
+    )
+
+
+@dataclass
+class Waiting:
+    """How long to wait next, and since when nothing works."""
+
+    since: float | None = None
+    next_s: float = FIRST_WAIT_S
+
+    def failed(self, table: str, error: HotswapError) -> None:
+        self.since = self.since or time.monotonic()
+        events.waiting(table, error, self.next_s)
+        time.sleep(self.next_s)
+        self.next_s = min(self.next_s * 2, LONGEST_WAIT_S)
+
+    def worked(self, table: str) -> None:
+        if self.since is not None:
+            events.resumed(table, time.monotonic() - self.since)
+        self.since, self.next_s = None, FIRST_WAIT_S
+
+
+@dataclass
+class Job:
+    """One `run`: the Spark session, the loop, and what it has published."""
+
+    settings: "Settings"
+    table: "TableSettings"
+    once: bool
+    confirm_deletes: bool
+    reports: list[BatchReport] = field(default_factory=list)
+    failure: Exception | None = None
+    waiting: Waiting = field(default_factory=Waiting)
+    session: SparkSession | None = None
+    loop: Loop | None = None
+    turning: threading.Lock = field(default_factory=threading.Lock)  # held while a batch is under way
+
+    @property
+    def name(self) -> str:
+        return str(self.table.hive_table)
+
+    def run(self) -> None:
+        """Stream; after a failure that may pass, wait and stream again. `once` does not wait."""
+        while True:
+            self.failure = None
+            try:
+                self._stream()
+                return
+            except (PySparkException, HotswapError, OSError, *_metastore_errors()) as error:
+                self._wait_or_raise(self.failure or error)
+
+    def _wait_or_raise(self, error: Exception) -> None:
+        reason = self._reason(error)
+        if self.once or not isinstance(reason, WAITED_OUT):
+            raise reason from error
+        self.waiting.failed(self.name, reason)
+
+    def _reason(self, error: Exception) -> HotswapError:
+        """Why the stream ended, in the user's words. A failed Spark task may be a server that is away: ask it."""
+        from loader.sources.opening import unavailable_source  # noqa: PLC0415
+
+        known = error if isinstance(error, HotswapError) else from_foreign(error)
+        if known is not None:
+            return known
+        return unavailable_source(self.settings, self.table) or HotswapError(
+            f"Spark could not finish the batch: {_last_line(error)}", "Its log has the whole stack trace; see --debug."
+        )
+
+    def _stream(self) -> None:
+        """One query from start to end."""
+        from loader.sources.opening import stream_options  # noqa: PLC0415
+        from loader.sources.stream import HBaseDataSource  # noqa: PLC0415
+
+        self.session = self.session or open_session(self.settings, self.name)
+        self.loop = self.loop or self._open_loop(self.session)
+        self.session.dataSource.register(HBaseDataSource)
+        options = stream_options(self.settings, self.table, self.loop.env)
+        frame = self.session.readStream.format(HBaseDataSource.name()).options(**options).load()
+        writer = frame.writeStream.foreachBatch(self._batch).queryName(self.name)
+        writer = writer.option("checkpointLocation", self._checkpoint(self.loop))
+        query = (self._triggered(writer)).start()
+        try:
+            while not query.awaitTermination(1):
+                pass
+        finally:
+            with self.turning:  # a batch that is under way ends first
+                query.stop()
+
+    def _triggered(self, writer: Any) -> Any:
+        if self.once:
+            return writer.trigger(availableNow=True)
+        return writer.trigger(processingTime=f"{int(self.table.poll_every * 1000)} milliseconds")
+
+    def _checkpoint(self, loop: Loop) -> str:
+        """Of this run only: the position belongs to the table, so nothing of it is ever needed again."""
+        return f"{loop.env.layout.checkpoint}/{loop.env.identity.run}-{time.time_ns()}"
+
+    def _open_loop(self, session: SparkSession) -> Loop:
+        from loader.sources.opening import open_loop  # noqa: PLC0415
+
+        service = open_table(self.settings, self.table)
+        return open_loop(self.settings, self.table, service.env, session, self.once, self.confirm_deletes)
+
+    def _batch(self, frame: DataFrame, number: int) -> None:
+        """foreachBatch. What may pass is waited out here, so that the query lives on; the window only grows."""
+        from loader.sources.dirty import dirty_keys_from_rows  # noqa: PLC0415
+
+        loop = self.loop
+        if loop is None or not (self.once or loop.due()):
+            return
+        try:
+            with self.turning:
+                report = loop.turn(lambda: dirty_keys_from_rows(frame.toArrow()))
+        except (PySparkException, HotswapError, OSError, *_metastore_errors()) as error:
+            self.failure = error
+            self._wait_or_raise(error)
+            self.failure = None
+            return
+        self.waiting.worked(self.name)
+        if report is not None:
+            self.reports.append(report)
+            events.batch_done(report)
+
+    def low_watermark_ms(self) -> int | None:
+        if self.loop is None:
+            return None
+        position = self.loop.env.state.position()
+        return position.low if position else None
+
+    def close(self) -> None:
+        if self.session is not None:
+            self.session.stop()
+        if self.loop is not None:
+            self.loop.env.metastore.close()
+
+
+def open_session(settings: "Settings", table: str) -> SparkSession:
+    """The session of spark-submit if there is one; else a local one that nobody else can reach."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder: Any = SparkSession.builder.appName(f"hotswap {table}")
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        for name, value in LOCAL_SESSION.items():
+            builder = builder.config(name, value)
+    for name, secret in settings.spark.items():
+        builder = builder.config(name, secret.get_secret_value())
+    session: SparkSession = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+LOCAL_SESSION = {
+    "spark.master": "local[*]",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.streaming.metricsEnabled": "false",
+}
+
+
+@contextmanager
+def _terminable() -> "Iterator[None]":
+    """SIGTERM ends the job in order, as Ctrl-C does."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped
+
+    before: Callable[[int, FrameType | None], Any] | int | None = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _metastore_errors() -> tuple[type[Exception], ...]:
+    from metastore.errors import MetastoreError  # noqa: PLC0415
+    from partitioner.errors import PartitionerError  # noqa: PLC0415
+
+    return (MetastoreError, PartitionerError)
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def main() -> None:
+    """`spark-submit job.py TABLE …` is `hotswap run TABLE …`."""
+    from loader.cli.main import main as command  # noqa: PLC0415
+
+    sys.argv[1:1] = ["run"]
+    command()
+
+
+if __name__ == "__main__":
+    main()
