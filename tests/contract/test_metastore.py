@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from hmsclient.genthrift.hive_metastore import ttypes
@@ -46,14 +47,14 @@ class House:
     def new_name(self) -> TableName:
         return TableName(DATABASE, f"t{os.getpid()}_{next(_numbers)}")
 
-    def new_table(self, **changes: object) -> Table:
+    def new_table(self, **changes: Any) -> Table:
         name = self.new_name()
         made = Table(name, COLUMNS, KEYS, f"{self.warehouse}/{name.table}", PARQUET, parameters={"made.by": "test"})
         self.metastore.create_table(replace(made, **changes))
         return self.metastore.table(name)
 
 
-def part(table: Table, *values: str, **changes: object) -> Partition:
+def part(table: Table, *values: str, **changes: Any) -> Partition:
     made = Partition(values, f"{table.location}/v{next(_numbers)}", table.columns, table.format)
     return replace(made, **changes)
 

@@ -1,0 +1,100 @@
+"""A TCP proxy between a client and a metastore that loses, delays or cuts what a test tells it to."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+
+_CALL = b"\x80\x01\x00\x01"
+
+
+class Trick(Enum):
+    CUT_REPLY = "the server answers, the client's connection breaks instead"
+    CUT_REQUEST = "the client's connection breaks, the server sees nothing"
+    NO_ANSWER = "the server answers, the client waits for ever"
+
+
+class Proxy:
+    """Forwards to `upstream` ("host:port"). `seen` lists the calls that clients sent, in order."""
+
+    def __init__(self, upstream: str) -> None:
+        host, _, port = upstream.removeprefix("thrift://").rpartition(":")
+        self._upstream = (host, int(port))
+        self.seen: list[str] = []
+        self._tricks: dict[str, Trick] = {}
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._start(self._accept)
+
+    @property
+    def uri(self) -> str:
+        return f"thrift://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def play(self, trick: Trick, call: str) -> None:
+        """On the next call of this name, once."""
+        self._tricks[call] = trick
+
+    def hang_up(self) -> None:
+        """Break every connection that is open now."""
+        while self._open:
+            with suppress(OSError):
+                handle = self._open.pop()
+                handle.shutdown(socket.SHUT_RDWR)
+                handle.close()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.hang_up()
+
+    def _start(self, work: Callable[..., None], *arguments: object) -> None:
+        threading.Thread(target=work, args=arguments, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self._start(self._serve, client)
+
+    def _serve(self, client: socket.socket) -> None:
+        with suppress(OSError), client, socket.create_connection(self._upstream) as server:
+            self._open += [client, server]
+            self._start(self._forward_replies, server, client)
+            while request := client.recv(1 << 20):
+                if not self._forward(request, client, server):
+                    return
+
+    def _forward(self, request: bytes, client: socket.socket, server: socket.socket) -> bool:
+        """False when the connection is to be broken."""
+        trick = self._trick_on(request)
+        if trick is Trick.CUT_REQUEST:
+            return False
+        if trick is not None:
+            with socket.create_connection(self._upstream) as aside:
+                aside.sendall(request)
+                aside.recv(1)
+            if trick is Trick.NO_ANSWER:
+                client.recv(1)
+            return False
+        server.sendall(request)
+        return True
+
+    def _trick_on(self, request: bytes) -> Trick | None:
+        if not request.startswith(_CALL):
+            return None
+        [length] = struct.unpack_from("!i", request, len(_CALL))
+        call = request[8 : 8 + length].decode()
+        self.seen.append(call)
+        return self._tricks.pop(call, None)
+
+    @staticmethod
+    def _forward_replies(server: socket.socket, client: socket.socket) -> None:
+        with suppress(OSError):
+            while reply := server.recv(1 << 20):
+                client.sendall(reply)
+            client.shutdown(socket.SHUT_RDWR)
