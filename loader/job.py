@@ -22,12 +22,17 @@ from loader import log as events
 from loader.errors import Held, HotswapError, Locked, OutcomeUnknown, Unavailable, from_foreign
 from loader.loop import Loop
 from loader.reports import BatchReport, RunReport
+from loader.rewrite import Tools
+from loader.rewrite_either import EitherRewriter
+from loader.rewrite_local import LocalRewriter
+from loader.rewrite_spark import SparkRewriter
 from loader.service import open_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loader.config import Settings, TableSettings
+    from loader.sources.stream import SourceSettings
 
 log = logging.getLogger(__name__)
 
@@ -122,20 +127,19 @@ class Job:
         known = error if isinstance(error, HotswapError) else from_foreign(error)
         if known is not None:
             return known
-        return unavailable_source(self.settings, self.table) or HotswapError(
+        return unavailable_source(self.settings) or HotswapError(
             f"Spark could not finish the batch: {_last_line(error)}", "Its log has the whole stack trace; see --debug."
         )
 
     def _stream(self) -> None:
         """One query from start to end."""
-        from loader.sources.opening import stream_options  # noqa: PLC0415
-        from loader.sources.stream import HBaseDataSource  # noqa: PLC0415
+        from loader.sources.stream import HBaseSource  # noqa: PLC0415
 
         self.session = self.session or open_session(self.settings, self.name)
         self.loop = self.loop or self._open_loop(self.session)
-        self.session.dataSource.register(HBaseDataSource)
-        options = stream_options(self.settings, self.table, self.loop.env)
-        frame = self.session.readStream.format(HBaseDataSource.name()).options(**options).load()
+        self.session.dataSource.register(HBaseSource)
+        options = self._source(self.loop).options()
+        frame = self.session.readStream.format(HBaseSource.name()).options(**options).load()
         writer = frame.writeStream.foreachBatch(self._batch).queryName(self.name)
         writer = writer.option("checkpointLocation", self._checkpoint(self.loop))
         query = (self._triggered(writer)).start()
@@ -145,6 +149,20 @@ class Job:
         finally:
             with self.turning:  # a batch that is under way ends first
                 query.stop()
+
+    def _source(self, loop: Loop) -> "SourceSettings":
+        from loader.sources.opening import mapping_of, window_rules  # noqa: PLC0415
+        from loader.sources.stream import SourceSettings  # noqa: PLC0415
+
+        return SourceSettings(
+            thrift=self.settings.hbase.thrift[0],
+            table=self.table.hbase_table,
+            families=mapping_of(self.table).families,
+            position="loader.state:position_of",
+            state=loop.env.layout.state,
+            rules=window_rules(self.table),
+            timeout=self.settings.hbase.timeout,
+        )
 
     def _triggered(self, writer: Any) -> Any:
         if self.once:
@@ -158,8 +176,15 @@ class Job:
     def _open_loop(self, session: SparkSession) -> Loop:
         from loader.sources.opening import open_loop  # noqa: PLC0415
 
-        service = open_table(self.settings, self.table)
-        return open_loop(self.settings, self.table, service.env, session, self.once, self.confirm_deletes)
+        env = open_table(self.settings, self.table).env
+        parallelism = session.sparkContext.defaultParallelism
+
+        def rewriter(tools: Tools) -> EitherRewriter:
+            here = LocalRewriter(tools, env.layout.temporary, threads=min(2, parallelism))
+            return EitherRewriter(here, SparkRewriter(session, tools, env.layout.temporary))
+
+        share = 1.0 if self.confirm_deletes else self.table.max_delete_share
+        return open_loop(self.settings, self.table, env, rewriter, parallelism, max_delete_share=share)
 
     def _batch(self, frame: DataFrame, number: int) -> None:
         """foreachBatch. What may pass is waited out here, so that the query lives on; the window only grows."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loader.errors import Conflict, Damage
-from loader.files import Files, join
+from loader.files import Files, LocalFiles, join
 from loader.layout import Layout
 from partitioner.history import Attempt, TableState, after, unsettled
 from partitioner.manifest import (
@@ -157,6 +157,11 @@ class State:
         except FileExistsError:
             return False
         return True
+
+
+def position_of(state: str) -> Span | None:
+    """The last settled span of the state folder `state`: where the next window starts."""
+    return State(LocalFiles(), Layout(table="", state=state)).position()
 
 
 def committed_ms(attempt: Attempt) -> int | None:

@@ -57,7 +57,7 @@ class Source:
             pa.array(sorted(self.dirty), pa.binary()), Span("dict", self.clock - 1, self.clock, self.clock)
         )
 
-    def read(self, keys: pa.Array) -> "Image":
+    def read(self, keys: pa.Array, at_ms: int) -> "Image":
         wanted = keys.to_pylist()
         days = sorted({self.rows[key][0] for key in wanted if key in self.rows})
         return Image(self._table(wanted, days), tuple((day,) for day in days))

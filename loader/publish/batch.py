@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import pyarrow as pa
-from metastore.locks import TableLock
 
 from loader.publish.environment import Environment
 from loader.publish.quarantined import Rejected
 from loader.rewrite import Rewriter
 from metastore.api import Partition
 from metastore.errors import MetastoreError
+from metastore.locks import TableLock
 from partitioner.changeset import ChangeSet
 from partitioner.history import TableState
 from partitioner.manifest import Counts, Intent, Kind, Manifest, PartitionMove, Span
@@ -43,7 +43,8 @@ class ReadRows(Protocol):
 
 
 class RowReader(Protocol):
-    def read(self, keys: pa.Array) -> ReadRows: ...
+    def read(self, keys: pa.Array, at_ms: int) -> ReadRows:
+        """`at_ms`: the version that deletes get; above all that the window held."""
 
 
 @dataclass(frozen=True, slots=True)

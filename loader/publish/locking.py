@@ -1,8 +1,7 @@
 """The table's lock, as this run asks for it."""
 
-from metastore.locks import TableLock
-
 from loader.publish.environment import Environment
+from metastore.locks import TableLock
 
 
 def table_lock(env: Environment) -> TableLock:

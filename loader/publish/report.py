@@ -4,6 +4,7 @@ import pyarrow.compute as pc
 
 from loader.publish.batch import Batch
 from loader.reports import BatchReport
+from partitioner.changeset import Op
 from partitioner.settle import Outcome
 
 OUTCOMES = {Outcome.COMMITTED: "committed", Outcome.NOT_COMMITTED: "aborted", Outcome.UNKNOWN: "unknown"}
@@ -38,7 +39,10 @@ def report_of(batch: Batch) -> BatchReport:
 
 def _freshness(batch: Batch) -> float | None:
     """From the newest cell of the batch to its confirmed swap."""
-    if batch.outcome is not Outcome.COMMITTED or batch.confirmed_ms is None or not len(batch.change_set.rows):
+    if batch.outcome is not Outcome.COMMITTED or batch.confirmed_ms is None:
         return None
-    newest: int = pc.max(batch.change_set.rows["__version"]).as_py()
+    rows = batch.change_set.rows
+    newest: int | None = pc.max(rows.filter(pc.equal(rows["__op"], int(Op.UPSERT)))["__version"]).as_py()
+    if newest is None:
+        return None
     return max(0.0, (batch.confirmed_ms - newest) / 1000)

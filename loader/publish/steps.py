@@ -77,7 +77,7 @@ def collect(batch: Batch) -> None:
     dirty = batch.dirty or DirtyKeys(collecting.owed_keys(env, ()), None)
     batch.paid = batch.before.owed
     keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, batch.paid))
-    read = work.reader.read(keys)
+    read = work.reader.read(keys, dirty.span.end if dirty.span else env.clock())
     collecting.check_rejected(env, work, read.rejected)
     stored = collecting.change_set_of(env, batch.before, read)
     changes = collecting.effective(stored, batch.before)

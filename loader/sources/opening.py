@@ -1,0 +1,160 @@
+"""From the configuration to the parts of a run: mapping, client, reader, source settings, loop."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from loader import reports
+from loader.data_parquet import ParquetSettings
+from loader.errors import ConfigError, Unavailable
+from loader.keystore import KeyStore
+from loader.loop import Loop
+from loader.mapping import Mapping
+from loader.publish.environment import Environment
+from loader.rewrite import Rewriter, Tools, WriteSettings
+from loader.sources.joined import joined
+from loader.sources.reader import ReadRows, RowReader
+from loader.sources.sample import Sampled, sample
+from loader.sources.thrift2 import Endpoint, Patience, Thrift2
+from loader.sources.windows import WindowRules
+from partitioner.plan import PlanRules
+from partitioner.sizing import SizingRules
+
+if TYPE_CHECKING:
+    from loader.config import Settings, TableSettings
+
+READ_CHUNK = 50_000
+"""Rows that are in memory as HBase sent them, before they are columns."""
+
+DEEP_EVERY_MS = 60_000
+
+
+def mapping_of(table: "TableSettings") -> Mapping:
+    """Raises MappingError."""
+    if table.transform.select or table.transform.where:
+        raise ConfigError(
+            f"{table.hive_table}: transform is not carried out yet", "Leave it out; the columns load as they are."
+        )
+    return Mapping.build(table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key)
+
+
+def connector(settings: "Settings", patience: Patience | None = None) -> Callable[[], Thrift2]:
+    """Makes clients of the configured Thrift2 server."""
+    endpoint = replace(Endpoint.parse(settings.hbase.thrift[0]), read_timeout=settings.hbase.timeout)
+    return lambda: Thrift2(endpoint, patience or Patience())
+
+
+def inspect_source(settings: "Settings", table: "TableSettings", mapping: Mapping) -> int:
+    """How many regions the HBase table has. Raises NoSuchTable, NoSuchFamily, Unavailable."""
+    with connector(settings, Patience(tries=2))() as client:
+        client.check_table(table.hbase_table, mapping.families)
+        return len(client.regions(table.hbase_table))
+
+
+def unavailable_source(settings: "Settings") -> Unavailable | None:
+    """Why HBase cannot be asked right now; None if it answers."""
+    try:
+        with connector(settings, Patience(tries=1))() as client:
+            client.table_exists("hbase:meta")
+    except Unavailable as error:
+        return error
+    return None
+
+
+def sample_rows(
+    settings: "Settings", table: "TableSettings", mapping: Mapping, rows: int
+) -> tuple[reports.SampledRow, ...]:
+    """The first rows of the HBase table: raw bytes beside what they become."""
+    with connector(settings)() as client:
+        cells = list(sample(client, table.hbase_table, mapping, rows))
+        keys = list(dict.fromkeys(cell.key for cell in cells))
+    placed = RowReader(connector(settings), table.hbase_table, mapping).read(keys, 0)
+    names = _partition_names(placed, mapping)
+    return tuple(
+        reports.SampledRow(_printable(key) or "", tuple(_sampled(cell) for cell in group), names.get(key))
+        for key, group in groupby(cells, key=lambda cell: cell.key)
+    )
+
+
+def _partition_names(read: ReadRows, mapping: Mapping) -> dict[bytes, str]:
+    from metastore.names import partition_name  # noqa: PLC0415
+
+    keys = [name for name, _ in mapping.partition_keys]
+    names = [partition_name(keys, values) for values in read.partitions]
+    targets = zip(read.rows["__key"].to_pylist(), read.rows["__target"].to_pylist(), strict=True)
+    return {key: names[target] for key, target in targets if target >= 0}
+
+
+def _sampled(cell: Sampled) -> reports.SampledCell:
+    value = None if cell.value is None else str(cell.value)
+    return reports.SampledCell(cell.column, cell.column, _printable(cell.raw), value, cell.reason)
+
+
+def _printable(raw: bytes | None) -> str | None:
+    """As HBase's shell prints it: printable ASCII as it is, the rest as `\\xNN`."""
+    if raw is None:
+        return None
+    return "".join(chr(byte) if 32 <= byte < 127 and byte != 92 else f"\\x{byte:02X}" for byte in raw)
+
+
+def window_rules(table: "TableSettings") -> WindowRules:
+    overlap = round(table.overlap * 1000)
+    return WindowRules(
+        lag_ms=round(table.lag * 1000),
+        overlap_ms=overlap,
+        deep_overlap_ms=max(overlap, round(table.wal_sync_timeout * 1000)),
+        deep_every_ms=DEEP_EVERY_MS,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkedReader:
+    """Reads any number of rows, a chunk in memory at a time."""
+
+    reader: RowReader
+
+    def read(self, keys: pa.Array, at_ms: int) -> ReadRows:
+        return joined(self._chunks(keys, at_ms))
+
+    def _chunks(self, keys: pa.Array, at_ms: int) -> Iterator[ReadRows]:
+        for start in range(0, max(len(keys), 1), READ_CHUNK):
+            yield self.reader.read(keys.slice(start, READ_CHUNK).to_pylist(), at_ms)
+
+
+def tools_of(table: "TableSettings", env: Environment, mapping: Mapping) -> Tools:
+    return Tools(
+        files=env.files,
+        raw_keys=mapping.raw_keys,
+        columns=env.columns,
+        format=env.format,
+        key_columns=mapping.key_columns,
+        settings=WriteSettings(parquet=ParquetSettings(timestamps=table.timestamps)),
+    )
+
+
+def open_loop(
+    settings: "Settings",
+    table: "TableSettings",
+    env: Environment,
+    rewriter: Callable[[Tools], Rewriter],
+    parallelism: int,
+    **options: Any,
+) -> Loop:
+    """The loop of one run. `rewriter` makes what carries plans out; `options` go to Loop."""
+    mapping = mapping_of(table)
+    keystore = None if mapping.partition_from_key else KeyStore(env.files, env.layout)
+    env = replace(env, keystore=keystore)
+    return Loop(
+        env=env,
+        source_id=f"hbase:{table.hbase_table}",
+        reader=ChunkedReader(RowReader(connector(settings), table.hbase_table, mapping)),
+        rewriter=rewriter(tools_of(table, env, mapping)),
+        rules=PlanRules(sizing=SizingRules(bytes_per_file=table.bytes_per_file)),
+        parallelism=parallelism,
+        publish_every_ms=round(table.publish_every * 1000),
+        max_rejected=table.max_rejected,
+        **options,
+    )
