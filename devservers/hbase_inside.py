@@ -30,7 +30,7 @@ class Inside:
         self.connection = self.hadoop.hbase.client.ConnectionFactory.createConnection(self._conf)
 
     def _start_zookeeper(self, folder: Path, port: int) -> None:
-        """Always with an empty folder: what lasts is in HBase's own files, and it would wait for old sessions to end."""
+        """Always in an empty folder: what lasts is in HBase's own files, and old sessions would be waited for."""
         if folder.exists():
             shutil.rmtree(folder)
         zookeeper = self.hadoop.hbase.zookeeper.MiniZooKeeperCluster(self._conf)
@@ -47,6 +47,8 @@ class Inside:
 
     def start_thrift(self, package: str, port: int) -> None:
         """`package`: "thrift2", or "thrift" for the older one. Returns when its port is open."""
+        if is_listening(port):
+            raise self._jvm.failure(f"port {port} for its {package} server is taken")
         conf = self.hadoop.conf.Configuration(self._conf)
         conf.set("hbase.regionserver.thrift.port", str(port))
         server = getattr(self.hadoop.hbase, package).ThriftServer(conf)

@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -26,7 +25,7 @@ from devservers.java import find_java
 _LAUNCH_SECONDS = 60.0
 _TAIL_LINES = 20
 
-# py4j writes each lost connection to the root logger with its stack, besides raising it; who kills JVMs does not want it.
+# py4j writes each lost connection to the root logger with its stack, besides raising it.
 logging.getLogger().addFilter(lambda record: record.msg != "Exception while sending command.")
 
 
@@ -36,7 +35,7 @@ class Jvm:
     def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
         self.name, self.process, self.log = name, process, log
         self._gateway: JavaGateway | None = None
-        atexit.register(self.kill)  # in order, while py4j is still there; the tether is for all other ends
+        _running.add(self)
 
     @classmethod
     def launch(
@@ -93,12 +92,15 @@ class Jvm:
     def pid(self) -> int:
         return self.process.pid
 
-    def is_alive(self) -> bool:
-        return self.process.poll() is None
+    def check(self) -> None:
+        """Raises DevServerError with the last lines of the log if the process has ended."""
+        code = self.process.poll()
+        if code is not None:
+            raise self.failure(f"its Java process ended (code {code})")
 
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone. Also ends a paused one; a second call does nothing."""
-        atexit.unregister(self.kill)
+        _running.discard(self)
         if self._gateway is not None:
             self._gateway._gateway_client.is_connected = False  # or py4j asks the dead to collect each object it loses
         self.process.kill()
@@ -147,8 +149,7 @@ class Jvm:
         """Poll until `ready()`. Raises DevServerError with the log's end if the JVM ends first or the time is over."""
         end = time.monotonic() + seconds
         while not ready():
-            if not self.is_alive():
-                raise self.failure(f"its Java process ended (code {self.process.returncode}) while waiting for {what}")
+            self.check()
             if time.monotonic() > end:
                 raise self.failure(f"{what} was not ready after {seconds:.0f} s")
             time.sleep(0.02)
@@ -165,6 +166,16 @@ def _command(class_path: Sequence[str], options: Sequence[str], properties: Mapp
     return [str(find_java()), *flags, "-classpath", jars, *gateway]
 
 
+def kill_all() -> None:
+    """Every JVM of this process."""
+    for jvm in list(_running):
+        jvm.kill()
+
+
+_running: set[Jvm] = set()
+atexit.register(kill_all)  # in order, while py4j is still there; the tether is for all other ends
+
+
 def tail(log: Path, lines: int = _TAIL_LINES) -> str:
     """The last lines of a log file."""
     if not log.exists():
@@ -174,5 +185,5 @@ def tail(log: Path, lines: int = _TAIL_LINES) -> str:
 
 
 def _drain(output: IO[bytes], log: Path) -> None:
-    with output, log.open("ab") as target:
-        shutil.copyfileobj(output, target)
+    with output, log.open("ab", buffering=0) as target:
+        target.writelines(output)  # line by line, as they come

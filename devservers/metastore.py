@@ -37,8 +37,8 @@ class Metastore23(Server):
     def start(cls, base_dir: Path, ports: int | None = None, settings: Mapping[str, str] | None = None) -> Self:
         """Start on the data in `base_dir` (new or used before) and wait until it answers: 3 to 5 s.
 
-        `ports`: its port, None for a free one. `settings`: further hive-site properties: {"hive.txn.timeout": "5s"}
-        lets the lock of a dead holder go after 5 to 10 s.
+        `ports`: its port, None for a free one. `settings`: further hive-site properties; `QUICK_LOCK_TIMEOUT` lets the
+        lock of a dead holder go after some seconds.
         Raises DevServerError with the last lines of the server's log.
         """
         return cls(base_dir, ports or free_ports(1)[0], settings or {})
@@ -52,6 +52,24 @@ class Metastore23(Server):
     def warehouse(self) -> Path:
         """Folder of the default database; tables without a location of their own lie below it."""
         return self.base / "warehouse"
+
+    def schema_version(self) -> str:
+        """What the VERSION table says."""
+        (version,) = self._column('select SCHEMA_VERSION from "APP"."VERSION"')
+        return version
+
+    def schema_tables(self) -> set[str]:
+        """Names of all tables of its database."""
+        return set(self._column("select TABLENAME from SYS.SYSTABLES where TABLETYPE = 'T'"))
+
+    def _column(self, query: str) -> list[str]:
+        manager = self._jvm.java.java.sql.DriverManager
+        connection = manager.getConnection(f"jdbc:derby:;databaseName={self.base / 'derby'}")
+        try:
+            rows = connection.createStatement().executeQuery(query)
+            return list(iter(lambda: rows.getString(1) if rows.next() else None, None))
+        finally:
+            connection.close()
 
     def _launch(self) -> Jvm:
         self.warehouse.mkdir(parents=True, exist_ok=True)
@@ -95,9 +113,10 @@ class Metastore23(Server):
 
 # The locks of dead holders go after hive.txn.timeout only if AcidHouseKeeperService runs, and it starts for the
 # transactional lock manager only (HouseKeeperServiceBase.start).
+QUICK_LOCK_TIMEOUT = {"hive.txn.timeout": "3s", "hive.timedout.txn.reaper.interval": "1s"}
 _HOUSEKEEPING = {
     "hive.txn.manager": "org.apache.hadoop.hive.ql.lockmgr.DbTxnManager",
     "hive.support.concurrency": "true",
     "hive.timedout.txn.reaper.start": "1s",
-    "hive.timedout.txn.reaper.interval": "5s",
+    "hive.timedout.txn.reaper.interval": "30s",  # each round leaves 20 KB of a Derby connection behind
 }

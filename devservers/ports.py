@@ -35,6 +35,17 @@ def free_ports(count: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def remembered_ports(file: Path, count: int) -> tuple[int, ...]:
+    """The ports that this file names if they are free now, else new ones, which it then names."""
+    before = tuple(int(word) for word in file.read_text().split()) if file.exists() else ()
+    if len(before) == count and all(_is_free(port) and _hold(port) for port in before):
+        return before
+    ports = free_ports(count)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(" ".join(map(str, ports)))
+    return ports
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

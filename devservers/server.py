@@ -59,6 +59,10 @@ class Server(ABC):
         """kill -9, and wait until it is gone. What it had acknowledged is there after the next start on its folder."""
         self._jvm.kill()
 
+    def check(self) -> None:
+        """Raises DevServerError with the last lines of its log if its process has ended."""
+        self._jvm.check()
+
     def restart(self) -> None:
         """Kill, and start again on the same data and ports."""
         self.kill()

@@ -1,7 +1,8 @@
 """Fixtures: a real HBase, a real metastore and Spark, one of each a session and worker.
 
-`HOTSWAP_TEST_HBASE=host:port` (Thrift2) and `HOTSWAP_TEST_HMS=thrift://host:port` run the tests against servers of yours instead; tests
-that must flush, split, kill or pause a server skip then.
+`HOTSWAP_TEST_HBASE=host:port` (Thrift2) and `HOTSWAP_TEST_HMS=thrift://host:port` run the tests on servers of yours
+instead; tests that must flush, split, kill or pause a server skip then. `HOTSWAP_TEST_WAREHOUSE` is a folder that your
+metastore sees under the same path.
 """
 
 from __future__ import annotations
@@ -13,35 +14,40 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from devservers import spark as spark_helper
+
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
 
 
-@dataclass(frozen=True, slots=True)
-class GivenHBase:
-    """Someone's HBase: it can be used, not controlled."""
+class Given:
+    """A server of someone's: it can be used, not controlled."""
 
-    thrift: str
+    variable: str
 
     def __getattr__(self, operation: str) -> NoReturn:
-        pytest.skip(f"HOTSWAP_TEST_HBASE is set: {operation} needs a server of our own")
+        if operation.startswith("_"):
+            raise AttributeError(operation)
+        pytest.skip(f"{self.variable} is set: {operation} needs a server of our own")
 
 
-@dataclass(frozen=True, slots=True)
-class GivenMetastore:
-    """Someone's metastore. `warehouse` must be seen by it and by the tests under the same path."""
+@dataclass(frozen=True)
+class GivenHBase(Given):
+    thrift: str
+    variable = "HOTSWAP_TEST_HBASE"
+
+
+@dataclass(frozen=True)
+class GivenMetastore(Given):
+    """`warehouse` must be seen by the metastore and by the tests under the same path."""
 
     uri: str
     warehouse: Path
-
-    def __getattr__(self, operation: str) -> NoReturn:
-        pytest.skip(f"HOTSWAP_TEST_HMS is set: {operation} needs a server of our own")
+    variable = "HOTSWAP_TEST_HMS"
 
 
 @pytest.fixture(scope="session")
 def hbase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HBase | GivenHBase]:
-    """A running HBase with `.thrift` ("host:port" of Thrift2)."""
+    """A running HBase; `.thrift` is "host:port" of its Thrift2 server."""
     given = os.environ.get("HOTSWAP_TEST_HBASE")
     if given:
         yield GivenHBase(given)
@@ -52,10 +58,11 @@ def hbase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HBase | GivenHBa
 
 @pytest.fixture(scope="session")
 def hms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore23 | GivenMetastore]:
-    """A running metastore with `.uri` and `.warehouse`."""
+    """A running metastore; `.uri` and `.warehouse`, a folder that it and the tests see."""
     given = os.environ.get("HOTSWAP_TEST_HMS")
     if given:
-        yield GivenMetastore(given, tmp_path_factory.mktemp("warehouse"))
+        warehouse = os.environ.get("HOTSWAP_TEST_WAREHOUSE")
+        yield GivenMetastore(given, Path(warehouse) if warehouse else tmp_path_factory.mktemp("warehouse"))
         return
     with Metastore23.start(tmp_path_factory.mktemp("metastore")) as started:
         yield started
@@ -64,6 +71,8 @@ def hms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore23 | Give
 @pytest.fixture(scope="session")
 def spark(hms: Metastore23 | GivenMetastore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A SparkSession with Hive support on that metastore, in UTC."""
-    session = spark_helper.session(hms.uri, hms.warehouse, tmp_path_factory.mktemp("spark"))
+    from devservers.spark import session as start  # here, because pyspark takes a second to import
+
+    session = start(hms.uri, hms.warehouse, tmp_path_factory.mktemp("spark"))
     yield session
     session.stop()

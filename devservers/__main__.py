@@ -1,0 +1,107 @@
+"""python -m devservers fetch | up | lock"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+from typing import NoReturn
+
+from devservers import fetch, lockfile, metastore_schema, paths, progress
+from devservers.errors import DevServerError
+from devservers.hbase import HBase
+from devservers.hbase_conf import Ports
+from devservers.jvm import kill_all
+from devservers.metastore import Metastore23
+from devservers.ports import remembered_ports
+from devservers.server import Server
+
+
+def main(arguments: list[str]) -> int:
+    """Exit codes: 0 done, 1 failed (said in one message), 130 interrupted."""
+    chosen = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        chosen.run(chosen)
+    except DevServerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m devservers", description="Real servers to develop against.")
+    verbs = parser.add_subparsers(required=True)
+    verbs.add_parser("fetch", help="fetch what the servers need into the cache").set_defaults(run=_fetch)
+    up = verbs.add_parser("up", help="start HBase and a metastore on 127.0.0.1, and keep them until Ctrl-C")
+    up.add_argument("--data", type=Path, default=paths.cache_folder() / "up", help="where their data lies and stays")
+    up.set_defaults(run=_up)
+    verbs.add_parser("lock", help="renew the checksums of jars.lock from the repository").set_defaults(run=_lock)
+    return parser
+
+
+def _fetch(_: argparse.Namespace) -> None:
+    fetcher = fetch.default_fetcher(progress.for_stderr())
+    fetched = fetcher.run()
+    metastore_schema.template()
+    print(f"{len(fetched)} files fetched, {len(fetcher.artifacts)} ready in {fetcher.folder}")
+
+
+def _lock(_: argparse.Namespace) -> None:
+    renewed = fetch.default_fetcher(progress.for_stderr()).relocked()
+    paths.LOCK.write_text(lockfile.rewritten(paths.LOCK.read_text(), renewed))
+    print(f"{paths.LOCK} holds {len(renewed)} artifacts")
+
+
+def _up(chosen: argparse.Namespace) -> None:
+    _fetch(chosen)
+    print("starting HBase and the metastore, 5 to 10 s …", flush=True)
+    data: Path = chosen.data
+    metastore_port, *hbase_ports = remembered_ports(data / "ports", 1 + len(fields(Ports)))
+    with ThreadPoolExecutor() as pool:
+        try:
+            starting = pool.submit(HBase.start, data / "hbase", Ports(*hbase_ports))
+            metastore = Metastore23.start(data / "metastore", metastore_port)
+            hbase = starting.result()
+        except BaseException:
+            kill_all()  # or the pool waits for a start that nobody wants any more
+            raise
+    with hbase, metastore:
+        print(_how_to_use(hbase, metastore), flush=True)
+        _watch(hbase, metastore)
+
+
+def _how_to_use(hbase: HBase, metastore: Metastore23) -> str:
+    return f"""
+HBase (Thrift2)  {hbase.thrift}   log {hbase.log}
+Hive metastore   {metastore.uri}   log {metastore.log}
+warehouse        {metastore.warehouse}
+
+in hotswap's configuration:
+    metastore: {{uris: ["{metastore.uri}"]}}
+    hbase: {{thrift: "{hbase.thrift}"}}
+to run the tests on them:
+    HOTSWAP_TEST_HMS={metastore.uri} HOTSWAP_TEST_HBASE={hbase.thrift} make test
+
+Ctrl-C stops both; their data stays in {metastore.base.parent}."""
+
+
+def _watch(*servers: Server) -> None:
+    while True:
+        for server in servers:
+            server.check()
+        time.sleep(1)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
