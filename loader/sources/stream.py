@@ -15,7 +15,7 @@ import importlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -46,7 +46,7 @@ class SourceSettings:
     families: tuple[bytes, ...]
     position: str
     state: str
-    rules: WindowRules = WindowRules()
+    rules: WindowRules = field(default_factory=WindowRules)
     patience: float = 30.0
     timeout: float = 60.0
 
@@ -105,7 +105,7 @@ class HBaseSource(DataSource):  # type: ignore[misc]
     def schema(self) -> str:
         return SCHEMA
 
-    def streamReader(self, schema: Any) -> "WindowReader":  # noqa: N802 - Spark's name
+    def streamReader(self, schema: Any) -> "WindowReader":
         return WindowReader(SourceSettings.from_options(self.options))
 
 
@@ -119,10 +119,10 @@ class WindowReader(DataSourceStreamReader):  # type: ignore[misc]
     def __init__(self, settings: SourceSettings, now_ms: Callable[[], int] = _wall_ms) -> None:
         self._settings, self._now_ms = settings, now_ms
 
-    def initialOffset(self) -> dict[str, int]:  # noqa: N802
+    def initialOffset(self) -> dict[str, int]:
         return {"end_ms": 0}
 
-    def latestOffset(self, start: dict[str, int], limit: Any) -> dict[str, int]:  # noqa: N802
+    def latestOffset(self, start: dict[str, int], limit: Any) -> dict[str, int]:
         """Now − lag; the start again, so that no batch is made, while HBase is away or the clock runs behind."""
         end_ms = window_end(self._now_ms(), self._settings.rules)
         if end_ms <= start["end_ms"] or not self._reachable():

@@ -1,0 +1,421 @@
+"""The HBase source against a real HBase: which keys a window finds, what their rows are, and what it says when it cannot."""
+
+import itertools
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from thrift.protocol.TCompactProtocol import TCompactProtocolFactory
+from thrift.server.TServer import TThreadedServer
+from thrift.transport import TSocket, TTransport
+
+from devservers.hbase import HBase
+from loader.errors import SourceError, Unavailable
+from loader.mapping import Mapping
+from loader.sources.connection import ConnectionLost, ScannerGone, WrongServer
+from loader.sources.dirty import DirtyKeys
+from loader.sources.reader import ReadRows, RowReader
+from loader.sources.sample import sample
+from loader.sources.scan import scan_window
+from loader.sources.thrift2 import (
+    DeleteType,
+    Endpoint,
+    NoSuchFamily,
+    NoSuchTable,
+    Patience,
+    TColumn,
+    TColumnValue,
+    TDelete,
+    TGet,
+    Thrift2,
+    TPut,
+    TScan,
+)
+from loader.sources.windows import Window
+from partitioner.changeset import NOWHERE, Op
+
+MAPPING = Mapping.build({"id": "string", "campaign": "string", "clicks": "bigint"}, ":key,d:c,d:n#b", ("campaign",))
+NO_PATIENCE = Patience(seconds=0, tries=1)
+_numbers = itertools.count(1)
+
+
+class Table:
+    """A fresh table with short ways to change and read it. Timestamps are given, so that windows are exact."""
+
+    def __init__(self, hbase: HBase, **settings: Any) -> None:
+        self.hbase, self.name = hbase, f"t{next(_numbers)}"
+        hbase.create_table(self.name, ["d", "e"], **settings)
+        self.client = self.connect()
+
+    def connect(self) -> Thrift2:
+        return Thrift2(Endpoint.parse(self.hbase.thrift), Patience(seconds=20))
+
+    def put(self, key: bytes, timestamp: int, campaign: bytes = b"red", clicks: int = 1) -> None:
+        cells = {b"c": campaign, b"n": clicks.to_bytes(8, "big")}
+        values = [TColumnValue(family=b"d", qualifier=q, value=v) for q, v in cells.items()]
+        self.client.put(self.name, TPut(row=key, columnValues=values, timestamp=timestamp))
+
+    def put_many(self, keys: list[bytes], timestamp: int) -> None:
+        cell = [TColumnValue(family=b"d", qualifier=b"c", value=b"red")]
+        for start in range(0, len(keys), 1000):
+            puts = [TPut(row=key, columnValues=cell, timestamp=timestamp) for key in keys[start : start + 1000]]
+            self.client.put_multiple(self.name, puts)
+
+    def put_cell(self, key: bytes, timestamp: int, family: bytes, qualifier: bytes, value: bytes) -> None:
+        cell = TColumnValue(family=family, qualifier=qualifier, value=value)
+        self.client.put(self.name, TPut(row=key, columnValues=[cell], timestamp=timestamp))
+
+    def delete(self, key: bytes, timestamp: int) -> None:
+        self.client.delete(self.name, TDelete(row=key, timestamp=timestamp))
+
+    def delete_column(self, key: bytes, timestamp: int, qualifier: bytes, kind: int) -> None:
+        column = TColumn(family=b"d", qualifier=qualifier, timestamp=timestamp)
+        self.client.delete(self.name, TDelete(row=key, columns=[column], deleteType=kind))
+
+    def dirty(self, start_ms: int, end_ms: int) -> DirtyKeys:
+        return scan_window(self.connect, self.name, MAPPING.families, Window(start_ms, end_ms, True, start_ms))
+
+    def keys(self, start_ms: int, end_ms: int) -> list[bytes]:
+        found: list[bytes] = self.dirty(start_ms, end_ms).keys.to_pylist()
+        return found
+
+    def read(self, *keys: bytes) -> ReadRows:
+        return RowReader(self.connect, self.name, MAPPING).read(keys, at_ms=9999)
+
+    def close(self) -> None:
+        self.client.close()
+        self.hbase.drop(self.name)
+
+
+@pytest.fixture
+def new_table(hbase: HBase) -> Iterator[Callable[..., Table]]:
+    made: list[Table] = []
+
+    def make(**settings: Any) -> Table:
+        made.append(Table(hbase, **settings))
+        return made[-1]
+
+    yield make
+    for table in made:
+        table.close()
+
+
+@pytest.fixture
+def table(new_table: Callable[..., Table]) -> Table:
+    return new_table(settings={"VERSIONS": "3"})
+
+
+def summary(read: ReadRows) -> list[tuple[Any, ...]]:
+    return [
+        (
+            row["__key"],
+            Op(row["__op"]).name,
+            row["clicks"],
+            read.partitions[row["__target"]] if row["__target"] >= 0 else None,
+        )
+        for row in read.rows.to_pylist()
+    ]
+
+
+# Which keys are dirty
+
+
+def test_a_window_is_closed_at_its_start_and_open_at_its_end(table: Table) -> None:
+    for timestamp in (99, 100, 199, 200):
+        table.put(b"%d" % timestamp, timestamp)
+    assert table.keys(100, 200) == [b"100", b"199"]
+
+
+def test_an_empty_window_finds_nothing(table: Table) -> None:
+    table.put(b"k", 100)
+    assert table.keys(500, 600) == []
+
+
+DELETES: list[tuple[str, Callable[[Table], None]]] = [
+    ("row", lambda table: table.delete(b"k", 150)),
+    ("column", lambda table: table.delete_column(b"k", 150, b"c", DeleteType.COLUMN)),
+    ("version", lambda table: table.delete_column(b"k", 150, b"c", DeleteType.VERSION)),
+    ("family", lambda table: table.client.delete(table.name, _family_delete(DeleteType.FAMILY))),
+    ("family version", lambda table: table.client.delete(table.name, _family_delete(DeleteType.FAMILY_VERSION))),
+]
+
+
+def _family_delete(kind: int) -> Any:
+    return TDelete(row=b"k", columns=[TColumn(family=b"d", timestamp=150)], deleteType=kind)
+
+
+@pytest.mark.parametrize("delete", [delete for _, delete in DELETES], ids=[name for name, _ in DELETES])
+def test_every_kind_of_delete_marker_makes_its_row_dirty(table: Table, delete: Callable[[Table], None]) -> None:
+    table.put(b"k", 50)
+    delete(table)
+    assert table.keys(100, 200) == [b"k"]
+
+
+def test_flushed_cells_are_found_like_those_in_memory(table: Table) -> None:
+    table.put(b"a", 100)
+    table.hbase.flush(table.name)
+    table.put(b"b", 100)
+    assert table.keys(100, 101) == [b"a", b"b"]
+
+
+def test_an_overwrite_within_one_millisecond_changes_the_mark(table: Table) -> None:
+    table.put(b"k", 100, clicks=1)
+    before = table.dirty(100, 101).marks
+    table.put(b"k", 100, clicks=2)
+    assert table.dirty(100, 101).marks != before
+
+
+def test_marks_are_those_of_the_cells_wherever_they_lie(table: Table) -> None:
+    table.put(b"k", 100)
+    before = table.dirty(100, 101).marks
+    table.hbase.flush(table.name)
+    assert table.dirty(100, 101).marks == before
+
+
+def test_marks_of_one_timestamp_do_not_depend_on_the_window(table: Table) -> None:
+    table.put(b"k", 100)
+    table.put(b"k", 150)
+    assert table.dirty(120, 200).marks[b"k"] < table.dirty(0, 200).marks[b"k"]
+
+
+def test_cells_in_other_families_are_not_looked_at(table: Table) -> None:
+    table.put_cell(b"k", 100, b"e", b"x", b"")
+    assert table.keys(0, 1000) == []
+
+
+# Regions
+
+
+def test_all_regions_are_scanned(new_table: Callable[..., Table]) -> None:
+    table = new_table(splits=[b"g", b"p"])
+    keys = [b"a", b"g", b"h", b"p", b"z"]
+    table.put_many(keys, 100)
+    assert table.keys(100, 101) == keys
+
+
+def test_a_region_split_between_two_windows_loses_nothing(table: Table) -> None:
+    table.put_many([b"%04d" % number for number in range(100)], 100)
+    table.hbase.split(table.name, b"0050")
+    table.put(b"0049", 200)
+    table.put(b"0050", 200)
+    assert len(table.keys(100, 201)) == 100
+    assert table.keys(200, 201) == [b"0049", b"0050"]
+
+
+def test_a_region_split_in_mid_scan_loses_and_doubles_nothing(table: Table) -> None:
+    keys = [b"%05d" % number for number in range(3000)]
+    table.put_many(keys, 100)
+    batches = table.client.scan(table.name, TScan(caching=100), rows=100)
+    found = [row.row for row in next(batches)]
+    table.hbase.split(table.name, b"01500")
+    found += [row.row for batch in batches for row in batch]
+    assert found == keys
+
+
+# Scanners that end before their time
+
+
+def test_a_scan_goes_on_behind_the_last_row_when_the_server_has_forgotten_its_scanner(table: Table) -> None:
+    keys = [b"%03d" % number for number in range(30)]
+    table.put_many(keys, 100)
+    batches = table.client.scan(table.name, TScan(), rows=10)
+    found = [row.row for row in next(batches)]
+    table.hbase.stop_thrift()
+    table.hbase.start_thrift()
+    found += [row.row for batch in batches for row in batch]
+    assert found == keys
+
+
+def test_a_scan_goes_on_when_another_call_of_the_client_lost_the_connection(table: Table) -> None:
+    keys = [b"%03d" % number for number in range(30)]
+    table.put_many(keys, 100)
+    batches = table.client.scan(table.name, TScan(), rows=10)
+    found = [row.row for row in next(batches)]
+    table.client.close()
+    found += [row.row for batch in batches for row in batch]
+    assert found == keys
+
+
+def test_an_unknown_scanner_has_an_error_of_its_own(table: Table) -> None:
+    with pytest.raises(ScannerGone):
+        table.client._on(table.client._connected(), "getScannerRows", scannerId=123456, numRows=1)
+
+
+# Rows as they are now
+
+
+def test_a_row_is_read_as_it_is_now(table: Table) -> None:
+    table.put(b"k", 100, b"red", 1)
+    table.put(b"k", 200, b"blue", 2)
+    assert summary(table.read(b"k")) == [(b"k", "UPSERT", 2, ("blue",))]
+
+
+def test_a_row_that_is_gone_is_deleted(table: Table) -> None:
+    table.put(b"k", 100)
+    table.delete(b"k", 150)
+    assert summary(table.read(b"k", b"never")) == [(b"k", "DELETE", None, None), (b"never", "DELETE", None, None)]
+
+
+def test_a_version_delete_brings_the_older_value_back(table: Table) -> None:
+    table.put(b"k", 100, clicks=1)
+    table.put(b"k", 200, clicks=2)
+    table.delete_column(b"k", 200, b"n", DeleteType.VERSION)
+    assert summary(table.read(b"k")) == [(b"k", "UPSERT", 1, ("red",))]
+
+
+def test_a_row_with_cells_in_unmapped_columns_only_is_deleted(table: Table) -> None:
+    table.put_cell(b"k", 100, b"d", b"unmapped", b"x")
+    table.put_cell(b"k", 100, b"e", b"c", b"x")
+    assert summary(table.read(b"k")) == [(b"k", "DELETE", None, None)]
+
+
+def test_versions_are_cell_times_and_for_deletes_the_time_of_the_read(table: Table) -> None:
+    table.put(b"k", 150)
+    assert table.read(b"gone", b"k").rows["__version"].to_pylist() == [9999, 150]
+
+
+def test_an_undecodable_row_is_rejected_with_its_cells(table: Table) -> None:
+    table.put_cell(b"bad", 100, b"d", b"n", b"12")
+    table.put(b"good", 100)
+    read = table.read(b"bad", b"good")
+    assert [row[0] for row in summary(read)] == [b"good"]
+    assert [(bad.key, bad.column, bad.cells) for bad in read.rejected] == [
+        (b"bad", "clicks", ((b"d", b"n", 100, b"12"),))
+    ]
+
+
+def test_a_filtered_scan_reads_exactly_what_gets_read(table: Table) -> None:
+    present = [b"%04d" % number for number in range(0, 900, 3)]
+    table.put_many(present, 100)
+    asked = [b"%04d" % number for number in range(0, 900, 2)]
+    scanned = table.read(*asked)
+    got = [table.read(*asked[start : start + 50]) for start in range(0, len(asked), 50)]
+    assert summary(scanned) == [line for read in got for line in summary(read)]
+
+
+def test_chunks_together_are_the_whole(table: Table) -> None:
+    keys = [b"%03d" % number for number in range(25)]
+    table.put_many(keys, 100)
+    chunks = list(RowReader(table.connect, table.name, MAPPING).read_chunks(keys, 9999, chunk=10))
+    assert [len(chunk.rows) for chunk in chunks] == [10, 10, 5]
+    assert [key for chunk in chunks for key in chunk.rows["__key"].to_pylist()] == keys
+
+
+def test_a_delete_goes_to_the_keys_own_partition_where_the_key_tells(table: Table) -> None:
+    columns = {"campaign": "string", "ad": "string", "clicks": "bigint"}
+    row_key = {"columns": ["campaign", "ad"], "delimiter": "|"}
+    mapping = Mapping.build(columns, {"clicks": "d:n#b"}, ("campaign",), row_key=row_key)
+    table.put(b"red|1", 100)
+    read = RowReader(table.connect, table.name, mapping).read([b"red|1", b"blue|2", b"no delimiter"], 9999)
+    assert summary(read) == [(b"blue|2", "DELETE", None, ("blue",)), (b"red|1", "UPSERT", 1, ("red",))]
+    assert NOWHERE not in read.rows["__target"].to_pylist()
+
+
+def test_a_sample_shows_bytes_beside_values_and_reasons(table: Table) -> None:
+    table.put(b"k", 100, clicks=7)
+    table.put_cell(b"l", 100, b"d", b"n", b"7")
+    shown = [
+        (line.key, line.column, line.raw, line.value, line.reason) for line in sample(table.client, table.name, MAPPING)
+    ]
+    assert (b"k", "clicks", b"\0\0\0\0\0\0\0\7", 7, None) in shown
+    assert (b"l", "clicks", b"7", None, "1 bytes instead of 8") in shown
+
+
+# What cannot work is said
+
+
+def test_a_table_that_does_not_exist_is_an_error_and_no_empty_scan(hbase: HBase) -> None:
+    def connect() -> Thrift2:
+        return Thrift2(Endpoint.parse(hbase.thrift))
+
+    with pytest.raises(NoSuchTable, match="no table 'nowhere'"):
+        scan_window(connect, "nowhere", [b"d"], Window(0, 1, True, 0))
+    with pytest.raises(NoSuchTable):
+        RowReader(connect, "nowhere", MAPPING).read([b"k"], 0)
+
+
+def test_a_family_that_does_not_exist_is_named_with_those_that_do(table: Table) -> None:
+    with pytest.raises(NoSuchFamily, match="no column family 'zz'") as caught:
+        scan_window(table.connect, table.name, [b"zz"], Window(0, 1, True, 0))
+    assert "d, e" in caught.value.hint
+
+
+def test_a_table_dropped_in_mid_scan_is_an_error(hbase: HBase) -> None:
+    table = Table(hbase)
+    table.put_many([b"%03d" % number for number in range(30)], 100)
+    batches = table.client.scan(table.name, TScan(caching=10), rows=10)
+    next(batches)
+    table.close()
+    with pytest.raises((SourceError, Unavailable)):
+        list(batches)
+
+
+def test_thrift1_on_the_port_is_called_by_its_name(hbase: HBase) -> None:
+    endpoint = Endpoint.parse(hbase.start_thrift1())
+    try:
+        with pytest.raises(WrongServer, match="is a Thrift1 server") as caught, Thrift2(endpoint) as client:
+            client.table_exists("x")
+    finally:
+        hbase.stop_thrift1()
+    assert "hbase thrift2" in caught.value.hint
+
+
+def test_a_server_that_is_not_there_is_unreachable() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(ConnectionLost, match="cannot be reached") as caught:
+        Thrift2(Endpoint("127.0.0.1", port), NO_PATIENCE).table_exists("x")
+    assert isinstance(caught.value, Unavailable)
+
+
+def test_a_server_that_answers_nothing_times_out() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        endpoint = Endpoint("127.0.0.1", silent.getsockname()[1], read_timeout=0.2)
+        with pytest.raises(ConnectionLost, match="does not answer"):
+            Thrift2(endpoint, NO_PATIENCE).table_exists("x")
+
+
+class _Other:
+    """A Thrift server that knows none of our calls: enough to see in which wording it answers."""
+
+    def process(self, read: Any, write: Any) -> None:
+        from thrift.Thrift import TApplicationException, TMessageType, TType
+
+        name, _, number = read.readMessageBegin()
+        read.skip(TType.STRUCT)
+        read.readMessageEnd()
+        write.writeMessageBegin(name, TMessageType.EXCEPTION, number)
+        TApplicationException(TApplicationException.UNKNOWN_METHOD, "unknown").write(write)
+        write.writeMessageEnd()
+        write.trans.flush()
+
+
+WORDINGS: list[tuple[str, Any, Any]] = [
+    ("framed", TTransport.TFramedTransportFactory(), None),
+    ("compact", TTransport.TBufferedTransportFactory(), TCompactProtocolFactory()),
+]
+
+
+@pytest.mark.parametrize(("wording", "transport", "protocol"), WORDINGS, ids=[name for name, *_ in WORDINGS])
+def test_a_server_of_another_wording_is_told_apart(wording: str, transport: Any, protocol: Any) -> None:
+    from thrift.protocol.TBinaryProtocol import TBinaryProtocolFactory
+
+    listening = TSocket.TServerSocket("127.0.0.1", 0)
+    listening.listen()
+    port = listening.handle.getsockname()[1]
+    listening.listen = lambda: None
+    server = TThreadedServer(_Other(), listening, transport, protocol or TBinaryProtocolFactory(), daemon=True)
+    threading.Thread(target=server.serve, daemon=True).start()
+    with pytest.raises(WrongServer, match=wording):
+        Thrift2(Endpoint("127.0.0.1", port, connect_timeout=1, read_timeout=1), NO_PATIENCE).table_exists("x")
+    listening.close()
+
+
+def test_a_client_heals_when_its_server_comes_back(table: Table) -> None:
+    table.put(b"k", 100)
+    table.hbase.stop_thrift()
+    table.hbase.start_thrift()
+    assert table.client.get(table.name, TGet(row=b"k")).row == b"k"
