@@ -217,14 +217,25 @@ def _row_groups(
     size = 0
     while True:
         batch, counts = _next(merged)
-        if batch is not None and len(batch):
-            gathered.append(batch)
-            size += batch.nbytes
-        if gathered and (counts is not None or size >= most_bytes):
-            yield pa.Table.from_batches(gathered, schema).unify_dictionaries()
-            gathered, size = [], 0
+        for piece in _pieces(batch, most_bytes):
+            gathered.append(piece)
+            size += piece.nbytes
+            if size >= most_bytes:
+                yield pa.Table.from_batches(gathered, schema).unify_dictionaries()
+                gathered, size = [], 0
         if counts is not None:
+            if gathered:
+                yield pa.Table.from_batches(gathered, schema).unify_dictionaries()
             return counts
+
+
+def _pieces(batch: pa.RecordBatch | None, most_bytes: int) -> Iterator[pa.RecordBatch]:
+    """A batch in slices of about `most_bytes`: a first load's changes come as one batch."""
+    if batch is None or not len(batch):
+        return
+    step = max(len(batch) * most_bytes // max(batch.nbytes, 1), 1)
+    for start in range(0, len(batch), step):
+        yield batch.slice(start, step)
 
 
 def _next(generator: Generator[T, None, R]) -> tuple[T, None] | tuple[None, R]:

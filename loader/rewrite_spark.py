@@ -41,17 +41,18 @@ class SparkRewriter:
     session: SparkSession
     tools: Tools
     temporary: Temporary
+    parcel_bytes: int = PARCEL_BYTES
 
     def rewrite(self, plan: BatchPlan, changes: ChangeSet) -> tuple[SplitResult, ...]:
         """See `Rewriter`. One Spark job of `plan.tasks` tasks behind one shuffle of the changes."""
-        parcels = parcels_of(plan, route_changes(changes, route(plan)))
+        parcels = parcels_of(plan, route_changes(changes, route(plan)), self.parcel_bytes)
         frame = self.session.createDataFrame(parcels).repartitionById(plan.tasks, "task")
         carry_out = _task(self.tools, self.temporary(plan.attempt))
         outcomes = [pickle.loads(row.outcome) for row in frame.mapInArrow(carry_out, "outcome binary").collect()]  # noqa: S301
         return _results(outcomes, len(plan.splits))
 
 
-def parcels_of(plan: BatchPlan, routed: RoutedChanges) -> pa.Table:
+def parcels_of(plan: BatchPlan, routed: RoutedChanges, parcel_bytes: int) -> pa.Table:
     """One or more rows of PARCELS for every task: the first holds its splits, all of them a piece of its changes."""
     works = list(enumerate(works_of(plan)))
     ordinals = np.repeat(np.arange(len(works), dtype=np.int32), np.diff(routed.starts))
@@ -60,7 +61,7 @@ def parcels_of(plan: BatchPlan, routed: RoutedChanges) -> pa.Table:
     parcels = []
     for task in range(plan.tasks):
         mine = [numbered for numbered in works if numbered[1].split.task == task]
-        for piece, table in enumerate(_pieces(rows.filter(pa.array(tasks[ordinals] == task)))):
+        for piece, table in enumerate(_pieces(rows.filter(pa.array(tasks[ordinals] == task)), parcel_bytes)):
             parcels.append((task, piece, pickle.dumps(mine) if piece == 0 else None, _to_stream(table)))
     columns = zip(*parcels, strict=True)
     return pa.Table.from_arrays(
@@ -68,8 +69,8 @@ def parcels_of(plan: BatchPlan, routed: RoutedChanges) -> pa.Table:
     )
 
 
-def _pieces(rows: pa.Table) -> Iterator[pa.Table]:
-    step = max(len(rows) * PARCEL_BYTES // max(rows.nbytes, 1), 1)
+def _pieces(rows: pa.Table, piece_bytes: int) -> Iterator[pa.Table]:
+    step = max(len(rows) * piece_bytes // max(rows.nbytes, 1), 1)
     for start in range(0, max(len(rows), 1), step):
         yield rows.slice(start, step)
 
