@@ -18,6 +18,7 @@ MAX_VALUE_CHARS = 256  # PARTITION_KEY_VALS.PART_KEY_VAL
 _ESCAPED = frozenset(chr(c) for c in range(0x20)) | frozenset("\"#%'*/:=?\\\x7f{[]^")
 _ESCAPE_SEQUENCE = re.compile(r"%([0-9A-Fa-f]{2})")
 _INTEGER_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "integer": 32, "bigint": 64}
+_NANOSECONDS = re.compile(r"[.,]\d{6}\d*[1-9]")
 _TYPE = re.compile(r"\s*([a-z]+)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?\s*")
 
 
@@ -69,9 +70,8 @@ def canonical_value(type_: str, value: object, column: str = "partition value") 
         return NULL_PARTITION
     if value == NULL_PARTITION:
         raise ValueError(f"{column}: the text {NULL_PARTITION} stands for null and cannot be a value")
-    name, length, scale = parse_type(type_)
     try:
-        return _spell(name, length, scale, value)
+        return _spell(*parse_type(type_), value)
     except (ValueError, InvalidOperation, TypeError) as error:
         raise ValueError(f"{column}: {value!r} is no {type_} that a partition can be named after ({error})") from error
 
@@ -134,6 +134,8 @@ def _date(value: object) -> date:
 
 def _timestamp(value: object) -> str:
     """As Hive's `TimestampWritable` prints it: no zone, no trailing zeros in the fraction."""
+    if _NANOSECONDS.search(str(value)):
+        raise ValueError("finer than microseconds")
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     if moment.tzinfo is not None:
         raise ValueError("a zone has no place in a Hive timestamp")
