@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from loader.errors import HotswapError
-from loader.quantities import duration_text, size_text
+from loader.quantities import counted, duration_text, size_text
 from loader.reports import BatchReport, as_json
 
 ROOMS = ("loader", "metastore", "partitioner")
@@ -50,11 +50,11 @@ def resumed(table: str, waited_s: float) -> None:
 
 def batch_text(report: BatchReport) -> str:
     """A batch in one line for a person."""
-    kinds = (("upserts", report.upserts), ("deletes", report.deletes), ("moves", report.moves))
-    changes = ", ".join(f"{count:,} {kind}" for kind, count in kinds if count) or "no changes"
+    kinds = (("upsert", report.upserts), ("delete", report.deletes), ("move", report.moves))
+    changes = ", ".join(counted(count, kind) for kind, count in kinds if count) or "no changes"
     parts = [
         f"{report.table} batch {report.batch} {report.outcome}: {changes}",
-        f"{report.partitions:,} partitions, {report.splits:,} splits",
+        f"{counted(report.partitions, 'partition')}, {counted(report.splits, 'split')}",
         f"{size_text(report.bytes_written)} written, {size_text(report.bytes_linked)} linked",
         f"{sum(report.seconds.values()):.2f} s",
     ]
@@ -63,7 +63,7 @@ def batch_text(report: BatchReport) -> str:
     if report.freshness_s is not None:
         parts.append(f"freshness {report.freshness_s:.1f} s")
     if report.rejected:
-        parts.append(f"{report.rejected:,} rows quarantined")
+        parts.append(f"{counted(report.rejected, 'row')} quarantined")
     return " · ".join(parts)
 
 

@@ -55,3 +55,8 @@ def size_text(size: float) -> str:
             break
         size, unit = size / 1024, larger
     return f"{size:.0f} {unit}" if size >= 10 or size == int(size) else f"{size:.1f} {unit}"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """`1 row`, `1,204 rows`, `2 batches`; `plural` where it is not `noun` + s."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -9,6 +9,7 @@ from loader.cli import options
 from loader.cli.output import Output
 from loader.cli.times import moment_text, parse_moment, span_text
 from loader.errors import ConfigError
+from loader.quantities import counted
 
 if TYPE_CHECKING:
     from loader.cli.session import Session
@@ -62,7 +63,7 @@ def rollback(
     if json:
         session.out.json({"plan": plan, "published": done})
         return
-    where = f"{done.partitions:,} partitions, {done.rows:,} rows in {span_text(done.seconds)}"
+    where = f"{counted(done.partitions, 'partition')}, {counted(done.rows, 'row')} in {span_text(done.seconds)}"
     session.out.line(f"Rolled back as batch {done.batch}: {where}.", style="green")
     session.out.line(f"{done.table} is held. `hotswap resume {done.table}` lets the loader publish again.")
 
@@ -148,7 +149,8 @@ def _show_rollback(out: Output, plan: "RollbackPlan", as_of: int | None) -> None
     out.table(("partition", "rows now", "rows then", "change"), rows, right={"rows now", "rows then", "change"})
     if len(plan.partitions) > len(shown):
         out.line(f"… and {len(plan.partitions) - len(shown):,} more partitions (--json lists all)")
-    out.line(f"{len(plan.partitions):,} partitions move in one swap. The table is held afterwards.")
+    moved = counted(len(plan.partitions), "partition")
+    out.line(f"One swap moves {moved}. The table is held afterwards.")
 
 
 def _show_resume(out: Output, plan: "ResumePlan") -> None:
@@ -158,6 +160,6 @@ def _show_resume(out: Output, plan: "ResumePlan") -> None:
     out.facts(
         [
             ("hold", f"rollback {plan.hold.batch} to batch {plan.hold.target}, since {since}"),
-            ("reads again", f"up to {plan.keys:,} keys, changed by batches {batches}"),
+            ("reads again", f"up to {counted(plan.keys, 'key')}, changed by batches {batches}"),
         ]
     )

@@ -7,6 +7,7 @@ import typer
 from loader.cli import options
 from loader.cli.output import Output
 from loader.cli.times import span_text
+from loader.quantities import counted
 
 if TYPE_CHECKING:
     from loader.reports import InitReport, SampledRow
@@ -49,10 +50,9 @@ def _show_init(out: Output, report: "InitReport") -> None:
     out.line(f"{report.table} is {'created' if report.created else 'fit'} and claimed", style="bold")
     columns = ", ".join(f"{name} {kind}" for name, kind in report.columns)
     keys = ", ".join(f"{name} {kind}" for name, kind in report.partition_keys)
-    regions = f"{report.regions:,} region{'s' if report.regions != 1 else ''}"
     out.facts(
         [
-            ("HBase table", f"{report.hbase_table}, {regions}"),
+            ("HBase table", f"{report.hbase_table}, {counted(report.regions, 'region')}"),
             ("location", report.location),
             ("columns", columns),
             ("partitioned by", keys),
@@ -108,4 +108,5 @@ def run(
         session.out.json(report)
         return
     rows = sum(batch.upserts + batch.deletes for batch in report.batches)
-    session.out.line(f"{report.table}: {len(report.batches)} batches, {rows:,} changes in {span_text(report.seconds)}")
+    batches = counted(len(report.batches), "batch", "batches")
+    session.out.line(f"{report.table}: {batches}, {counted(rows, 'change')} in {span_text(report.seconds)}")

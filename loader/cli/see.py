@@ -7,7 +7,7 @@ import typer
 from loader.cli import options
 from loader.cli.output import Output
 from loader.cli.times import moment_text, span_text
-from loader.quantities import size_text
+from loader.quantities import counted, size_text
 
 if TYPE_CHECKING:
     from loader.reports import HistoryEntry, Status
@@ -62,7 +62,7 @@ def alarms_of(status: "Status", max_lag: float) -> tuple[str, ...]:
     if len(status.unsettled) > 1:  # one may be under way
         alarms.append(f"{len(status.unsettled)} attempts are not settled: run `hotswap recover {status.table}`")
     if status.quarantine:
-        alarms.append(f"{status.quarantine:,} rows are in quarantine: correct them in HBase, or the mapping")
+        alarms.append(f"{counted(status.quarantine, 'row')} in quarantine: correct HBase, or the mapping")
     return tuple(alarms)
 
 
@@ -73,8 +73,11 @@ def _show_status(out: Output, status: "Status", alarms: tuple[str, ...]) -> None
         ("live batch", f"{status.batch}, {moment_text(status.committed_at_ms)}" if status.batch else "none"),
         ("behind HBase", span_text(status.lag_s)),
         ("low watermark", moment_text(status.low_watermark_ms) + provisional),
-        ("holds", f"{status.partitions:,} partitions, {status.rows:,} rows, {size_text(status.bytes)}"),
-        ("quarantine", f"{status.quarantine:,} rows"),
+        (
+            "holds",
+            f"{counted(status.partitions, 'partition')}, {counted(status.rows, 'row')}, {size_text(status.bytes)}",
+        ),
+        ("quarantine", counted(status.quarantine, "row")),
         ("not settled", ", ".join(status.unsettled) or "nothing"),
     ]
     if status.hold:

@@ -214,6 +214,9 @@ def test_a_mapping_that_cannot_be_used_is_named_with_its_line(file: Path) -> Non
 
 
 def test_columns_that_the_transform_computes_need_no_cell(file: Path) -> None:
-    text = GOOD.replace('":key,f:clicks#b"', '{id: ":key"}').replace("[day]", "[id]")
-    file.write_text(text + '    transform: {select: {clicks: "length(id)"}}\n')
+    text = GOOD.replace("clicks: bigint", "clicks: bigint\n      size: int").replace("[day]", "[clicks]")
+    file.write_text(text.replace('":key,f:clicks#b"', '{id: ":key", clicks: "f:clicks"}'))
+    with pytest.raises(ConfigError, match="size is not mapped"):
+        load(file).check()
+    file.write_text(file.read_text() + '    transform: {select: {size: "length(id)"}}\n')
     load(file).check()

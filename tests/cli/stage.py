@@ -1,0 +1,118 @@
+"""The command line over a whole table in one process: real verbs, real files, the in-memory metastore."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import StringIO
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from loader.cli.main import main
+from loader.cli.session import Session
+from loader.config import Settings, TableSettings, load
+from loader.reports import InitReport, RunReport
+from loader.service import TableService
+from metastore.memory import InMemoryMetastore
+from tests.world import Source, create_table, open_world, run_batch
+
+CONFIG = """\
+metastore: {uris: thrift://localhost:9083}
+hbase: {thrift: localhost:9090}
+tables:
+  ads.clicks:
+    hbase_table: clicks
+    columns: {id: string, clicks: bigint, day: string}
+    mapping: ":key,d:clicks,d:day"
+    partition_by: [day]
+"""
+
+
+class Terminal(StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Closed(StringIO):
+    """A pipe whose reader has gone."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Stage:
+    """A backend of the command. `raises` is what every verb meets; the reports are what `init` and `run` give."""
+
+    folder: Path
+    raises: BaseException | None = None
+    init_report: InitReport | None = None
+    run_report: RunReport | None = None
+    metastore: InMemoryMetastore = field(default_factory=InMemoryMetastore)
+    source: Source = field(default_factory=Source)
+    runs: Any = field(default_factory=count)
+    asked: list[object] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.config = self.folder / "hotswap.yaml"
+        self.config.write_text(CONFIG)
+        (self.folder / "table").mkdir()
+        create_table(self.metastore, self.folder / "table")
+
+    def batch(self, *rows: tuple[str, str, int]) -> None:
+        """Publish one batch of (key, day, clicks)."""
+        for key, day, clicks in rows:
+            self.source.put(key, day, clicks)
+        run_batch(self._env(), self.source)
+
+    def _env(self) -> Any:
+        number = next(self.runs)
+        return open_world(self.metastore, self.folder / "table", f"run{number}", clock=1_000_000 + number * 10_000)
+
+    def load(self, path: str) -> Settings:
+        return load(path)
+
+    def open_table(self, settings: Settings, table: TableSettings) -> TableService:
+        self._meet()
+        return TableService(self._env())
+
+    def initialise(self, settings: Settings, table: TableSettings, sample: int | None) -> InitReport:
+        self._meet(sample)
+        assert self.init_report
+        return self.init_report
+
+    def run(self, settings: Settings, table: TableSettings, once: bool, confirm_deletes: bool) -> RunReport:
+        self._meet(once, confirm_deletes)
+        assert self.run_report
+        return self.run_report
+
+    def _meet(self, *asked: object) -> None:
+        self.asked += asked
+        if self.raises is not None:
+            raise self.raises
+
+
+def hotswap(
+    stage: Stage,
+    *arguments: str,
+    answer: str | None = None,
+    stdout: StringIO | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Result:
+    """Run the command; with an `answer` there is a person at a terminal."""
+    person = answer is not None
+    out = stdout or (Terminal() if person else StringIO())
+    err = Terminal() if person else StringIO()
+    stdin = Terminal(answer) if answer is not None else StringIO()
+    session = Session(stage, stdin, out, err, {"TERM": "xterm-256color", **(environment or {})})
+    given = [*arguments, "--config", str(stage.config)]
+    code = main(given, session)
+    return Result(code, out.getvalue() if not out.closed else "", err.getvalue())

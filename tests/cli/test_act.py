@@ -1,0 +1,132 @@
+"""`rollback`, `resume`, `recover`: shown first, done only after a yes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.stage import Stage, hotswap
+from tests.world import Row, visible
+
+TABLE = "ads.clicks"
+BEFORE: dict[str, Row] = {"a": ("mon", 1), "b": ("tue", 1)}
+AFTER: dict[str, Row] = {"a": ("mon", 2), "b": ("tue", 1), "c": ("wed", 2)}
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """A table after two batches."""
+    stage = Stage(tmp_path)
+    stage.batch(("a", "mon", 1), ("b", "tue", 1))
+    stage.batch(("a", "mon", 2), ("c", "wed", 2))
+    return stage
+
+
+def test_a_rollback_with_yes_brings_the_old_rows_back(stage: Stage) -> None:
+    done = hotswap(stage, "rollback", TABLE, "--to", "1", "--yes")
+    assert (done.code, done.err, visible(stage.metastore)) == (0, "", BEFORE)
+
+
+def test_a_rollback_shows_the_rows_of_each_partition_now_and_then(stage: Stage) -> None:
+    done = hotswap(stage, "rollback", TABLE, "--to", "1", "--yes")
+    lines = [line.split() for line in done.out.splitlines()]
+    assert ["day=mon", "1", "1", "+0"] in lines
+    assert ["day=wed", "1", "0", "-1"] in lines
+
+
+def test_a_rollback_says_how_to_end_its_hold(stage: Stage) -> None:
+    assert "`hotswap resume ads.clicks`" in hotswap(stage, "rollback", TABLE, "--to", "1", "--yes").out
+
+
+def test_a_rollback_is_refused_without_a_terminal_and_without_yes(stage: Stage) -> None:
+    done = hotswap(stage, "rollback", TABLE, "--to", "1")
+    assert (done.code, visible(stage.metastore)) == (3, AFTER)
+
+
+def test_a_refused_rollback_has_shown_what_it_would_do(stage: Stage) -> None:
+    assert "to batch 1" in hotswap(stage, "rollback", TABLE, "--to", "1").out
+
+
+def test_a_refused_rollback_names_the_flag_that_confirms(stage: Stage) -> None:
+    assert "hint: Add --yes" in hotswap(stage, "rollback", TABLE, "--to", "1").err
+
+
+def test_a_person_is_asked_and_may_agree(stage: Stage) -> None:
+    done = hotswap(stage, "rollback", TABLE, "--to", "1", answer="y\n")
+    assert (done.code, visible(stage.metastore)) == (0, BEFORE)
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "", "yep\n"])
+def test_any_answer_but_yes_changes_nothing(stage: Stage, answer: str) -> None:
+    done = hotswap(stage, "rollback", TABLE, "--to", "1", answer=answer)
+    assert (done.code, visible(stage.metastore)) == (3, AFTER)
+
+
+def test_a_rollback_in_json_never_asks(stage: Stage) -> None:
+    done = hotswap(stage, "rollback", TABLE, "--to", "1", "--json", answer="y\n")
+    assert (done.code, visible(stage.metastore)) == (3, AFTER)
+
+
+def test_a_refused_rollback_in_json_prints_the_plan_and_an_error_object(stage: Stage) -> None:
+    done = hotswap(stage, "rollback", TABLE, "--to", "1", "--json")
+    assert json.loads(done.out)["plan"]["batches_undone"] == [2]
+    assert json.loads(done.err)["error"]["exit_code"] == 3
+
+
+def test_a_rollback_in_json_prints_one_document_with_plan_and_result(stage: Stage) -> None:
+    told = json.loads(hotswap(stage, "rollback", TABLE, "--to", "1", "--json", "--yes").out)
+    assert (told["plan"]["target_batch"], told["published"]["partitions"]) == (1, len(told["plan"]["partitions"]))
+
+
+def test_a_rollback_to_a_time_goes_to_what_was_live_then(stage: Stage) -> None:
+    first = json.loads(hotswap(stage, "history", "--json").out)["attempts"][-1]
+    moment = f"1970-01-01T00:16:{first['ended_ms'] // 1000 - 960:02d}.{first['ended_ms'] % 1000:03d}+00:00"
+    hotswap(stage, "rollback", TABLE, "--as-of", moment, "--yes")
+    assert visible(stage.metastore) == BEFORE
+
+
+def test_a_time_that_was_asked_for_is_echoed_in_utc(stage: Stage) -> None:
+    done = hotswap(stage, "rollback", TABLE, "--as-of", "2026-07-01T14:00:00+02:00")
+    assert "2026-07-01 12:00:00 UTC" in done.out
+
+
+def test_a_time_without_a_zone_is_refused(stage: Stage) -> None:
+    done = hotswap(stage, "rollback", TABLE, "--as-of", "2026-07-01T12:00:00", "--yes")
+    assert (done.code, "has no zone" in done.err, visible(stage.metastore)) == (2, True, AFTER)
+
+
+@pytest.mark.parametrize("goal", [(), ("--to", "1", "--as-of", "2026-07-01T12:00:00Z")])
+def test_a_rollback_wants_exactly_one_goal(stage: Stage, goal: tuple[str, ...]) -> None:
+    assert hotswap(stage, "rollback", TABLE, *goal).code == 2
+
+
+def test_a_batch_that_is_not_there_is_answered_with_those_that_are(stage: Stage) -> None:
+    done = hotswap(stage, "rollback", TABLE, "--to", "7", "--yes")
+    assert (done.code, "Committed batches: 1, 2." in done.err) == (2, True)
+
+
+def test_a_resume_ends_the_hold(stage: Stage) -> None:
+    hotswap(stage, "rollback", TABLE, "--to", "1", "--yes")
+    assert hotswap(stage, "resume", TABLE, "--yes").code == 0
+    assert json.loads(hotswap(stage, "status", "--json").out)["tables"][0]["hold"] is None
+
+
+def test_a_resume_shows_what_it_reads_again(stage: Stage) -> None:
+    hotswap(stage, "rollback", TABLE, "--to", "1", "--yes")
+    assert "up to 2 keys, changed by batches 2" in hotswap(stage, "resume", TABLE).out
+
+
+def test_a_resume_is_refused_without_a_terminal_and_without_yes(stage: Stage) -> None:
+    hotswap(stage, "rollback", TABLE, "--to", "1", "--yes")
+    assert hotswap(stage, "resume", TABLE).code == 3
+    assert json.loads(hotswap(stage, "status", "--json").out)["tables"][0]["hold"]["target"] == 1
+
+
+def test_there_is_nothing_to_resume_without_a_hold(stage: Stage) -> None:
+    done = hotswap(stage, "resume", TABLE, "--yes")
+    assert (done.code, "nothing to resume" in done.err) == (3, True)
+
+
+def test_recover_says_when_there_is_nothing_to_settle(stage: Stage) -> None:
+    done = hotswap(stage, "recover", TABLE)
+    assert (done.code, done.out) == (0, "ads.clicks: nothing to settle.\n")

@@ -1,0 +1,96 @@
+"""`init` and `run`: what they pass on, and what they print of the reports."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loader import log
+from loader.errors import Unavailable
+from loader.reports import BatchReport, InitReport, RunReport, SampledCell, SampledRow, as_json
+from tests.cli.stage import Stage, hotswap
+
+BATCH = BatchReport(
+    table="ads.clicks",
+    batch=7,
+    attempt="b7",
+    outcome="committed",
+    window=(1, 2),
+    upserts=1200,
+    deletes=3,
+    moves=0,
+    rejected=2,
+    partitions=4,
+    splits=5,
+    files_linked=6,
+    rows=9000,
+    bytes_written=2048,
+    bytes_linked=0,
+    seconds={"scan": 0.5, "swap": 0.25},
+    swap_s=0.25,
+    freshness_s=1.5,
+)
+RUN = RunReport("ads.clicks", (BATCH,), 1000, 2.5)
+CELLS = (SampledCell("id", ":key", "k1", "k1"), SampledCell("clicks", "d:clicks", "xx", None, "'xx' is no bigint"))
+INIT = InitReport(
+    table="ads.clicks",
+    location="file:///t",
+    created=True,
+    columns=(("id", "string"),),
+    partition_keys=(("day", "string"),),
+    hbase_table="clicks",
+    regions=1,
+    warnings=("mind the gap",),
+    sample=(SampledRow("k1", CELLS, None),),
+)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    yield Stage(tmp_path, init_report=INIT, run_report=RUN)
+    for room in log.ROOMS:
+        logging.getLogger(room).handlers.clear()
+
+
+def test_run_passes_its_flags_on(stage: Stage) -> None:
+    hotswap(stage, "run", "--once", "--confirm-deletes")
+    assert stage.asked == [True, True]
+
+
+def test_run_ends_with_one_line(stage: Stage) -> None:
+    assert hotswap(stage, "run", "--once").out == "ads.clicks: 1 batch, 1,203 changes in 2.5 s\n"
+
+
+def test_run_in_json_ends_with_the_report(stage: Stage) -> None:
+    assert json.loads(hotswap(stage, "run", "--once", "--json").out) == json.loads(json.dumps(as_json(RUN)))
+
+
+def test_run_proves_the_mapping_before_anything_starts(stage: Stage) -> None:
+    stage.config.write_text(stage.config.read_text().replace("d:day", "nothing"))
+    assert (hotswap(stage, "run").code, stage.asked) == (2, [])
+
+
+def test_run_once_fails_when_a_server_is_away(stage: Stage) -> None:
+    stage.raises = Unavailable("no HBase")
+    assert hotswap(stage, "run", "--once").code == 1
+
+
+def test_init_shows_raw_bytes_beside_what_they_become(stage: Stage) -> None:
+    out = hotswap(stage, "init", "--sample", "1").out
+    assert "row k1 → quarantine" in out
+    assert ["clicks", "d:clicks", "xx", "'xx'", "is", "no", "bigint"] in [line.split() for line in out.splitlines()]
+
+
+def test_init_passes_the_size_of_the_sample_on(stage: Stage) -> None:
+    hotswap(stage, "init", "--sample", "20")
+    assert stage.asked == [20]
+
+
+def test_init_shows_its_warnings(stage: Stage) -> None:
+    assert "! mind the gap" in hotswap(stage, "init").out
+
+
+def test_init_in_json_is_the_report(stage: Stage) -> None:
+    assert json.loads(hotswap(stage, "init", "--json").out)["sample"][0]["cells"][1]["error"] == "'xx' is no bigint"
