@@ -131,6 +131,8 @@ def from_thrift(error: Exception, what: str) -> MetastoreError:
     call and the server, for the message.
     """
     match error:
+        case TTransportException(type=TTransportException.SIZE_LIMIT | TTransportException.NEGATIVE_SIZE):
+            return NotAMetastore(f"{what}: the answer is not the metastore's protocol ({error})", NOT_A_METASTORE_HINT)
         case TTransportException() | OSError() | EOFError():
             return NoReply(f"{what}: the reply was lost ({error})", _NO_REPLY_HINT)
         case TProtocolException() | TypeError() | ValueError() | MemoryError():
