@@ -1,18 +1,13 @@
-"""The transform slot: a deterministic select and where over each decoded row; what is filtered out counts as deleted.
+"""The transform slot: a deterministic select and where over decoded rows; what is filtered out counts as deleted."""
 
-Written in Spark SQL, evaluated in this process by DuckDB over Arrow: rows are decoded, transformed and stored once a
-batch where they were read, without a Spark job of their own. Only what both engines compute alike is allowed
-(`tests/integration/test_transform.py` compares them): the list is in `_ALLOWED`, everything else is refused at start,
-among it all that does not follow from the row alone (now(), rand(), aggregates, subqueries).
-
-Differences that remain: division by zero is NULL (Spark: an error), upper/lower of letters that change their number
-(ß). A row on which an expression fails is rejected.
-"""
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from loader.mapping import Mapping as CellMapping
 
 Problems = dict[int, tuple[str, str | None]]
 """Row's position → why it cannot be transformed, and in which column."""
@@ -31,3 +26,12 @@ class Transform(Protocol):
     """Equal rows give equal rows, whatever stands beside them."""
 
     def apply(self, rows: pa.Table) -> Transformed: ...
+
+
+def transform_of(select: Mapping[str, str] | None, where: str | None, mapping: "CellMapping") -> Transform | None:
+    """The configured transform (see `transform_sql`); None if there is none. Raises MappingError."""
+    if not select and not where:
+        return None
+    from loader.transform_sql import SqlTransform  # noqa: PLC0415 - two libraries that few tables need
+
+    return SqlTransform(select or {}, where, mapping)
