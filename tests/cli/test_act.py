@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.stage import Stage, hotswap
+from tests.cli.stage import Stage, Terminal, hotswap
 from tests.world import Row, visible
 
 TABLE = "ads.clicks"
@@ -130,3 +130,8 @@ def test_there_is_nothing_to_resume_without_a_hold(stage: Stage) -> None:
 def test_recover_says_when_there_is_nothing_to_settle(stage: Stage) -> None:
     done = hotswap(stage, "recover", TABLE)
     assert (done.code, done.out) == (0, "ads.clicks: nothing to settle.\n")
+
+
+def test_a_person_who_can_only_read_is_not_asked(stage: Stage) -> None:
+    done = hotswap(stage, "rollback", TABLE, "--to", "1", stdout=Terminal())
+    assert (done.code, "[y/N]" in done.out) == (3, False)
