@@ -8,8 +8,6 @@ SERVER_FOLDERS = frozenset({"contract", "devservers", "integration"})
 TESTS = Path(__file__).parent
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).parts[0] in SERVER_FOLDERS:
-            item.add_marker(pytest.mark.xdist_group("servers"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).parts[0] in SERVER_FOLDERS:
+        item.add_marker(pytest.mark.xdist_group("servers"))
