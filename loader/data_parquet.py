@@ -12,6 +12,9 @@ from partitioner.encoding import Encoding
 TIME_ZONE_HINT = {"writer.time.zone": "UTC"}
 """Hive 3.1 shifts INT96 timestamps of writers other than parquet-mr unless the footer holds this (4-hive-facts 6)."""
 
+WITH_LEVELS = ("zstd", "gzip", "brotli")
+"""Codecs that take a level; the others refuse one."""
+
 MOST_BYTES_A_CODE = 4
 """A column chunk above so many bytes a value is no dictionary worth keeping, whatever its first page is."""
 
@@ -72,7 +75,7 @@ class ParquetOutput:
             schema,
             version="2.4",
             compression=settings.compression,
-            compression_level=settings.level,
+            compression_level=settings.level if settings.compression in WITH_LEVELS else None,
             use_dictionary=list(encoding.dictionary),
             use_deprecated_int96_timestamps=settings.timestamps == "int96",
             store_schema=False,

@@ -18,7 +18,7 @@ from loader.errors import Damage
 from loader.files import Files, join
 from partitioner.changeset import ChangeSet
 from partitioner.conform import conform, without_dictionaries
-from partitioner.encoding import Encoding, choose_encoding
+from partitioner.encoding import Encoding, choose_encoding, with_one_dictionary
 from partitioner.merge import MergeCounts, merge_split
 from partitioner.plan import file_name
 from partitioner.plan_values import BatchPlan, SplitPlan, SplitResult
@@ -221,11 +221,11 @@ def _row_groups(
             gathered.append(piece)
             size += piece.nbytes
             if size >= most_bytes:
-                yield pa.Table.from_batches(gathered, schema).unify_dictionaries()
+                yield with_one_dictionary(pa.Table.from_batches(gathered, schema))
                 gathered, size = [], 0
         if counts is not None:
             if gathered:
-                yield pa.Table.from_batches(gathered, schema).unify_dictionaries()
+                yield with_one_dictionary(pa.Table.from_batches(gathered, schema))
             return counts
 
 

@@ -362,6 +362,13 @@ def spelled(moment: datetime | None) -> str | None:
     return f"{moment.year:04d}-{moment:%m-%d %H:%M:%S}{fraction}"
 
 
+@pytest.mark.parametrize("compression", ["zstd", "snappy", "gzip", "none"])
+def test_every_codec_can_be_written(tmp_path: Path, compression: str) -> None:
+    path = written(tmp_path, WriteSettings(parquet=ParquetSettings(compression=compression)))
+    chunk = pq.read_metadata(path).row_group(0).column(0)
+    assert chunk.compression == {"none": "UNCOMPRESSED"}.get(compression, compression.upper())
+
+
 def test_footers_are_as_old_hives_want_them(tmp_path: Path) -> None:
     metadata = pq.read_metadata(written(tmp_path, WriteSettings()))
     kinds = {metadata.schema.column(index).path: metadata.schema.column(index) for index in range(6)}
@@ -392,6 +399,18 @@ def test_columns_of_few_values_stay_dictionaries_from_file_to_file(tmp_path: Pat
         assert source.dictionaries() == {"country"}
         (batch,) = source.batches(source.dictionaries())
     assert pa.types.is_dictionary(batch.schema.field("country").type)
+
+
+def test_a_deleted_value_leaves_no_trace_in_the_new_file(tmp_path: Path) -> None:
+    settings = WriteSettings(parquet=ParquetSettings(compression="none"))
+    tools = Tools(FILES, raw_keys, COLUMNS, "parquet", settings=settings)
+    table = Table(tmp_path, LocalRewriter(tools, _Temporary(str(tmp_path / "temporary"))))
+    before: Tables = {("a",): rows(900) | {"key-x": "secret"}}
+    table.apply(changes_between({}, before))
+    (file,) = table.live[("a",)].files
+    assert b"secret" in (Path(table.live[("a",)].location) / file.name).read_bytes()
+    table.apply([Change("key-x", None, None, "a")])
+    assert b"secret" not in (Path(table.live[("a",)].location) / file.name).read_bytes()
 
 
 def test_row_groups_keep_to_their_memory(tmp_path: Path) -> None:

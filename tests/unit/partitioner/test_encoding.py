@@ -1,8 +1,10 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from partitioner.encoding import Encoding, choose_encoding, estimate_distinct
+from partitioner.encoding import Encoding, choose_encoding, estimate_distinct, with_one_dictionary
 
 ROWS = 100_000
 
@@ -36,9 +38,23 @@ def test_no_rows_choose_nothing() -> None:
     assert choose_encoding(pa.table({"a": pa.array([], pa.string())})) == Encoding()
 
 
-@pytest.mark.parametrize("distinct", [10, 1_000, 50_000])
-def test_distinct_values_are_estimated_within_the_stated_factor(distinct: int) -> None:
-    values = np.random.default_rng(2).integers(0, distinct, ROWS)
-    truth = len(np.unique(values))
-    sample = pa.chunked_array([pa.array(values[::10])])
-    assert truth / 10**0.5 <= estimate_distinct(sample, ROWS) <= truth * 10**0.5
+@pytest.mark.parametrize("distinct", [10, 1_000, 20_000])
+def test_distinct_values_are_estimated_within_a_fifth(distinct: int) -> None:
+    values = np.random.default_rng(2).integers(0, distinct, 2_048)
+    assert estimate_distinct(pa.chunked_array([pa.array(values)])) == pytest.approx(distinct, rel=0.2)
+
+
+def test_values_that_never_repeat_are_taken_for_endless() -> None:
+    assert estimate_distinct(pa.chunked_array([pa.array(range(2_048))])) == float("inf")
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "b", "c", None]), max_size=6), min_size=1, max_size=4))
+def test_one_dictionary_holds_the_values_in_use_and_nothing_else(parts: list[list[str | None]]) -> None:
+    chunks = [pa.array(["gone", "a", *part, "b"], pa.string()).dictionary_encode()[2:-1] for part in parts]
+    rows = pa.table({"text": pa.chunked_array(chunks), "number": list(range(sum(map(len, parts))))})
+    found = with_one_dictionary(rows)
+    assert found["text"].to_pylist() == [value for part in parts for value in part]
+    if len(rows):
+        assert {frozenset(chunk.dictionary.to_pylist()) for chunk in found["text"].chunks} == {
+            frozenset(value for part in parts for value in part if value)
+        }
