@@ -1,0 +1,156 @@
+"""Window arithmetic, and the memory of what was taken from the overlap."""
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loader.sources.windows import Mark, Taken, Window, WindowRules, window_end, window_to
+from partitioner.manifest import Span
+
+RULES = WindowRules(lag_ms=1_000, overlap_ms=5_000, deep_overlap_ms=300_000, deep_every_ms=60_000)
+NOW = 10_000_000
+
+# Arithmetic
+
+
+def test_the_first_window_reads_all_there_is() -> None:
+    window = window_to(NOW, None, RULES)
+    assert (window.start_ms, window.end_ms, window.deep) == (0, NOW, True)
+
+
+def test_a_window_ends_a_lag_before_now() -> None:
+    assert window_end(NOW, RULES) == NOW - 1_000
+
+
+def test_a_short_window_reaches_back_over_its_overlap() -> None:
+    settled = Span("s", 0, NOW, NOW - 300_000)
+    window = window_to(NOW + 2_000, settled, RULES)
+    assert (window.start_ms, window.deep) == (NOW - 5_000, False)
+
+
+def test_a_short_window_does_not_move_the_low_watermark() -> None:
+    settled = Span("s", 0, NOW, NOW - 300_000)
+    assert window_to(NOW + 2_000, settled, RULES).low_ms == settled.low
+
+
+def test_once_a_minute_a_deep_window_starts_at_the_low_watermark_and_moves_it() -> None:
+    settled = Span("s", 0, NOW, NOW - 300_000)
+    window = window_to(NOW + 60_000, settled, RULES)
+    assert window == Window(NOW - 300_000, NOW + 60_000, True, NOW - 240_000)
+
+
+def test_short_windows_between_do_not_put_the_deep_one_off() -> None:
+    span = window_to(NOW, None, RULES).span("s")
+    deep = []
+    for end_ms in range(NOW + 1_000, NOW + 181_000, 1_000):
+        window = window_to(end_ms, span, RULES)
+        span = window.span("s")
+        deep += [end_ms - NOW] if window.deep else []
+    assert deep == [60_000, 120_000, 180_000]
+
+
+def test_after_a_long_absence_the_window_covers_all_of_it() -> None:
+    settled = Span("s", 0, NOW, NOW - 300_000)
+    assert window_to(NOW + 7 * 86_400_000, settled, RULES).start_ms == NOW - 300_000
+
+
+@pytest.mark.parametrize("end_ms", [NOW, NOW - 1])
+def test_a_replay_of_a_settled_window_is_empty(end_ms: int) -> None:
+    assert window_to(end_ms, Span("s", 0, NOW, NOW - 300_000), RULES).empty
+
+
+def test_a_deep_overlap_shorter_than_the_short_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="deep overlap"):
+        WindowRules(overlap_ms=5_000, deep_overlap_ms=4_000)
+
+
+@given(
+    st.lists(st.integers(1, 200_000), min_size=1, max_size=40),
+    st.lists(st.tuples(st.integers(0, 2_000_000), st.integers(0, 299_000)), max_size=20),
+)
+def test_no_cell_that_shows_within_the_deep_overlap_is_ever_missed(
+    polls: list[int], cells: list[tuple[int, int]]
+) -> None:
+    """A cell is a timestamp and how long it stays invisible. All below the low watermark must have been seen."""
+    now, span, seen = 0, None, set()
+    for pause in polls:
+        now += pause
+        window = window_to(window_end(now, RULES), span, RULES)
+        seen |= {cell for cell in cells if window.start_ms <= cell[0] < window.end_ms and sum(cell) <= now}
+        span = window.span("s") if not window.empty else span
+        assert {cell for cell in cells if span and cell[0] < span.low} <= seen
+
+
+# Memory
+
+
+def window(start_ms: int, end_ms: int, low_ms: int | None = None) -> Window:
+    return Window(start_ms, end_ms, False, start_ms if low_ms is None else low_ms)
+
+
+def scan(**marks: set[Mark]) -> Mapping[bytes, frozenset[Mark]]:
+    return {key.encode(): frozenset(found) for key, found in marks.items()}
+
+
+def taken(found: Mapping[bytes, frozenset[Mark]], of: Window) -> Taken:
+    memory = Taken()
+    memory.promote(found, of)
+    return memory
+
+
+def test_everything_is_new_at_first() -> None:
+    assert Taken().new(scan(b={(1, 7)}, a={(1, 7)}), window(0, 10)) == [b"a", b"b"]
+
+
+def test_what_was_taken_is_not_new() -> None:
+    memory = taken(scan(a={(5, 7)}), window(0, 10))
+    assert memory.new(scan(a={(5, 7)}), window(3, 12)) == []
+
+
+def test_a_scan_that_was_not_promoted_is_forgotten() -> None:
+    memory = Taken()
+    memory.new(scan(a={(5, 7)}), window(0, 10))
+    assert memory.new(scan(a={(5, 7)}), window(0, 10)) == [b"a"]
+
+
+def test_another_value_at_the_same_time_is_new() -> None:
+    memory = taken(scan(a={(5, 7)}), window(0, 10))
+    assert memory.new(scan(a={(5, 8)}), window(0, 10)) == [b"a"]
+
+
+def test_a_value_that_came_back_is_new() -> None:
+    memory = taken(scan(a={(5, 7)}), window(0, 10))
+    memory.promote(scan(a={(5, 8)}), window(0, 10))
+    assert memory.new(scan(a={(5, 7)}), window(0, 10)) == [b"a"]
+
+
+def test_a_late_cell_beside_taken_ones_is_new() -> None:
+    memory = taken(scan(a={(5, 7)}), window(0, 10))
+    assert memory.new(scan(a={(4, 1), (5, 7)}), window(0, 12)) == [b"a"]
+
+
+def test_older_cells_that_the_window_has_left_behind_do_not_count() -> None:
+    memory = taken(scan(a={(2, 1), (8, 7)}), window(0, 10))
+    assert memory.new(scan(a={(8, 7)}), window(5, 12, low_ms=0)) == []
+
+
+def test_a_deep_window_still_knows_what_short_ones_left_behind() -> None:
+    memory = taken(scan(a={(2, 1), (8, 7)}), window(0, 10))
+    memory.promote(scan(a={(8, 7)}), window(5, 12, low_ms=0))
+    assert memory.new(scan(a={(2, 1), (8, 7)}), window(0, 14)) == []
+
+
+def test_a_row_whose_remembered_cells_are_gone_is_new() -> None:
+    memory = taken(scan(a={(5, 7)}), window(0, 10))
+    assert memory.new({}, window(3, 12)) == [b"a"]
+
+
+def test_what_is_below_the_low_watermark_is_forgotten() -> None:
+    memory = taken(scan(a={(5, 7)}, b={(50, 7)}), window(0, 60, low_ms=20))
+    assert len(memory) == 1
+
+
+def test_the_first_window_needs_no_marks_below_the_low_watermark() -> None:
+    assert window_to(NOW, None, RULES).marks_from_ms == NOW - 300_000
