@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -224,17 +225,20 @@ def open_session(settings: "Settings", table: str) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder: Any = SparkSession.builder.appName(f"hotswap {table}")
     if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         for name, value in LOCAL_SESSION.items():
             builder = builder.config(name, value)
     for name, secret in settings.spark.items():
         builder = builder.config(name, secret.get_secret_value())
     session: SparkSession = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
     return session
 
 
+LOG_SETTINGS = Path(__file__).with_name("spark_log4j2.properties")
+
 LOCAL_SESSION = {
     "spark.master": "local[*]",
+    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG_SETTINGS}",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",

@@ -23,7 +23,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A table as it stands. `batch` is None before the first commit; `lag_s` is now − low watermark."""
+    """A table as it stands. `batch` is None before the first commit; `lag_s`: now − the end of the last settled window."""
 
     table: str
     batch: int | None
@@ -173,6 +173,7 @@ class BatchReport:
     seconds: Mapping[str, float] = field(default_factory=dict)
     swap_s: float | None = None
     freshness_s: float | None = None
+    confirmed_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

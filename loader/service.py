@@ -111,13 +111,12 @@ class TableService:
     def status(self) -> reports.Status:
         records, position = self.env.state.records(), self.env.state.position()
         versions = records.state.live.values()
-        low = position.low if position else None
         return reports.Status(
             table=str(self.env.table),
             batch=records.state.batch or None,
             committed_at_ms=_committed_at(records, records.state.batch),
-            low_watermark_ms=low,
-            lag_s=max(0.0, (self.env.clock() - low) / 1000) if low is not None else None,
+            low_watermark_ms=position.low if position else None,
+            lag_s=max(0.0, (self.env.clock() - position.end) / 1000) if position else None,
             hold=_hold(records),
             quarantine=len(quarantined(self.env.files, self.env.layout, records.attempts)),
             unsettled=tuple(attempt.intent.attempt for attempt in records.unsettled),

@@ -34,6 +34,7 @@ def report_of(batch: Batch) -> BatchReport:
         seconds=dict(batch.seconds),
         swap_s=batch.seconds.get("swap"),
         freshness_s=_freshness(batch),
+        confirmed_ms=batch.confirmed_ms,
     )
 
 

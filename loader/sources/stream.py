@@ -22,6 +22,7 @@ import pyarrow as pa
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 
 from loader.errors import Unavailable
+from loader.sources.dirty import SCANNED
 from loader.sources.scan import Part, parts_of, scan_part
 from loader.sources.thrift2 import Endpoint, Patience, Thrift2
 from loader.sources.windows import Window, WindowRules, window_end, window_to
@@ -32,6 +33,9 @@ SCHEMA = (
     "kind INT, key BINARY, stop BINARY, version BIGINT, fingerprint BIGINT, "
     "start_ms BIGINT, end_ms BIGINT, low_ms BIGINT, deep BOOLEAN"
 )
+
+NULLABLE = pa.schema([pa.field(field.name, field.type) for field in SCANNED])
+"""SCANNED as Spark wants it: it compares nullability too, and every column of a SCHEMA text may be null."""
 
 Position = Callable[[str], Span | None]
 """Option `state` → the table's last settled span; None if it was never loaded."""
@@ -142,7 +146,8 @@ class WindowReader(DataSourceStreamReader):  # type: ignore[misc]
     def read(self, partition: WindowPart) -> Iterator[pa.RecordBatch]:
         settings = self._settings
         with settings.connect() as client:
-            yield from scan_part(client, settings.table, settings.families, partition.part, partition.window)
+            for batch in scan_part(client, settings.table, settings.families, partition.part, partition.window):
+                yield batch.cast(NULLABLE)
 
     def _reachable(self) -> bool:
         try:
