@@ -21,6 +21,7 @@ from pathlib import Path
 
 from devservers import ivy, lockfile, paths
 from devservers.errors import DevServerError
+from devservers.java import find_java
 from devservers.lockfile import Artifact
 from devservers.progress import PlainProgress, Progress
 
@@ -79,8 +80,10 @@ class Fetcher:
             raise _wrong(wrong)
 
     def _retrieve(self, artifacts: tuple[Artifact, ...], folder: Path) -> Mapping[Artifact, Path]:
+        java = find_java()
         with self.progress.of(len(artifacts), sum(artifact.size for artifact in artifacts)) as done:
             return ivy.retrieve(
+                java,
                 artifacts,
                 folder,
                 home=self.cache / "ivy",

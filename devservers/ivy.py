@@ -13,7 +13,6 @@ from xml.sax.saxutils import quoteattr
 
 from devservers import paths, tethered
 from devservers.errors import DevServerError
-from devservers.java import find_java
 from devservers.lockfile import Artifact
 
 _SETTINGS = """<ivysettings>
@@ -36,6 +35,7 @@ _NO_NETWORK = re.compile(
 
 
 def retrieve(
+    java: Path,
     artifacts: Sequence[Artifact],
     folder: Path,
     home: Path,
@@ -47,13 +47,13 @@ def retrieve(
 
     `home` keeps Ivy's own downloads, so that a second call after a failure goes on from them. `arrived` is called for
     each download. `settings` is an Ivy settings file to use instead of ours.
-    Raises DevServerError: no network, an artifact that the repository does not have, no Java.
+    Raises DevServerError: no network, an artifact that the repository does not have.
     """
     settings = settings or _written(folder / "ivysettings.xml", _SETTINGS)
     module = _written(folder / "ivy.xml", _module(artifacts))
-    java = [str(find_java()), f"-Divy.default.ivy.user.dir={home}", "-Djava.net.preferIPv4Stack=true", *java_options]
+    jvm = [str(java), f"-Divy.default.ivy.user.dir={home}", "-Djava.net.preferIPv4Stack=true", *java_options]
     ivy = ["-cp", str(paths.pyspark_jar("ivy")), "org.apache.ivy.Main", "-settings", str(settings)]
-    _run([*java, *ivy, "-ivy", str(module), "-retrieve", f"{folder}/{_RETRIEVED}"], artifacts, arrived)
+    _run([*jvm, *ivy, "-ivy", str(module), "-retrieve", f"{folder}/{_RETRIEVED}"], artifacts, arrived)
     return {artifact: folder / artifact.group / artifact.file_name for artifact in artifacts}
 
 

@@ -21,7 +21,7 @@ def session(
     interpreter, without which Python workers start with whatever python3 is on the PATH.
     """
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    os.environ["JAVA_HOME"] = str(find_java().resolve().parents[1])
+    find_java()  # Spark itself says a missing or old one in fifty lines
     builder = SparkSession.builder.appName("hotswap").master(f"local[{cores}]").enableHiveSupport()
     for name, value in (_settings(metastore_uri, warehouse, scratch) | (settings or {})).items():
         builder = builder.config(name, value)

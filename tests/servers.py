@@ -8,7 +8,7 @@ metastore sees under the same path.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,6 +17,7 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
+from tests import hbase_ddl
 
 
 class Given:
@@ -32,8 +33,31 @@ class Given:
 
 @dataclass(frozen=True)
 class GivenHBase(Given):
+    """Tables can be made and dropped (through its Thrift2 server), all else skips."""
+
     thrift: str
     variable = "HOTSWAP_TEST_HBASE"
+
+    def create_table(
+        self,
+        name: str,
+        families: Sequence[str],
+        splits: Sequence[bytes] = (),
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """As `HBase.create_table`; a table of an earlier run is dropped first."""
+        with hbase_ddl.connect(self.thrift) as ddl:
+            if ddl.exists(name):
+                ddl.drop(name)
+            ddl.create(name, families, splits, settings or {})
+
+    def drop(self, name: str) -> None:
+        with hbase_ddl.connect(self.thrift) as ddl:
+            ddl.drop(name)
+
+    def truncate(self, name: str) -> None:
+        with hbase_ddl.connect(self.thrift) as ddl:
+            ddl.truncate(name)
 
 
 @dataclass(frozen=True)
