@@ -31,10 +31,7 @@ def conform_table(table: pa.Table, schema: pa.Schema) -> pa.RecordBatch:
 def without_dictionaries(schema: pa.Schema) -> pa.Schema:
     """The schema with every dictionary column as its values."""
     return pa.schema(
-        [
-            field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-            for field in schema
-        ]
+        [field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field for field in schema]
     )
 
 
