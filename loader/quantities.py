@@ -43,8 +43,9 @@ def duration_text(seconds: float) -> str:
     """The shortest exact spelling of a duration: 10800.0 → `3h`."""
     for unit in ("d", "h", "m", "s"):
         if seconds >= SECONDS[unit] and seconds % SECONDS[unit] == 0:
-            return f"{seconds / SECONDS[unit]:g}{unit}"
-    return f"{seconds * 1000:g}ms" if seconds else "0s"
+            return f"{round(seconds / SECONDS[unit])}{unit}"
+    milliseconds = f"{seconds * 1000:.3f}".rstrip("0").rstrip(".")
+    return f"{milliseconds}ms" if seconds else "0s"
 
 
 def size_text(size: float) -> str:

@@ -1,6 +1,6 @@
 """The verbs of a bad night: `rollback`, `resume` and `recover`. What destroys shows first what it would do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -139,8 +139,9 @@ def _preview(session: "Session", json: bool, yes: bool, plan: object, show: Call
 def _show_rollback(out: Output, plan: "RollbackPlan", as_of: int | None) -> None:
     out.line(f"Rollback of {plan.table} to batch {plan.target_batch}", style="bold")
     asked = [("asked for", moment_text(as_of))] if as_of is not None else []
-    undone = ", ".join(map(str, plan.batches_undone)) or "nothing"
-    out.facts([*asked, ("committed", moment_text(plan.target_committed_ms)), ("takes back", f"batches {undone}")])
+    out.facts(
+        [*asked, ("committed", moment_text(plan.target_committed_ms)), ("takes back", _batches(plan.batches_undone))]
+    )
     shown = plan.partitions[:MOST_SHOWN]
     rows = [
         (item.name, f"{item.rows_now:,}", f"{item.rows_then:,}", f"{item.rows_then - item.rows_now:+,}")
@@ -156,10 +157,15 @@ def _show_rollback(out: Output, plan: "RollbackPlan", as_of: int | None) -> None
 def _show_resume(out: Output, plan: "ResumePlan") -> None:
     out.line(f"Resume of {plan.table}", style="bold")
     since = moment_text(plan.hold.since_ms)
-    batches = ", ".join(map(str, plan.batches)) or "none"
     out.facts(
         [
             ("hold", f"rollback {plan.hold.batch} to batch {plan.hold.target}, since {since}"),
-            ("reads again", f"up to {counted(plan.keys, 'key')}, changed by batches {batches}"),
+            ("reads again", f"up to {counted(plan.keys, 'key')}, changed by {_batches(plan.batches)}"),
         ]
     )
+
+
+def _batches(numbers: Sequence[int]) -> str:
+    """`batch 2`, `batches 2, 3`."""
+    listed = ", ".join(map(str, numbers))
+    return f"batch {listed}" if len(numbers) == 1 else f"batches {listed}" if numbers else "nothing"

@@ -40,24 +40,11 @@ class Output:
             self.line(f"  {name:<{width}}  {value}")
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> None:
-        """A table; the columns named in `right` are right-aligned."""
-        if self.for_a_person:
-            self._rich_table(headers, rows, right)
-        else:
-            for line in aligned(headers, rows, right):
-                self.line(line)
-
-    def _rich_table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str]) -> None:
-        from rich import box  # noqa: PLC0415 - a pipe needs no rich
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
-
-        table = Table(box=box.SIMPLE, pad_edge=False, header_style="bold")
-        for header in headers:
-            table.add_column(header, justify="right" if header in right else "left")
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        self._console().print(table)
+        """A table; the columns named in `right` are right-aligned. A narrow terminal wraps lines, but cuts nothing."""
+        header, *lines = aligned(headers, rows, right)
+        self.line(header, style="bold")
+        for line in lines:
+            self.line(line)
 
     def _console(self) -> "Console":
         from rich.console import Console  # noqa: PLC0415

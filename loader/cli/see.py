@@ -6,13 +6,14 @@ import typer
 
 from loader.cli import options
 from loader.cli.output import Output
-from loader.cli.times import moment_text, span_text
+from loader.cli.times import moment_text, span_text, utc_text
 from loader.quantities import counted, size_text
 
 if TYPE_CHECKING:
     from loader.reports import HistoryEntry, Status
 
 SOMETHING_TO_DO = 6
+HISTORY = ("batch", "what", "outcome", "started (UTC)", "took", "upserts", "deletes", "moves", "partitions")
 
 
 def status(
@@ -100,7 +101,7 @@ def history(
 ) -> None:
     """The attempts of a table, newest first: what each changed, and what became of it.
 
-    A batch that is not live any more was taken back by a later rollback. Its number is what `rollback --to` wants.
+    What a later rollback undid is "taken back". A batch's number is what `rollback --to` wants.
 
     \b
     Examples:
@@ -116,13 +117,12 @@ def history(
     elif not entries:
         session.out.line(f"{chosen.hive_table} has no attempts yet.")
     else:
-        headers = ("batch", "what", "outcome", "live", "started", "took", "upserts", "deletes", "moves", "partitions")
-        session.out.table(headers, [_row(entry) for entry in entries], right={"batch", *headers[5:]})
+        session.out.table(HISTORY, [_row(entry) for entry in entries], right={"batch", *HISTORY[4:]})
 
 
 def _row(entry: "HistoryEntry") -> tuple[str, ...]:
     took = span_text((entry.ended_ms - entry.started_ms) / 1000) if entry.ended_ms else "…"
+    outcome = "taken back" if entry.outcome == "committed" and not entry.live else entry.outcome
     counts = (entry.upserts, entry.deletes, entry.moves, entry.partitions)
-    live = "yes" if entry.live else "no"
-    what = (str(entry.batch), entry.kind, entry.outcome, live, moment_text(entry.started_ms), took)
+    what = (str(entry.batch), entry.kind, outcome, utc_text(entry.started_ms), took)
     return (*what, *(f"{count:,}" for count in counts))

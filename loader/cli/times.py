@@ -27,12 +27,17 @@ def moment_text(ms: int | None, zone: tzinfo | None = None) -> str:
     return f"{text} ({local.strftime(f'{day}%H:%M:%S %Z')})"
 
 
+def utc_text(ms: int) -> str:
+    """`2026-07-01 12:00:03`, for columns that say UTC in their header."""
+    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def span_text(seconds: float | None) -> str:
-    """`0.42 s`, `31 s`, `5 min 12 s`, `3 h 20 min`, `2 d 4 h`; None is unknown."""
+    """`420 ms`, `4.2 s`, `31 s`, `5 min 12 s`, `3 h 20 min`, `2 d 4 h`; None is unknown."""
     if seconds is None:
         return "unknown"
     if seconds < 10:
-        return f"{seconds:.2g} s"
+        return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
     whole = round(seconds)
     for large, small, unit, part in ((86400, 3600, "d", "h"), (3600, 60, "h", "min"), (60, 1, "min", "s")):
         if whole >= large:

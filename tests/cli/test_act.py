@@ -113,7 +113,7 @@ def test_a_resume_ends_the_hold(stage: Stage) -> None:
 
 def test_a_resume_shows_what_it_reads_again(stage: Stage) -> None:
     hotswap(stage, "rollback", TABLE, "--to", "1", "--yes")
-    assert "up to 2 keys, changed by batches 2" in hotswap(stage, "resume", TABLE).out
+    assert "up to 2 keys, changed by batch 2" in hotswap(stage, "resume", TABLE).out
 
 
 def test_a_resume_is_refused_without_a_terminal_and_without_yes(stage: Stage) -> None:

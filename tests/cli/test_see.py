@@ -103,7 +103,7 @@ def test_history_marks_what_a_rollback_took_back(stage: Stage) -> None:
 def test_history_for_a_person_has_a_line_for_each_attempt(stage: Stage) -> None:
     header, line = hotswap(stage, "history").out.splitlines()
     assert header.split()[:3] == ["batch", "what", "outcome"]
-    assert line.split()[:4] == ["1", "batch", "committed", "yes"]
+    assert line.split()[:3] == ["1", "batch", "committed"]
 
 
 def test_history_of_a_new_table_says_that_there_is_none(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_where_local_time_is_utc_it_is_told_once() -> None:
     ("seconds", "text"),
     [
         (None, "unknown"),
-        (0.42, "0.42 s"),
+        (0.42, "420 ms"),
         (31.4, "31 s"),
         (60.0, "1 min"),
         (312.0, "5 min 12 s"),
