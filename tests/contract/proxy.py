@@ -16,6 +16,7 @@ class Trick(Enum):
     CUT_REPLY = "the server answers, the client's connection breaks instead"
     CUT_REQUEST = "the client's connection breaks, the server sees nothing"
     NO_ANSWER = "the server answers, the client waits for ever"
+    LATE_REPLY = "the server answers, the client gets it when `deliver` is called"
 
 
 class Proxy:
@@ -27,6 +28,8 @@ class Proxy:
         self.seen: list[str] = []
         self._tricks: dict[str, Trick] = {}
         self._open: list[socket.socket] = []
+        self._late = threading.Event()
+        self._delivered = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._start(self._accept)
 
@@ -37,6 +40,11 @@ class Proxy:
     def play(self, trick: Trick, call: str) -> None:
         """On the next call of this name, once."""
         self._tricks[call] = trick
+
+    def deliver(self) -> None:
+        """Let the late reply through, if its client still listens; returns when it is on its way."""
+        self._late.set()
+        assert self._delivered.wait(10)
 
     def hang_up(self) -> None:
         """Break every connection that is open now."""
@@ -77,7 +85,13 @@ class Proxy:
         if trick is not None:
             with socket.create_connection(self._upstream) as aside:
                 aside.sendall(request)
-                aside.recv(1)
+                reply = aside.recv(1 << 20)
+            if trick is Trick.LATE_REPLY:
+                self._late.wait(10)
+                with suppress(OSError):
+                    client.sendall(reply)
+                self._delivered.set()
+                return True
             if trick is Trick.NO_ANSWER:
                 client.recv(1)
             return False

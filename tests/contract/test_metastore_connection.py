@@ -91,6 +91,17 @@ def test_a_swap_that_is_not_answered_in_time_may_have_happened(line: Line) -> No
     hasty.close()
 
 
+def test_a_late_reply_is_not_taken_for_the_next_one(line: Line) -> None:
+    hasty = connect([line.proxy.uri], timeout_s=0.5, retries=Retries(attempts=1))
+    line.proxy.play(Trick.LATE_REPLY, "get_partitions")
+    with pytest.raises(Unreachable):
+        hasty.all_partitions(line.table.name)
+    line.beside.alter_partitions(line.table.name, [replace(line.partition, location="file:/newer")])
+    line.proxy.deliver()
+    assert [p.location for p in hasty.all_partitions(line.table.name)] == ["file:/newer"]
+    hasty.close()
+
+
 def test_after_a_lost_reply_the_client_goes_on(line: Line) -> None:
     line.proxy.play(Trick.CUT_REPLY, ALTER)
     with pytest.raises(NoReply):
