@@ -1,4 +1,4 @@
-"""The HBase source against a real HBase: which keys a window finds, what their rows are, and what it says when it cannot."""
+"""The HBase source on a real HBase: which keys a window finds, what their rows are, what it says when it cannot."""
 
 import itertools
 import socket
@@ -8,14 +8,16 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from thrift.protocol.TBinaryProtocol import TBinaryProtocolFactory
 from thrift.protocol.TCompactProtocol import TCompactProtocolFactory
 from thrift.server.TServer import TThreadedServer
+from thrift.Thrift import TApplicationException, TMessageType, TType
 from thrift.transport import TSocket, TTransport
 
 from devservers.hbase import HBase
 from loader.errors import SourceError, Unavailable
 from loader.mapping import Mapping
-from loader.sources.connection import ConnectionLost, ScannerGone, WrongServer
+from loader.sources.connection import Connection, ConnectionLost, ScannerGone, WrongServer
 from loader.sources.dirty import DirtyKeys
 from loader.sources.reader import ReadRows, RowReader
 from loader.sources.sample import sample
@@ -239,9 +241,23 @@ def test_a_scan_goes_on_when_another_call_of_the_client_lost_the_connection(tabl
     assert found == keys
 
 
-def test_an_unknown_scanner_has_an_error_of_its_own(table: Table) -> None:
-    with pytest.raises(ScannerGone):
-        table.client._on(table.client._connected(), "getScannerRows", scannerId=123456, numRows=1)
+def test_a_scan_goes_on_when_its_scanner_has_expired(table: Table) -> None:
+    """Scanner ids are small numbers that all connections share: so another one can end ours, as its lease would."""
+    keys = [b"%03d" % number for number in range(30)]
+    table.put_many(keys, 100)
+    other = Connection(Endpoint.parse(table.hbase.thrift))
+    before = other.call("openScanner", table=table.name.encode(), tscan=TScan())
+    batches = table.client.scan(table.name, TScan(), rows=10)
+    found = [row.row for row in next(batches)]
+    other.call("closeScanner", scannerId=before + 1)
+    found += [row.row for batch in batches for row in batch]
+    other.close()
+    assert found == keys
+
+
+def test_an_unknown_scanner_has_an_error_of_its_own(hbase: HBase) -> None:
+    with closing(Connection(Endpoint.parse(hbase.thrift))) as connection, pytest.raises(ScannerGone):
+        connection.call("getScannerRows", scannerId=123456, numRows=1)
 
 
 # Rows as they are now
@@ -382,8 +398,6 @@ class _Other:
     """A Thrift server that knows none of our calls: enough to see in which wording it answers."""
 
     def process(self, read: Any, write: Any) -> None:
-        from thrift.Thrift import TApplicationException, TMessageType, TType
-
         name, _, number = read.readMessageBegin()
         read.skip(TType.STRUCT)
         read.readMessageEnd()
@@ -401,8 +415,6 @@ WORDINGS: list[tuple[str, Any, Any]] = [
 
 @pytest.mark.parametrize(("wording", "transport", "protocol"), WORDINGS, ids=[name for name, *_ in WORDINGS])
 def test_a_server_of_another_wording_is_told_apart(wording: str, transport: Any, protocol: Any) -> None:
-    from thrift.protocol.TBinaryProtocol import TBinaryProtocolFactory
-
     listening = TSocket.TServerSocket("127.0.0.1", 0)
     listening.listen()
     port = listening.handle.getsockname()[1]

@@ -1,0 +1,109 @@
+"""The streaming source in real Spark tasks finds what the scan in this process finds."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devservers.hbase import HBase
+from loader.errors import SourceError
+from loader.sources.dirty import DirtyKeys, dirty_keys_from_rows
+from loader.sources.scan import scan_window
+from loader.sources.stream import HBaseSource, SourceSettings, WindowReader
+from loader.sources.thrift2 import Endpoint, TColumnValue, Thrift2, TPut
+from loader.sources.windows import WindowRules
+from partitioner.manifest import Span
+from tests.integration.positions import settle
+
+RULES = WindowRules(lag_ms=0, overlap_ms=10, deep_overlap_ms=100, deep_every_ms=1000)
+TABLE = "streamed"
+
+
+@pytest.fixture
+def client(hbase: HBase) -> Iterator[Thrift2]:
+    hbase.create_table(TABLE, ["d"], splits=[b"g", b"p"])
+    with Thrift2(Endpoint.parse(hbase.thrift)) as client:
+        put(client, b"a", b"h", b"z")
+        yield client
+    hbase.drop(TABLE)
+
+
+def put(client: Thrift2, *keys: bytes, timestamp: int = 500) -> None:
+    cell = [TColumnValue(family=b"d", qualifier=b"q", value=b"v")]
+    client.put_multiple(TABLE, [TPut(row=key, columnValues=cell, timestamp=timestamp) for key in keys])
+
+
+def settings(hbase: HBase, state: Path, **changed: Any) -> SourceSettings:
+    given = {"thrift": hbase.thrift, "table": TABLE, "families": (b"d",), "rules": RULES, "patience": 5.0} | changed
+    return SourceSettings(position="tests.integration.positions:settled", state=str(state), **given)
+
+
+def run_once(spark: Any, source: SourceSettings, folder: Path) -> list[DirtyKeys]:
+    found: list[DirtyKeys] = []
+    spark.dataSource.register(HBaseSource)
+    frame = spark.readStream.format("hotswap_hbase").options(**source.options()).load()
+    writer = frame.writeStream.foreachBatch(lambda batch, _: found.append(dirty_keys_from_rows(batch.toArrow())))
+    query = writer.option("checkpointLocation", str(folder / "checkpoint")).trigger(availableNow=True).start()
+    query.awaitTermination()
+    return found
+
+
+def test_tasks_find_what_one_process_finds(spark: Any, hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
+    (found,) = run_once(spark, settings(hbase, tmp_path / "none"), tmp_path)
+    alone = scan_window(lambda: Thrift2(Endpoint.parse(hbase.thrift)), TABLE, [b"d"], found.window)
+    assert found.keys.to_pylist() == [b"a", b"h", b"z"]
+    assert (found.keys, found.marks, found.unmarked) == (alone.keys, alone.marks, alone.unmarked)
+
+
+def test_a_lost_checkpoint_loses_nothing_and_repeats_nothing(
+    spark: Any, hbase: HBase, client: Thrift2, tmp_path: Path
+) -> None:
+    settle(tmp_path / "state", Span("s", 0, 1000, 900))
+    put(client, b"new", timestamp=995)
+    (found,) = run_once(spark, settings(hbase, tmp_path / "state"), tmp_path)
+    assert found.keys.to_pylist() == [b"new"]
+
+
+# The reader's calls, as Spark makes them
+
+
+def reader(hbase: HBase, state: Path, now: Callable[[], int] = lambda: 2000, **changed: Any) -> WindowReader:
+    return WindowReader(settings(hbase, state, **changed), now)
+
+
+def test_settings_survive_sparks_options(hbase: HBase, tmp_path: Path) -> None:
+    source = settings(hbase, tmp_path, families=(b"d", b"\xff,"))
+    assert SourceSettings.from_options(source.options()) == source
+
+
+def test_a_window_has_one_part_a_region(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
+    parts = reader(hbase, tmp_path / "none").partitions({"end_ms": 0}, {"end_ms": 1000})
+    assert [(part.part.start, part.part.stop) for part in parts] == [(b"", b"g"), (b"g", b"p"), (b"p", b"")]
+
+
+def test_the_start_is_the_tables_and_not_the_checkpoints(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
+    settle(tmp_path / "state", Span("s", 0, 700, 600))
+    part, *_ = reader(hbase, tmp_path / "state").partitions({"end_ms": 0}, {"end_ms": 1000})
+    assert (part.window.start_ms, part.window.end_ms) == (690, 1000)
+
+
+def test_a_replay_of_a_settled_batch_has_nothing_but_its_marker(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
+    settle(tmp_path / "state", Span("s", 0, 1000, 900))
+    source = reader(hbase, tmp_path / "state")
+    (part,) = source.partitions({"end_ms": 0}, {"end_ms": 1000})
+    assert [row["end_ms"] for batch in source.read(part) for row in batch.to_pylist()] == [1000]
+
+
+def test_no_batch_is_made_while_hbase_is_away(hbase: HBase, tmp_path: Path) -> None:
+    away = reader(hbase, tmp_path, thrift="127.0.0.1:1")
+    assert away.latestOffset({"end_ms": 7}, None) == {"end_ms": 7}
+
+
+def test_an_offset_never_goes_back(hbase: HBase, tmp_path: Path) -> None:
+    assert reader(hbase, tmp_path, now=lambda: 5).latestOffset({"end_ms": 7}, None) == {"end_ms": 7}
+
+
+def test_a_table_that_is_gone_ends_the_planning(hbase: HBase, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no table 'gone'"):
+        reader(hbase, tmp_path / "none", table="gone").partitions({"end_ms": 0}, {"end_ms": 1000})
