@@ -12,6 +12,7 @@ import pyarrow as pa
 from loader.publish.batch import Batch, DirtyKeys, RowReader, Work
 from loader.publish.environment import Environment
 from loader.publish.publish import Watch, no_watch, publish
+from loader.publish.recently import Recently
 from loader.publish.report import report_of
 from loader.reports import BatchReport
 from loader.rewrite import Rewriter
@@ -41,8 +42,12 @@ class Loop:
     max_delete_share: float = 1.0
     watch: Watch = no_watch
     taken: Taken = field(default_factory=Taken)
+    recently: Recently = field(init=False)
     published_ms: int | None = None
     position_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        self.recently = Recently(self.env.files, self.env.layout)
 
     def due(self) -> bool:
         """Whether a batch may be published now. A poll that is not due is skipped whole: the window just grows."""
@@ -62,14 +67,15 @@ class Loop:
             self.rewriter,
             self.rules,
             self.parallelism,
+            self.recently,
             self.max_rejected,
             self.max_delete_share,
         )
         batch = publish(Batch(self.env, Kind.BATCH, work), watch=self.watch)
+        found[0].take(self.taken)  # published, or read and found as it was
         if batch.idle:
             self._remember_quiet(batch)
             return None
-        found[0].take(self.taken)
         self.published_ms = self.position_ms = self.env.clock()
         self._compact()
         return report_of(batch)

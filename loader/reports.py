@@ -23,7 +23,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A table as it stands. `batch` is None before the first commit; `lag_s`: now − the end of the last settled window."""
+    """A table as it stands. `batch` is None before the first commit; `lag_s`: since the end of the last window."""
 
     table: str
     batch: int | None

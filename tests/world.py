@@ -16,6 +16,7 @@ from loader.publish.batch import Batch, DirtyKeys, Work
 from loader.publish.environment import Environment, Identity
 from loader.publish.fences import Fences
 from loader.publish.publish import publish
+from loader.publish.recently import Recently
 from loader.quarantine import Rejected
 from loader.rewrite import Tools
 from loader.rewrite_local import LocalRewriter
@@ -54,7 +55,7 @@ class Source:
     def scan(self) -> DirtyKeys:
         self.clock += 1
         return DirtyKeys(
-            pa.array(sorted(self.dirty), pa.binary()), Span("dict", self.clock - 1, self.clock, self.clock)
+            pa.array(sorted(self.dirty), pa.binary()), Span("dict", self.clock - 1, self.clock, low=0)
         )
 
     def read(self, keys: pa.Array, at_ms: int) -> "Image":
@@ -131,7 +132,8 @@ def run_batch(env: Environment, source: Source, rows_per_file: int = 8) -> Batch
     rules = PlanRules(sizing=SizingRules(rows_before_measured=rows_per_file))
     tools = Tools(env.files, raw_keys, COLUMNS, "parquet")
     rewriter = LocalRewriter(tools, env.layout.temporary)
-    work = Work(source.scan, source, rewriter, rules, parallelism=2)
+    recently = Recently(env.files, env.layout)
+    work = Work(source.scan, source, rewriter, rules, parallelism=2, recently=recently)
     batch = publish(Batch(env, Kind.BATCH, work))
     source.dirty.clear()
     return batch

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from loader.publish.environment import Environment
 from loader.publish.quarantined import Rejected
+from loader.publish.recently import Recently
 from loader.rewrite import Rewriter
 from metastore.api import Partition
 from metastore.errors import MetastoreError
@@ -56,6 +57,7 @@ class Work:
     rewriter: Rewriter
     rules: PlanRules
     parallelism: int
+    recently: Recently | None = None  # what was published lately; None: every row read counts as changed
     max_rejected: int | None = None  # rows; None: any number
     max_delete_share: float = 1.0  # of the table's rows
 

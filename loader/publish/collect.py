@@ -3,7 +3,6 @@
 Everything after this reads only the change set. HBase answers differently each time it is asked.
 """
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,13 +11,14 @@ import pyarrow.compute as pc
 
 from loader.errors import NeedsConfirmation, TooManyRejected
 from loader.publish.batch import ReadRows, Work
+from loader.publish.changesets import load_change_set
 from loader.publish.environment import Environment
 from loader.publish.quarantined import Rejected, quarantined
 from metastore.names import parse_partition_name
 from partitioner.changeset import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
 from partitioner.history import TableState
 from partitioner.manifest import Counts
-from partitioner.values import AttemptId, PartitionValues
+from partitioner.values import PartitionValues
 
 SMALL_DELETE = 1000
 """Fewer deletes than this never ask for confirmation, whatever their share."""
@@ -96,26 +96,10 @@ def check_deletes(env: Environment, work: Work, before: TableState, counts: Coun
         )
 
 
-def store_change_set(env: Environment, attempt: AttemptId, changes: ChangeSet) -> None:
-    """One Arrow IPC file, its partition values in the schema's metadata."""
-    schema = changes.rows.schema.with_metadata({"partitions": json.dumps(changes.partitions)})
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with pa.ipc.new_file(sink, schema, options=options) as writer:
-        writer.write_table(changes.rows.replace_schema_metadata(schema.metadata))
-    env.files.create(env.layout.changes(attempt), sink.getvalue().to_pybytes())
-
-
-def load_change_set(env: Environment, attempt: AttemptId) -> ChangeSet:
-    rows = pa.ipc.open_file(pa.BufferReader(env.files.read(env.layout.changes(attempt)))).read_all()
-    partitions = json.loads(rows.schema.metadata[b"partitions"])
-    return ChangeSet(rows.replace_schema_metadata(None), tuple(tuple(values) for values in partitions))
-
-
 def owed_keys(env: Environment, owed: Sequence[int]) -> pa.Array:
     """The keys that the batches `owed` changed, from their change sets."""
     attempts = {attempt.intent.batch: attempt.intent.attempt for attempt in env.state.records().attempts}
-    keys = [load_change_set(env, attempts[batch]).rows["__key"].combine_chunks() for batch in owed]
+    keys = [load_change_set(env.files, env.layout, attempts[batch]).rows["__key"].combine_chunks() for batch in owed]
     return pa.concat_arrays(keys) if keys else pa.array([], pa.binary())
 
 

@@ -45,6 +45,11 @@ class Fences:
             self.own = self._add(values)
         return self.own
 
+    def check_own(self) -> None:
+        """Forget this run's fence if another loader has settled this run meanwhile. Only under the table's lock."""
+        if self.own is not None and not self.metastore.partitions(self.table, [self.own]):
+            self.own = None
+
     def _add(self, values: PartitionValues) -> PartitionValues | None:
         """None if the name turns out to be taken, or the reply was lost and the fence is not there to be seen."""
         name = self._name(values)

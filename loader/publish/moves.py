@@ -1,5 +1,6 @@
 """Between a plan's partitions and the metastore's: what was written, whether it balances, and what the swap sends."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from loader.errors import Damage
@@ -8,21 +9,26 @@ from loader.publish.batch import Batch
 from loader.publish.parameters import fence_parameters, moved
 from metastore.api import Partition
 from partitioner.manifest import PartitionMove
-from partitioner.plan_values import PartitionPlan
+from partitioner.plan_values import PartitionPlan, SplitResult
 from partitioner.values import PartitionValues, Version, canonical_location
 
 
-def written(batch: Batch, plan: PartitionPlan) -> Version:
-    written = [result.file for result in batch.results if result.partition == plan.partition]
-    files = tuple(sorted([*plan.links, *written], key=lambda file: file.bucket))
-    return Version(
-        plan.partition, batch.attempt.attempt, plan.location, batch.planned.format, batch.planned.columns, files
-    )
+def by_partition(results: Iterable[SplitResult]) -> dict[PartitionValues, list[SplitResult]]:
+    grouped: dict[PartitionValues, list[SplitResult]] = {}
+    for result in results:
+        grouped.setdefault(result.partition, []).append(result)
+    return grouped
 
 
-def check_books(batch: Batch, plan: PartitionPlan, version: Version) -> None:
+def written(batch: Batch, plan: PartitionPlan, results: Sequence[SplitResult]) -> Version:
+    """The version that the partition's links and results make."""
+    files = tuple(sorted([*plan.links, *(result.file for result in results)], key=lambda file: file.bucket))
+    planned = batch.planned
+    return Version(plan.partition, batch.attempt.attempt, plan.location, planned.format, planned.columns, files)
+
+
+def check_books(batch: Batch, plan: PartitionPlan, results: Sequence[SplitResult], version: Version) -> None:
     """before − deleted − moved out + inserted + moved in = after, for the whole partition."""
-    results = [result for result in batch.results if result.partition == plan.partition]
     balance = (plan.old.rows if plan.old else 0) + sum(
         result.inserted + result.moved_in - result.deleted - result.moved_out for result in results
     )

@@ -8,6 +8,7 @@ from loader.layout import attempt_id
 from loader.publish import checks, moves
 from loader.publish import collect as collecting
 from loader.publish.batch import Batch, DirtyKeys
+from loader.publish.changesets import store_change_set
 from loader.publish.locking import table_lock
 from loader.publish.quarantined import store_rejected
 from loader.publish.settling import live_locations, settle_all, settle_attempt
@@ -20,6 +21,7 @@ from partitioner.history import Attempt
 from partitioner.keyindex import segment_of
 from partitioner.manifest import Ending, Intent, Kind, Manifest, Verdict
 from partitioner.plan import plan_batch
+from partitioner.recent import Recent, without_unchanged
 from partitioner.settle import Outcome, observe
 from partitioner.values import PartitionValues, canonical_location
 
@@ -41,9 +43,9 @@ def lock(batch: Batch) -> None:
 def settle(batch: Batch) -> None:
     """Settle every unsettled attempt; then the state is known. A hold stops here: nobody waits for it with the lock."""
     env = batch.env
-    first = env.fences.own is None
+    env.fences.check_own()
     settle_all(env)
-    if first:
+    if env.fences.own is None:
         env.fences.drop_others()
     batch.before = env.state.records().state
     hold = batch.before.held_by
@@ -71,9 +73,8 @@ def claim(batch: Batch) -> None:
 
 
 def collect(batch: Batch) -> None:
-    """Re-read the rows under the lock, decode, look up the index, store the change set."""
-    env, work = batch.env, batch.given
-    claim(batch)
+    """Re-read the rows under the lock, decode, look up the index, store the change set. Nothing new: no batch."""
+    env, work, records = batch.env, batch.given, batch.env.state.records()
     dirty = batch.dirty or DirtyKeys(collecting.owed_keys(env, ()), None)
     batch.paid = batch.before.owed
     keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, batch.paid))
@@ -81,12 +82,16 @@ def collect(batch: Batch) -> None:
     collecting.check_rejected(env, work, read.rejected)
     stored = collecting.change_set_of(env, batch.before, read)
     changes = collecting.effective(stored, batch.before)
-    batch.counts = collecting.counts_of(changes, len(read.rejected))
-    collecting.check_deletes(env, work, batch.before, batch.counts)
+    batch.changes = without_unchanged(changes, work.recently.refresh(records) if work.recently else Recent())
     batch.healed = collecting.healed_keys(env, keys, read.rejected)
+    batch.counts = collecting.counts_of(batch.changes, len(read.rejected))
+    collecting.check_deletes(env, work, batch.before, batch.counts)
+    if not (len(batch.changes.rows) or read.rejected or batch.healed or batch.paid):
+        batch.idle = True
+        return
+    claim(batch)
     store_rejected(env.files, env.layout, batch.attempt.attempt, read.rejected)
-    collecting.store_change_set(env, batch.attempt.attempt, stored)
-    batch.changes = changes
+    store_change_set(env.files, env.layout, batch.attempt.attempt, stored)
 
 
 def read_live(batch: Batch) -> None:
@@ -130,11 +135,13 @@ def rewrite(batch: Batch) -> None:
 
 def verify(batch: Batch) -> None:
     """The listing equals the plan, the books balance, and all of it is durable."""
+    results = moves.by_partition(batch.results)
     written = []
     for partition in batch.planned.partitions:
-        version = moves.written(batch, partition)
+        mine = results.get(partition.partition, [])
+        version = moves.written(batch, partition, mine)
         checks.check_written(batch.env, version.location, version.files)
-        moves.check_books(batch, partition, version)
+        moves.check_books(batch, partition, mine, version)
         moves.sync_version(batch, version, partition)
         written.append(moves.move(batch, partition.partition, version))
     batch.moves = tuple(written)

@@ -1,0 +1,230 @@
+"""Batches, rollbacks and resumes over a whole table in one process."""
+
+from pathlib import Path
+
+import pytest
+
+from loader.errors import Conflict, ForeignChange, Held, HotswapError, StorageError
+from loader.files import local_path
+from loader.publish.batch import Batch
+from loader.publish.environment import Environment
+from loader.publish.publish import publish
+from loader.publish.rollback import RESUME_STEPS, rollback_steps
+from metastore.memory import InMemoryMetastore
+from partitioner.manifest import Kind
+from partitioner.rollback import plan_rollback
+from tests.world import TABLE, Source, create_table, expected, fill, open_world, run_batch, visible
+
+
+class Table:
+    """A loaded table: forty keys over four days."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = InMemoryMetastore("2.3.10", clock=lambda: 0.0)
+        create_table(self.store, folder)
+        self.source = Source()
+        fill(self.source, ((f"k{n:03d}", ("mon", "tue", "wed", "thu")[n % 4], n) for n in range(40)))
+        self.env = self.open("first")
+        self.run()
+
+    def open(self, run: str) -> Environment:
+        return open_world(self.store, self.folder, run)
+
+    def run(self, env: Environment | None = None) -> Batch:
+        return run_batch(env or self.env, self.source)
+
+    def rollback(self, target: int) -> Batch:
+        plan = plan_rollback(self.env.state.records().attempts, target)
+        return publish(Batch(self.env, Kind.ROLLBACK), rollback_steps(plan))
+
+    def resume(self) -> None:
+        publish(Batch(self.env, Kind.RESUME), RESUME_STEPS)
+
+    def visible(self) -> dict[str, tuple[str, int]]:
+        return visible(self.store)
+
+    def location(self, day: str) -> Path:
+        return local_path(self.store.partitions(TABLE, [(day,)])[0].location)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    return Table(tmp_path / "clicks")
+
+
+def test_one_changed_row_rewrites_one_file_and_links_the_rest(table: Table) -> None:
+    fill(table.source, ((f"m{n:03d}", "mon", n) for n in range(100)))
+    table.run()
+    table.source.put("m050", "mon", -1)
+    batch = table.run()
+    assert table.visible() == expected(table.source)
+    assert (len(batch.results), len(batch.moves)) == (1, 1)
+    assert len(batch.planned.partitions[0].links) == len(batch.moves[0].new.files) - 1 > 0
+
+
+def test_rows_read_again_unchanged_make_no_batch(table: Table) -> None:
+    before = table.store.partitions(TABLE, [("mon",)])
+    table.source.dirty = set(table.source.rows)
+    batch = table.run(table.open("restarted"))
+    assert batch.idle
+    assert batch.intent is None
+    assert table.store.partitions(TABLE, [("mon",)]) == before
+
+
+def test_a_row_that_only_moved_is_a_change(table: Table) -> None:
+    day, clicks = table.source.rows[b"k000"]
+    assert day == "mon"
+    table.source.put("k000", "tue", clicks)
+    assert table.run().counts.moves == 1
+    assert table.visible() == expected(table.source)
+
+
+def test_a_row_another_loader_changed_and_hbase_changed_back_is_published(table: Table) -> None:
+    other = table.open("other")
+    was = table.source.rows[b"k000"]
+    table.source.put("k000", "mon", 999)
+    table.run(other)
+    table.source.put("k000", *was)
+    table.run()
+    assert table.visible() == expected(table.source)
+
+
+def test_a_delete_of_an_unknown_key_makes_no_batch(table: Table) -> None:
+    table.source.delete("never was")
+    assert table.run().idle
+
+
+def test_an_emptied_partition_stays_and_is_empty(table: Table) -> None:
+    for key in [key for key, row in table.source.rows.items() if row[0] == "thu"]:
+        table.source.delete(key.decode())
+    table.run()
+    assert table.visible() == expected(table.source)
+    assert table.store.partitions(TABLE, [("thu",)])[0].parameters["numRows"] == "0"
+
+
+def test_statistics_are_exact_and_those_of_others_go(table: Table) -> None:
+    table.source.put("extra", "mon", 1)
+    table.run()
+    parameters = table.store.partitions(TABLE, [("mon",)])[0].parameters
+    files = list(table.location("mon").iterdir())
+    assert parameters["numRows"] == "11"
+    assert parameters["numFiles"] == str(len(files))
+    assert parameters["totalSize"] == str(sum(file.stat().st_size for file in files))
+    assert parameters["COLUMN_STATS_ACCURATE"] == '{"BASIC_STATS":"true"}'
+
+
+def test_a_rollback_restores_rows_partitions_and_key_index(table: Table) -> None:
+    was = table.visible()
+    table.source.put("k000", "fri", 1)
+    table.source.delete("k001")
+    table.run()
+    table.rollback(1)
+    assert table.visible() == was
+    table.resume()
+    table.run()
+    assert table.visible() == expected(table.source)
+
+
+def test_a_hold_stops_batches_and_loses_none_of_their_changes(table: Table) -> None:
+    table.source.put("k000", "tue", 5)
+    table.run()
+    table.rollback(1)
+    table.source.put("k002", "mon", 6)
+    with pytest.raises(Held, match="held at batch 1"):
+        table.run()
+    table.resume()
+    table.run()
+    assert table.visible() == expected(table.source)
+
+
+def test_a_key_deleted_while_its_upsert_was_rolled_back_is_gone_after_every_further_rollback(table: Table) -> None:
+    table.source.put("x", "mon", 1)
+    table.run()  # batch 2 has x
+    table.rollback(1)
+    table.source.rows.pop(b"x")  # deleted in HBase; only the resume's debt tells
+    table.resume()
+    table.run()
+    table.rollback(2)
+    assert "x" in table.visible()
+    table.resume()
+    table.run()
+    assert table.visible() == expected(table.source)
+
+
+def test_a_rollback_after_a_rollback_goes_forward_again(table: Table) -> None:
+    table.source.put("k000", "mon", 77)
+    table.run()
+    now = table.visible()
+    table.rollback(1)
+    table.rollback(2)
+    assert table.visible() == now
+
+
+def test_a_rollback_to_a_version_that_is_gone_moves_nothing(table: Table) -> None:
+    old = table.location("mon")
+    table.source.put("k000", "mon", 77)
+    table.run()
+    now = table.visible()
+    for file in old.iterdir():
+        file.unlink()
+    old.rmdir()
+    with pytest.raises(StorageError, match="is gone"):
+        table.rollback(1)
+    assert table.visible() == now
+
+
+def test_a_plan_that_was_shown_and_is_stale_is_refused(table: Table) -> None:
+    table.source.put("k000", "mon", 77)
+    table.run()
+    shown = plan_rollback(table.env.state.records().attempts, 1)
+    table.source.put("k001", "tue", 78)
+    table.run()
+    with pytest.raises(Conflict, match="changed since"):
+        publish(Batch(table.env, Kind.ROLLBACK), rollback_steps(shown))
+    assert table.visible() == expected(table.source)
+
+
+def test_a_moved_partition_is_a_foreign_change_and_stays_as_it_is(table: Table) -> None:
+    from dataclasses import replace
+
+    mon = table.store.partitions(TABLE, [("mon",)])[0]
+    table.store.alter_partitions(TABLE, [replace(mon, location="file:/elsewhere")])
+    table.source.put("k000", "mon", 77)
+    with pytest.raises(ForeignChange, match=r"day=mon.*elsewhere"):
+        table.run()
+    assert table.store.partitions(TABLE, [("mon",)])[0].location == "file:/elsewhere"
+
+
+def test_a_file_that_somebody_inserted_is_not_lost(table: Table) -> None:
+    table.location("mon").joinpath("part-0").write_bytes(b"theirs")
+    table.source.put("k000", "mon", 77)
+    with pytest.raises(ForeignChange, match="part-0"):
+        table.run()
+    assert table.location("mon").joinpath("part-0").exists()
+
+
+def test_a_dropped_partition_is_a_foreign_change(table: Table) -> None:
+    table.store.drop_partition(TABLE, ("mon",))
+    table.source.put("k000", "mon", 77)
+    with pytest.raises(ForeignChange, match="found no partition"):
+        table.run()
+
+
+def test_a_failed_batch_is_settled_at_once_and_the_next_one_takes_its_changes(table: Table) -> None:
+    table.location("mon").joinpath("part-0").write_bytes(b"theirs")
+    table.source.put("k000", "mon", 77)
+    with pytest.raises(HotswapError):
+        table.run()
+    assert not table.env.state.records().unsettled
+    table.location("mon").joinpath("part-0").unlink()
+    table.run()
+    assert table.visible() == expected(table.source)
+
+
+def test_no_step_leaves_a_lock(table: Table) -> None:
+    table.location("mon").joinpath("part-0").write_bytes(b"theirs")
+    table.source.put("k000", "mon", 77)
+    with pytest.raises(HotswapError):
+        table.run()
+    assert table.store.locks(TABLE) == ()
