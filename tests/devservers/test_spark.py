@@ -7,17 +7,31 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hmsclient import HMSClient
+
 from devservers.metastore import Metastore23
 from tests.devservers.processes import listeners
 
 _names = (f"spark{number}" for number in itertools.count())
 
 
-def test_table_made_by_spark_lies_in_the_warehouse_of_the_metastore(spark: Any, hms: Metastore23) -> None:
+def test_table_made_by_spark_is_in_the_metastore(spark: Any, hms: Metastore23) -> None:
     name = next(_names)
     spark.sql(f"CREATE TABLE {name} (a INT) STORED AS PARQUET")
+    host, port = hms.uri.removeprefix("thrift://").split(":")
+    with HMSClient(host=host, port=int(port)) as client:
+        tables = client.get_all_tables("default")
+    spark.sql(f"DROP TABLE {name}")
+    assert name in tables
+
+
+def test_table_in_the_warehouse_is_written_and_read(spark: Any, hms: Metastore23) -> None:
+    name = next(_names)
+    spark.sql(f"CREATE TABLE {name} (a INT) STORED AS PARQUET LOCATION '{(hms.warehouse / name).as_uri()}'")
     spark.sql(f"INSERT INTO {name} VALUES (1)")
-    assert list((hms.warehouse / name).glob("*.parquet"))
+    found = spark.sql(f"SELECT a FROM {name}").collect()
+    spark.sql(f"DROP TABLE {name}")
+    assert ([row.a for row in found], list((hms.warehouse / name).glob("*.parquet")) != []) == ([1], True)
 
 
 def test_spark_tells_times_in_utc(spark: Any) -> None:
