@@ -119,5 +119,5 @@ def in_child(work: Callable[[], Any]) -> Any:
 def _tell(work: Callable[[], Any], sender: Any) -> None:
     try:
         sender.send((False, work()))
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it
         sender.send((True, traceback.format_exc()))
