@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from loader.errors import HotswapError
 from loader.quantities import counted, duration_text, size_text
-from loader.reports import BatchReport, as_json
+from loader.reports import BatchReport, RunReport, as_json
 
 ROOMS = ("loader", "metastore", "partitioner")
 
@@ -46,6 +46,21 @@ def resumed(table: str, waited_s: float) -> None:
     facts = {"table": table, "waited_s": round(waited_s, 3)}
     text = f"{table}: back after {duration_text(round(waited_s))}"
     _log.info(text, extra={"event": "resumed", "facts": facts})
+
+
+def ended(report: RunReport) -> None:
+    """The last line of a run."""
+    changes = sum(batch.upserts + batch.deletes for batch in report.batches)
+    facts = {
+        "table": report.table,
+        "batches": len(report.batches),
+        "changes": changes,
+        "low_watermark_ms": report.low_watermark_ms,
+        "run_s": round(report.seconds, 3),
+    }
+    batches = counted(len(report.batches), "batch", "batches")
+    text = f"{report.table}: {batches}, {counted(changes, 'change')} in {report.seconds:.1f} s"
+    _log.info(text, extra={"event": "ended", "facts": facts})
 
 
 def batch_text(report: BatchReport) -> str:

@@ -6,7 +6,6 @@ import typer
 
 from loader.cli import options
 from loader.cli.output import Output
-from loader.cli.times import span_text
 from loader.quantities import counted
 
 if TYPE_CHECKING:
@@ -87,14 +86,14 @@ def run(
     """Keep the Hive table equal to the HBase table until stopped.
 
     Waits for a server that is away, and says so; with --once that is an error. Stopping it at any moment, even with
-    kill -9, loses nothing: the next start settles what was under way. Each batch is one line on standard error: JSON,
-    unless that is a terminal.
+    kill -9, loses nothing: the next start settles what was under way. Each batch is one line on standard output: JSON,
+    unless that is a terminal. Spark's own messages go to standard error.
 
     \b
     Examples:
       hotswap run ads.performance
       hotswap run ads.performance --once
-      hotswap run ads.performance --json 2>> batches.jsonl
+      hotswap run ads.performance >> batches.jsonl
     """
     from loader import log  # noqa: PLC0415
 
@@ -102,11 +101,5 @@ def run(
     settings = session.backend.load(config)
     chosen = settings.table(table)
     settings.check(chosen)
-    log.configure(session.stderr, json_lines=json or not session.err.for_a_person)
-    report = session.backend.run(settings, chosen, once, confirm_deletes)
-    if json:
-        session.out.json(report)
-        return
-    rows = sum(batch.upserts + batch.deletes for batch in report.batches)
-    batches = counted(len(report.batches), "batch", "batches")
-    session.out.line(f"{report.table}: {batches}, {counted(rows, 'change')} in {span_text(report.seconds)}")
+    log.configure(session.stdout, json_lines=json or not session.out.for_a_person)
+    log.ended(session.backend.run(settings, chosen, once, confirm_deletes))

@@ -9,7 +9,7 @@ import pytest
 
 from loader import log
 from loader.errors import Unavailable
-from loader.reports import BatchReport, InitReport, RunReport, SampledCell, SampledRow, as_json
+from loader.reports import BatchReport, InitReport, RunReport, SampledCell, SampledRow
 from tests.cli.stage import Stage, hotswap
 
 BATCH = BatchReport(
@@ -59,12 +59,17 @@ def test_run_passes_its_flags_on(stage: Stage) -> None:
     assert stage.asked == [True, True]
 
 
-def test_run_ends_with_one_line(stage: Stage) -> None:
-    assert hotswap(stage, "run", "--once").out == "ads.clicks: 1 batch, 1,203 changes in 2.5 s\n"
+def test_run_ends_with_a_line_of_json_in_a_pipe(stage: Stage) -> None:
+    told = json.loads(hotswap(stage, "run", "--once").out)
+    assert (told["event"], told["batches"], told["changes"]) == ("ended", 1, 1203)
 
 
-def test_run_in_json_ends_with_the_report(stage: Stage) -> None:
-    assert json.loads(hotswap(stage, "run", "--once", "--json").out) == json.loads(json.dumps(as_json(RUN)))
+def test_run_ends_with_a_line_for_a_person_at_a_terminal(stage: Stage) -> None:
+    assert "ads.clicks: 1 batch, 1,203 changes in 2.5 s" in hotswap(stage, "run", "--once", answer="").out
+
+
+def test_run_in_json_tells_a_terminal_json(stage: Stage) -> None:
+    assert json.loads(hotswap(stage, "run", "--once", "--json", answer="").out)["event"] == "ended"
 
 
 def test_run_proves_the_mapping_before_anything_starts(stage: Stage) -> None:
