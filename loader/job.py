@@ -206,6 +206,7 @@ class Job:
         if report is not None:
             self.reports.append(report)
             events.batch_done(report)
+        loop.collect_old()
 
     def low_watermark_ms(self) -> int | None:
         if self.loop is None:

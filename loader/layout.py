@@ -68,6 +68,10 @@ class Layout:
     def quarantine(self, attempt: AttemptId) -> str:
         return join(self.state, "quarantine", f"{attempt}.json")
 
+    @property
+    def condemned(self) -> str:
+        return join(self.state, "condemned")
+
     def index_segment(self, name: str) -> str:
         return join(self.state, "index", name)
 

@@ -5,11 +5,12 @@ Knows neither Spark nor threads: `job.py` calls `turn` from its stream, tests ca
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from loader.publish.batch import Batch, DirtyKeys, RowReader, Work
+from loader.publish.clean import clean
 from loader.publish.environment import Environment
 from loader.publish.publish import Watch, no_watch, publish
 from loader.publish.recently import Recently
@@ -18,11 +19,14 @@ from loader.reports import BatchReport
 from loader.rewrite import Rewriter
 from loader.sources.dirty import DirtyKeys as Scanned
 from loader.sources.windows import Taken
+from metastore.errors import MetastoreError
 from partitioner.manifest import Kind
 from partitioner.plan import PlanRules
+from partitioner.retention import RetentionRules
 
 log = logging.getLogger(__name__)
 
+CLEAN_EVERY_MS = 600_000
 POSITION_EVERY_MS = 15_000
 """How often a quiet table's position is stored: lag is told from it, and an alarm at a minute must not flap."""
 
@@ -40,11 +44,13 @@ class Loop:
     publish_every_ms: int = 0
     max_rejected: int | None = None
     max_delete_share: float = 1.0
+    retention: RetentionRules | None = None  # None: nothing is collected
     watch: Watch = no_watch
     taken: Taken = field(default_factory=Taken)
     recently: Recently = field(init=False)
     published_ms: int | None = None
     position_ms: int | None = None
+    cleaned_ms: int | None = None
 
     def __post_init__(self) -> None:
         self.recently = Recently(self.env.files, self.env.layout)
@@ -92,6 +98,20 @@ class Loop:
         if self.position_ms is None or now - self.position_ms >= POSITION_EVERY_MS:
             self.env.state.store_position(span)
             self.position_ms = now
+
+    def collect_old(self) -> None:
+        """Old versions past their grace go, now and then. Another loader's lock, or a failure, can wait."""
+        now = self.env.clock()
+        if self.retention is None or (self.cleaned_ms is not None and now - self.cleaned_ms < CLEAN_EVERY_MS):
+            return
+        self.cleaned_ms = now
+        try:
+            done = clean(replace(self.env, lock_wait=0.0), self.retention)
+        except (MetastoreError, OSError) as error:
+            log.warning("old versions of %s are collected later: %s", self.env.table, error)
+            return
+        if done.directories:
+            log.info("%s: %s old versions deleted", self.env.table, len(done.directories))
 
     def _compact(self) -> None:
         """Merge index segments where it pays, off the visible path; the next manifest takes the result up."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from loader.errors import HotswapError
 from loader.publish.batch import Batch
-from loader.publish.settling import drop_pre_added
+from loader.publish.settling import delete_temporary, drop_pre_added
 from loader.publish.steps import STEPS, Step
 from metastore.errors import MetastoreError
 from partitioner.manifest import Ending, Verdict
@@ -37,6 +37,8 @@ def publish(batch: Batch, steps: Sequence[Step] = STEPS, watch: Watch = no_watch
     finally:
         if not done:
             _give_up(batch)
+        if batch.intent is not None:
+            delete_temporary(batch.env, batch.intent.attempt)
         _unlock(batch)
     return batch
 

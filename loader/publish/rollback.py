@@ -3,6 +3,7 @@
 from loader.errors import Conflict, Held, StorageError
 from loader.publish import checks
 from loader.publish.batch import Batch
+from loader.publish.clean import condemned_locations
 from loader.publish.steps import (
     Step,
     add_missing,
@@ -39,12 +40,15 @@ def rollback_steps(preview: RollbackPlan) -> tuple[Step, ...]:
 
 def _decide(batch: Batch, plan: RollbackPlan) -> None:
     batch.target, batch.undone, batch.index = plan.target, plan.undone, plan.index
+    gone = condemned_locations(batch.env.files, batch.env.layout)
+    for step in plan.steps:
+        if step.then is not None:
+            _check_there(batch, step.then, gone)
     batch.moves = tuple(_move(batch, step) for step in plan.steps)
 
 
 def _move(batch: Batch, step: RollbackStep) -> PartitionMove:
     version = step.then or _empty(batch, step)
-    _check_there(batch, version)
     return PartitionMove(step.partition, step.now.location, version)
 
 
@@ -57,14 +61,18 @@ def _empty(batch: Batch, step: RollbackStep) -> Version:
     return Version(step.partition, batch.attempt.attempt, location, env.format, env.columns, (file,))
 
 
-def _check_there(batch: Batch, version: Version) -> None:
+def _check_there(batch: Batch, version: Version, gone: frozenset[str]) -> None:
+    missing = version.location in gone
     try:
-        checks.check_listing(batch.env, version)
+        if not missing:
+            checks.check_listing(batch.env, version)
     except FileNotFoundError:
+        missing = True
+    if missing:
         raise StorageError(
             f"{version.location}, which batch {batch.target} needs, is gone",
-            "Nothing was moved. Choose a later batch: `hotswap history` marks those that can be restored.",
-        ) from None
+            "Nothing was moved. Choose a later batch; the settings reader_grace and history say how far back one can.",
+        )
 
 
 def hold_ended(batch: Batch) -> None:

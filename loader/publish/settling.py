@@ -5,6 +5,7 @@ Only under the table's lock. Nothing here decides: `partitioner.settle` holds th
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from loader.errors import Damage, ForeignChange, OutcomeUnknown
@@ -13,7 +14,7 @@ from metastore.api import Partition
 from partitioner.history import Attempt, TableState
 from partitioner.manifest import Ending, Manifest, Verdict
 from partitioner.settle import Foreign, LiveLocations, Mixed, Outcome, observe
-from partitioner.values import PartitionValues, same_location
+from partitioner.values import AttemptId, PartitionValues, same_location
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +73,17 @@ def _conclude(env: Environment, attempt: Attempt, verdict: Verdict, reason: str)
             f" {verdict}",
             "Stop all loaders of this table and run `hotswap recover`.",
         )
+    delete_temporary(env, attempt.intent.attempt)
     log.info("batch %s of %s settled: %s %s", attempt.intent.batch, env.table, verdict, reason)
     return Settlement(attempt.intent.batch, attempt.intent.attempt, verdict, reason)
+
+
+def delete_temporary(env: Environment, attempt: AttemptId) -> None:
+    """A task that still runs may leave another file there; nothing ever reads it."""
+    folder = env.layout.temporary(attempt)
+    with suppress(OSError):
+        if env.files.exists(folder):
+            env.files.delete_tree(folder)
 
 
 def _verdict(env: Environment, manifest: Manifest, now: TableState) -> Outcome:

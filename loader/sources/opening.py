@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from loader import reports
 from loader.data_parquet import ParquetSettings
-from loader.errors import ConfigError, Unavailable
+from loader.errors import Unavailable
 from loader.keystore import KeyStore
 from loader.loop import Loop
 from loader.mapping import Mapping
@@ -20,7 +20,9 @@ from loader.sources.reader import ReadRows, RowReader
 from loader.sources.sample import Sampled, sample
 from loader.sources.thrift2 import Endpoint, Patience, Thrift2
 from loader.sources.windows import WindowRules
+from loader.transform import transform_of
 from partitioner.plan import PlanRules
+from partitioner.retention import Keep, RetentionRules
 from partitioner.sizing import SizingRules
 
 if TYPE_CHECKING:
@@ -34,11 +36,19 @@ DEEP_EVERY_MS = 60_000
 
 def mapping_of(table: "TableSettings") -> Mapping:
     """Raises MappingError."""
-    if table.transform.select or table.transform.where:
-        raise ConfigError(
-            f"{table.hive_table}: transform is not carried out yet", "Leave it out; the columns load as they are."
-        )
-    return Mapping.build(table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key)
+    computed = tuple(table.transform.select or ())
+    return Mapping.build(table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed)
+
+
+def reader_of(settings: "Settings", table: "TableSettings", mapping: Mapping) -> RowReader:
+    """Reads rows as the table wants them, transform included. Raises MappingError."""
+    transform = transform_of(table.transform.select, table.transform.where, mapping)
+    return RowReader(connector(settings), table.hbase_table, mapping, transform)
+
+
+def retention_of(table: "TableSettings") -> RetentionRules:
+    keeps = tuple(Keep(round(keep.every * 1000), round(keep.within * 1000)) for keep in table.history)
+    return RetentionRules(round(table.reader_grace * 1000), keeps)
 
 
 def connector(settings: "Settings", patience: Patience | None = None) -> Callable[[], Thrift2]:
@@ -71,7 +81,7 @@ def sample_rows(
     with connector(settings)() as client:
         cells = list(sample(client, table.hbase_table, mapping, rows))
         keys = list(dict.fromkeys(cell.key for cell in cells))
-    placed = RowReader(connector(settings), table.hbase_table, mapping).read(keys, 0)
+    placed = reader_of(settings, table, mapping).read(keys, 0)
     names = _partition_names(placed, mapping)
     return tuple(
         reports.SampledRow(_printable(key) or "", tuple(_sampled(cell) for cell in group), names.get(key))
@@ -150,7 +160,8 @@ def open_loop(
     return Loop(
         env=env,
         source_id=f"hbase:{table.hbase_table}",
-        reader=ChunkedReader(RowReader(connector(settings), table.hbase_table, mapping)),
+        reader=ChunkedReader(reader_of(settings, table, mapping)),
+        retention=retention_of(table),
         rewriter=rewriter(tools_of(table, env, mapping)),
         rules=PlanRules(sizing=SizingRules(bytes_per_file=table.bytes_per_file)),
         parallelism=parallelism,
