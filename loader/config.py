@@ -219,12 +219,14 @@ class Settings(_Model):
 
     def _check_mapping(self, name: str, table: TableSettings) -> None:
         from loader.mapping import Mapping as CellMapping  # noqa: PLC0415 - pulls in pyarrow, which `status` must not
+        from loader.transform import transform_of  # noqa: PLC0415 - likewise
 
         computed = tuple(table.transform.select or ())
         try:
-            CellMapping.build(
+            mapping = CellMapping.build(
                 table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed
             )
+            transform_of(table.transform.select, table.transform.where, mapping)
         except ConfigError as error:
             path = ("tables", name, *getattr(error, "path", ("mapping",)))
             raise ConfigError(self._placed(path, error.message), error.hint) from error
