@@ -30,7 +30,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 demo: $(READY) ## Run the main job on a real HBase and a real metastore, and watch it
-	@$(BIN)/python -m demo
+	@$(BIN)/python -m devservers.demo
 
 servers: $(READY) ## Start a real HBase and a real metastore, and keep them up
 	@$(BIN)/python -m devservers up
