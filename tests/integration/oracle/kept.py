@@ -1,0 +1,117 @@
+"""An HBase table and the Hive table that is kept equal to it, on real servers; batches run in this process."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from loader.config import Settings, TableSettings, load
+from loader.files import Files, LocalFiles
+from loader.init import initialise
+from loader.loop import Loop
+from loader.publish.environment import Environment
+from loader.publish.publish import Watch, no_watch
+from loader.reports import BatchReport
+from loader.rewrite_local import LocalRewriter
+from loader.service import TableService, environment, identity, now_ms, open_metastore, open_table
+from loader.sources.dirty import DirtyKeys
+from loader.sources.opening import ChunkedReader, mapping_of, open_loop
+from loader.sources.reader import RowReader
+from loader.sources.scan import scan_window
+from loader.sources.thrift2 import Endpoint, Patience, Thrift2
+from loader.sources.windows import WindowRules, window_end, window_to
+
+_numbers = itertools.count(1)
+
+LAG_MS = 200
+RULES = WindowRules(lag_ms=LAG_MS, overlap_ms=2_000, deep_overlap_ms=60_000, deep_every_ms=10**9)
+"""Windows of the tests; `Kept.turn` makes one deep by asking for it."""
+
+
+def fresh_name(what: str) -> str:
+    """A table name that no test of this session has used."""
+    return f"{what}_{next(_numbers)}"
+
+
+@dataclass
+class Kept:
+    """`config`: the YAML file's path. `patience`: of the HBase client, short where a server is taken away."""
+
+    config: Path
+    settings: Settings
+    table: TableSettings
+    patience: Patience = field(default_factory=lambda: Patience(seconds=30))
+
+    @property
+    def hive_name(self) -> str:
+        return str(self.table.hive_table)
+
+    def connect(self) -> Thrift2:
+        return Thrift2(Endpoint.parse(self.settings.hbase.thrift[0]), self.patience)
+
+    def initialise(self) -> None:
+        initialise(self.settings, self.table, None)
+
+    def service(self) -> TableService:
+        return open_table(self.settings, self.table)
+
+    def environment(self, files: Files) -> Environment:
+        """As `open_table` makes it, over other files."""
+        metastore = open_metastore(self.settings)
+        return environment(metastore, files, metastore.table(self.table.hive_table), self.table, identity())
+
+    def loop(self, files: Files | None = None, watch: Watch = no_watch, **options: Any) -> Loop:
+        """A loader run of its own: a new identity, no memory of what was taken."""
+        env = self.service().env if files is None else self.environment(files)
+
+        def rewriter(tools: Any) -> LocalRewriter:
+            return LocalRewriter(replace(tools, files=env.files), env.layout.temporary)
+
+        loop = open_loop(self.settings, self.table, env, rewriter, 2, watch=watch, **options)
+        reader = RowReader(self.connect, self.table.hbase_table, mapping_of(self.table))
+        loop.reader = ChunkedReader(reader)
+        return loop
+
+    def turn(self, loop: Loop, deep: bool = False) -> BatchReport | None:
+        """One batch of all that HBase has acknowledged before the call."""
+        asked = now_ms()
+        while now_ms() <= asked + LAG_MS:
+            time.sleep(0.02)
+        rules = replace(RULES, deep_every_ms=0) if deep else RULES
+        return loop.turn(self.scan(loop, rules))
+
+    def scan(self, loop: Loop, rules: WindowRules = RULES) -> Callable[[], DirtyKeys]:
+        def scan() -> DirtyKeys:
+            window = window_to(window_end(now_ms(), rules), loop.env.state.position(), rules)
+            return scan_window(self.connect, self.table.hbase_table, mapping_of(self.table).families, window)
+
+        return scan
+
+
+def keep(
+    folder: Path, thrift: str, metastore: str, hbase_table: str, hive_table: str, columns: str, **options: str
+) -> Kept:
+    """Configure it; nothing is created. `columns`: YAML lines of `columns`, `mapping`, `partition_by` and the like.
+
+    `options`: `metastore_timeout`, `hbase_timeout`, and settings of the table.
+    """
+    top = {name: options.pop(name, default) for name, default in (("metastore_timeout", "60s"), ("hbase_timeout", "30s"))}
+    lines = [columns.strip("\n"), *(f"{name}: {value}" for name, value in options.items())]
+    body = "\n".join(f"    {line}" for part in lines for line in part.splitlines())
+    config = folder / f"{hive_table}.yaml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(
+        f"metastore: {{uris: '{metastore}', timeout: {top['metastore_timeout']}}}\n"
+        f"hbase: {{thrift: '{thrift}', timeout: {top['hbase_timeout']}}}\n"
+        f"tables:\n  {hive_table}:\n    hbase_table: {hbase_table}\n    location: {folder}/{hive_table}\n{body}\n"
+    )
+    settings = load(config)
+    return Kept(config, settings, settings.table())
+
+
+def local_files() -> Files:
+    return LocalFiles()
