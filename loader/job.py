@@ -22,6 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 from loader import log as events
 from loader.errors import Held, HotswapError, Locked, OutcomeUnknown, Unavailable, from_foreign
 from loader.loop import Loop
+from loader.publish.environment import Environment
 from loader.reports import BatchReport, RunReport
 from loader.rewrite import Tools
 from loader.rewrite_either import EitherRewriter
@@ -43,8 +44,8 @@ WAITED_OUT = (Unavailable, OutcomeUnknown, Locked, Held)
 """What `run` waits out: servers that come back, locks that end, holds that an operator ends."""
 
 
-class Stopped(BaseException):
-    """SIGTERM: end like Ctrl-C does."""
+class Stopped(KeyboardInterrupt):
+    """SIGTERM: end as Ctrl-C does."""
 
 
 def run(settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool = False) -> RunReport:
@@ -54,7 +55,7 @@ def run(settings: "Settings", table: "TableSettings", once: bool, confirm_delete
         job = Job(settings, table, once, confirm_deletes)
         try:
             job.run()
-        except (KeyboardInterrupt, Stopped):
+        except KeyboardInterrupt:
             if once:
                 raise
         finally:
@@ -136,8 +137,11 @@ class Job:
         """One query from start to end."""
         from loader.sources.stream import HBaseSource  # noqa: PLC0415
 
+        env = (
+            self.loop.env if self.loop else open_table(self.settings, self.table).env
+        )  # fails sooner than Spark starts
         self.session = self.session or open_session(self.settings, self.name)
-        self.loop = self.loop or self._open_loop(self.session)
+        self.loop = self.loop or self._open_loop(env, self.session)
         self.session.dataSource.register(HBaseSource)
         options = self._source(self.loop).options()
         frame = self.session.readStream.format(HBaseSource.name()).options(**options).load()
@@ -156,7 +160,7 @@ class Job:
         from loader.sources.stream import SourceSettings  # noqa: PLC0415
 
         return SourceSettings(
-            thrift=self.settings.hbase.thrift[0],
+            thrift=",".join(self.settings.hbase.thrift),
             table=self.table.hbase_table,
             families=mapping_of(self.table).families,
             position="loader.state:position_of",
@@ -174,10 +178,9 @@ class Job:
         """Of this run only: the position belongs to the table, so nothing of it is ever needed again."""
         return f"{loop.env.layout.checkpoint}/{loop.env.identity.run}-{time.time_ns()}"
 
-    def _open_loop(self, session: SparkSession) -> Loop:
+    def _open_loop(self, env: Environment, session: SparkSession) -> Loop:
         from loader.sources.opening import open_loop  # noqa: PLC0415
 
-        env = open_table(self.settings, self.table).env
         parallelism = session.sparkContext.defaultParallelism
 
         def rewriter(tools: Tools) -> EitherRewriter:
@@ -279,7 +282,7 @@ def main() -> None:
     from loader.cli.main import main as command  # noqa: PLC0415
 
     sys.argv[1:1] = ["run"]
-    command()
+    sys.exit(command())
 
 
 if __name__ == "__main__":

@@ -54,9 +54,7 @@ class Source:
 
     def scan(self) -> DirtyKeys:
         self.clock += 1
-        return DirtyKeys(
-            pa.array(sorted(self.dirty), pa.binary()), Span("dict", self.clock - 1, self.clock, low=0)
-        )
+        return DirtyKeys(pa.array(sorted(self.dirty), pa.binary()), Span("dict", self.clock - 1, self.clock, low=0))
 
     def read(self, keys: pa.Array, at_ms: int) -> "Image":
         wanted = keys.to_pylist()

@@ -1,5 +1,6 @@
 """What a verb is given: the loader's functions behind one protocol, and the streams."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -70,6 +71,10 @@ class Loader:
         return initialise(settings, table, sample)
 
     def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport":
+        if once and "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit
+            from loader.once import run_once  # noqa: PLC0415
+
+            return run_once(settings, table, confirm_deletes)
         from loader.job import run  # noqa: PLC0415
 
         return run(settings, table, once, confirm_deletes=confirm_deletes)

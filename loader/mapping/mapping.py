@@ -100,6 +100,16 @@ class Mapping:
         single = {(cell.family, cell.qualifier) for cell in self.cells if cell.family not in whole}
         return (*sorted((family, None) for family in whole), *sorted(single))
 
+    def place_of(self, column: str) -> str:
+        """Where the bytes of a column are, as the mapping spells it: `d:clicks`, `d:` for a family, else `:key`."""
+        for cell in self.cells:
+            if cell.name == column:
+                return b":".join((cell.family, cell.qualifier)).decode("utf-8", "replace")
+        for family in self.family_maps:
+            if column.partition("[")[0] == family.name:
+                return f"{family.family.decode('utf-8', 'replace')}:"
+        return ":key"
+
     @property
     def partition_from_key(self) -> bool:
         """Whether a row's partition follows from its key alone, so that no key index is needed."""

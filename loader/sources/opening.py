@@ -18,7 +18,7 @@ from loader.rewrite import Rewriter, Tools, WriteSettings
 from loader.sources.joined import joined
 from loader.sources.reader import ReadRows, RowReader
 from loader.sources.sample import Sampled, sample
-from loader.sources.thrift2 import Endpoint, Patience, Thrift2
+from loader.sources.thrift2 import Patience, Thrift2, endpoints
 from loader.sources.windows import WindowRules
 from loader.transform import transform_of
 from partitioner.plan import PlanRules
@@ -52,9 +52,9 @@ def retention_of(table: "TableSettings") -> RetentionRules:
 
 
 def connector(settings: "Settings", patience: Patience | None = None) -> Callable[[], Thrift2]:
-    """Makes clients of the configured Thrift2 server."""
-    endpoint = replace(Endpoint.parse(settings.hbase.thrift[0]), read_timeout=settings.hbase.timeout)
-    return lambda: Thrift2(endpoint, patience or Patience())
+    """Makes clients of the configured Thrift2 servers."""
+    servers = endpoints(settings.hbase.thrift, settings.hbase.timeout)
+    return lambda: Thrift2(servers, patience or Patience())
 
 
 def inspect_source(settings: "Settings", table: "TableSettings", mapping: Mapping) -> int:
@@ -84,7 +84,11 @@ def sample_rows(
     placed = reader_of(settings, table, mapping).read(keys, 0)
     names = _partition_names(placed, mapping)
     return tuple(
-        reports.SampledRow(_printable(key) or "", tuple(_sampled(cell) for cell in group), names.get(key))
+        reports.SampledRow(
+            _printable(key) or "",
+            tuple(_sampled(cell, mapping.place_of(cell.column)) for cell in group),
+            names.get(key),
+        )
         for key, group in groupby(cells, key=lambda cell: cell.key)
     )
 
@@ -98,9 +102,9 @@ def _partition_names(read: ReadRows, mapping: Mapping) -> dict[bytes, str]:
     return {key: names[target] for key, target in targets if target >= 0}
 
 
-def _sampled(cell: Sampled) -> reports.SampledCell:
+def _sampled(cell: Sampled, mapping: Mapping) -> reports.SampledCell:
     value = None if cell.value is None else str(cell.value)
-    return reports.SampledCell(cell.column, cell.column, _printable(cell.raw), value, cell.reason)
+    return reports.SampledCell(cell.column, mapping.place_of(cell.column), _printable(cell.raw), value, cell.reason)
 
 
 def _printable(raw: bytes | None) -> str | None:

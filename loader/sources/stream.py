@@ -15,7 +15,7 @@ import importlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -24,7 +24,7 @@ from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPart
 from loader.errors import Unavailable
 from loader.sources.dirty import SCANNED
 from loader.sources.scan import Part, parts_of, scan_part
-from loader.sources.thrift2 import Endpoint, Patience, Thrift2
+from loader.sources.thrift2 import Patience, Thrift2, endpoints
 from loader.sources.windows import Window, WindowRules, window_end, window_to
 from partitioner.manifest import Span
 
@@ -82,8 +82,7 @@ class SourceSettings:
         )
 
     def connect(self, patience: Patience | None = None) -> Thrift2:
-        endpoint = replace(Endpoint.parse(self.thrift), read_timeout=self.timeout)
-        return Thrift2(endpoint, patience or Patience(self.patience))
+        return Thrift2(endpoints(self.thrift.split(","), self.timeout), patience or Patience(self.patience))
 
     def settled(self) -> Span | None:
         module, _, function = self.position.partition(":")

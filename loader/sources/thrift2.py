@@ -10,7 +10,7 @@ Thrift2 does not tell of a table that does not exist (its scan is empty) nor of 
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -61,18 +61,35 @@ class Region:
     id: int
 
 
+def endpoints(addresses: Sequence[str], read_timeout: float) -> tuple[Endpoint, ...]:
+    """`host:port` each. Raises ValueError."""
+    return tuple(replace(Endpoint.parse(address), read_timeout=read_timeout) for address in addresses)
+
+
 class Thrift2:
-    """A client of one Thrift2 server. Connects at the first call, and again after a loss. Not for several threads.
+    """A client of Thrift2. Connects at the first call, and again after a loss. Not for several threads.
+
+    Of several servers it uses one as long as that answers, then the next: scanners belong to one server.
 
     Every call raises ConnectionLost or ServerBusy (both Unavailable) when patience has run out, Refused (SourceError)
     at once, and WrongServer if what listens there is not Thrift2.
     """
 
     def __init__(
-        self, endpoint: Endpoint, patience: Patience = Patience(), sleep: Callable[[float], None] = time.sleep
+        self,
+        endpoint: Endpoint | Sequence[Endpoint],
+        patience: Patience = Patience(),
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.endpoint, self._patience, self._sleep = endpoint, patience, sleep
+        self._endpoints = (endpoint,) if isinstance(endpoint, Endpoint) else tuple(endpoint)
+        self._patience, self._sleep = patience, sleep
+        self._current = 0
         self._connection: Connection | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The server that is used now, or tried next."""
+        return self._endpoints[self._current]
 
     def __enter__(self) -> Self:
         return self
@@ -199,8 +216,17 @@ class Thrift2:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            self._connection = Connection(self.endpoint)
+            self._connection = self._connect()
         return self._connection
+
+    def _connect(self) -> Connection:
+        """To the first server that answers, from the current one on. Raises what the last one said."""
+        for _ in self._endpoints[1:]:
+            try:
+                return Connection(self.endpoint)
+            except ConnectionLost:
+                self._current = (self._current + 1) % len(self._endpoints)
+        return Connection(self.endpoint)
 
 
 class _Cursor:

@@ -1,0 +1,54 @@
+"""`run --once`: load what there is now, in this process: for one batch Spark's start costs more than it gives.
+
+Under spark-submit `job.py` does the same with the cluster's tasks.
+"""
+
+import time
+from typing import TYPE_CHECKING
+
+from loader import log as events
+from loader.reports import RunReport
+from loader.rewrite import Tools
+from loader.rewrite_local import LocalRewriter
+from loader.service import open_table
+from loader.sources.dirty import DirtyKeys
+from loader.sources.opening import connector, mapping_of, open_loop, window_rules
+from loader.sources.scan import scan_window
+from loader.sources.windows import window_end, window_to
+
+if TYPE_CHECKING:
+    from loader.config import Settings, TableSettings
+
+THREADS = 2
+
+
+def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool = False) -> RunReport:
+    """One window, one batch or none. Waits for nobody: raises what stands in the way."""
+    started = time.perf_counter()
+    env = open_table(settings, table).env
+    try:
+        share = 1.0 if confirm_deletes else table.max_delete_share
+
+        def rewriter(tools: Tools) -> LocalRewriter:
+            return LocalRewriter(tools, env.layout.temporary, THREADS)
+
+        loop = open_loop(settings, table, env, rewriter, THREADS, max_delete_share=share)
+        families, rules = mapping_of(table).families, window_rules(table)
+
+        def scan() -> DirtyKeys:
+            window = window_to(window_end(env.clock(), rules), env.state.position(), rules)
+            return scan_window(connector(settings), table.hbase_table, families, window)
+
+        report = loop.turn(scan)
+        if report is not None:
+            events.batch_done(report)
+        loop.collect_old()
+        position = env.state.position()
+    finally:
+        env.metastore.close()
+    return RunReport(
+        table=str(table.hive_table),
+        batches=(report,) if report else (),
+        low_watermark_ms=position.low if position else None,
+        seconds=time.perf_counter() - started,
+    )
