@@ -86,7 +86,7 @@ def sample_rows(
     return tuple(
         reports.SampledRow(
             _printable(key) or "",
-            tuple(_sampled(cell, mapping.place_of(cell.column)) for cell in group),
+            tuple(_sampled(cell, mapping) for cell in group),
             names.get(key),
         )
         for key, group in groupby(cells, key=lambda cell: cell.key)
