@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,20 +43,14 @@ WAITED_OUT = (Unavailable, OutcomeUnknown, Locked, Held)
 """What `run` waits out: servers that come back, locks that end, holds that an operator ends."""
 
 
-class Stopped(KeyboardInterrupt):
-    """SIGTERM: end as Ctrl-C does."""
-
-
 def run(settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool = False) -> RunReport:
     """Keep the table equal to HBase until stopped; with `once`, load what there is now. Raises HotswapError."""
     started = time.perf_counter()
-    with _terminable():
-        job = Job(settings, table, once, confirm_deletes)
+    stop = threading.Event()
+    with _stopped_by_signals(stop):
+        job = Job(settings, table, once, confirm_deletes, Waiting(stop))
         try:
             job.run()
-        except KeyboardInterrupt:
-            if once:
-                raise
         finally:
             job.close()
     return RunReport(
@@ -70,15 +63,16 @@ def run(settings: "Settings", table: "TableSettings", once: bool, confirm_delete
 
 @dataclass
 class Waiting:
-    """How long to wait next, and since when nothing works."""
+    """How long to wait next, and since when nothing works. `stop` ends every wait."""
 
+    stop: threading.Event
     since: float | None = None
     next_s: float = FIRST_WAIT_S
 
     def failed(self, table: str, error: HotswapError) -> None:
         self.since = self.since or time.monotonic()
         events.waiting(table, error, self.next_s)
-        time.sleep(self.next_s)
+        self.stop.wait(self.next_s)
         self.next_s = min(self.next_s * 2, LONGEST_WAIT_S)
 
     def worked(self, table: str) -> None:
@@ -95,9 +89,9 @@ class Job:
     table: "TableSettings"
     once: bool
     confirm_deletes: bool
+    waiting: Waiting
     reports: list[BatchReport] = field(default_factory=list)
     failure: Exception | None = None
-    waiting: Waiting = field(default_factory=Waiting)
     session: SparkSession | None = None
     loop: Loop | None = None
     turning: threading.Lock = field(default_factory=threading.Lock)  # held while a batch is under way
@@ -108,7 +102,7 @@ class Job:
 
     def run(self) -> None:
         """Stream; after a failure that may pass, wait and stream again. `once` does not wait."""
-        while True:
+        while not self.waiting.stop.is_set():
             self.failure = None
             try:
                 self._stream()
@@ -149,8 +143,10 @@ class Job:
         writer = writer.option("checkpointLocation", self._checkpoint(self.loop))
         query = (self._triggered(writer)).start()
         try:
-            while not query.awaitTermination(1):
+            while query.isActive and not self.waiting.stop.wait(0.2):
                 pass
+            if not self.waiting.stop.is_set():
+                query.awaitTermination()  # raises what ended it
         finally:
             with self.turning:  # a batch that is under way ends first
                 query.stop()
@@ -252,17 +248,20 @@ LOCAL_SESSION = {
 
 
 @contextmanager
-def _terminable() -> "Iterator[None]":
-    """SIGTERM ends the job in order, as Ctrl-C does."""
+def _stopped_by_signals(stop: threading.Event) -> "Iterator[None]":
+    """Ctrl-C and SIGTERM let a batch that is under way end; a second one does not."""
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Stopped
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
 
-    before: Callable[[int, FrameType | None], Any] | int | None = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _metastore_errors() -> tuple[type[Exception], ...]:
