@@ -1,0 +1,92 @@
+"""python -m devservers.demo [--rows N] [--keep]"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+from devservers import paths
+from devservers.demo.errors import DemoFailed
+from devservers.demo.scratch import scratch
+from devservers.demo.show import Screen
+from devservers.demo.story import Stage, play
+from devservers.errors import DevServerError
+from loader.errors import HotswapError
+
+_FEWEST_ROWS = 1000
+
+
+def main(arguments: list[str]) -> int:
+    """Exit codes: 0 all that it claims held, 1 something did not or could not go on, 130 interrupted."""
+    chosen = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    screen = Screen()
+    try:
+        return _run(screen, chosen.rows, chosen.keep)
+    except (DemoFailed, DevServerError, HotswapError, OSError) as error:
+        screen.failed(str(error))
+        return 1
+    except KeyboardInterrupt:
+        screen.failed("interrupted; nothing of it runs any more")
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m devservers.demo", description="hotswap on real servers, in a minute.")
+    parser.add_argument("--rows", type=_rows, default=60_000, metavar="N", help="ads in the table (default: 60000)")
+    parser.add_argument("--keep", action="store_true", help="keep the folder with all that was written")
+    return parser
+
+
+def _rows(text: str) -> int:
+    rows = int(text)
+    if rows < _FEWEST_ROWS:
+        raise argparse.ArgumentTypeError(f"at least {_FEWEST_ROWS}, or some campaigns have no ad")
+    return rows
+
+
+def _run(screen: Screen, rows: int, keep: bool) -> int:
+    with scratch(paths.cache_folder() / "demo", keep) as folder, ExitStack() as until:
+        stage = Stage(screen, folder, rows, until)
+        held = play(stage)
+        _sum_up(stage, keep)
+        return 0 if held else 1
+
+
+def _sum_up(stage: Stage, keep: bool) -> None:
+    freshness = stage.watch.freshness
+    p50, p99 = (f"[bold]{freshness.percentile(share):.1f} s[/]" for share in (0.5, 0.99))
+    folder = stage.folder if keep else f"{stage.folder}, removed now (--keep leaves it there)"
+    facts = {
+        "freshness": f"p50 {p50}, p99 {p99}, from the put into HBase to visible in Hive ({freshness.rows:,} rows)",
+        "batches": f"{len(stage.watch.batches)}, each published by one metastore call",
+        "took": f"{time.monotonic() - stage.started:.0f} s",
+        "files": str(folder),
+    }
+    stage.screen.summary(stage.claims, facts, _next(stage.folder, keep))
+
+
+def _next(folder: Path, keep: bool) -> tuple[str, ...]:
+    if keep:
+        return (
+            f"python -m devservers up --data {folder}    these servers again, with this table",
+            f"hotswap history -c {folder / 'hotswap.yaml'}",
+        )
+    return (
+        "make servers                    the same servers for as long as you like",
+        "conf/hotswap.example.yaml       every setting, explained",
+        "README.md                       how it commits, and how to point it at your own HBase and Hive",
+    )
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
