@@ -13,7 +13,10 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
+from partitioner.plan import PlanRules
+from partitioner.sizing import SizingRules
 from tests.integration.oracle.kept import Kept, fresh_name, keep
+from tests.integration.oracle.operations import Delete, Deletes, Put, Puts
 from tests.integration.oracle.oracle import Oracle, Round, pool_of
 from tests.integration.oracle.truth import BY_COLUMN, BY_KEY, Shape
 
@@ -49,7 +52,7 @@ def stirred(hbase: Any, table: str) -> tuple[tuple[float, Callable[[], None]], .
     if not isinstance(hbase, HBase):
         return ()
     return (
-        (0.2, lambda: hbase.flush(table)),
+        (0.1, lambda: hbase.flush(table)),
         (0.4, lambda: hbase.flush(table)),
         (0.5, lambda: hbase.minor_compact(table)),
         (0.7, lambda: hbase.flush(table)),
@@ -72,15 +75,55 @@ def rounds_of(operations: int, hbase: Any, table: str) -> list[Round]:
     ]
 
 
-def check(shape: Shape, kept: NewKept, hbase: Any, spark: Any, operations: int, seed: int = SEED) -> None:
-    table = kept(shape)
+def check(shape: Shape, table: Kept, hbase: Any, spark: Any, operations: int, seed: int = SEED) -> None:
     oracle = Oracle(table, shape, spark, seed, pool_of(shape, seed, operations // 6))
     oracle.run(rounds_of(operations, hbase, table.table.hbase_table))
 
 
 def test_hive_equals_hbase_after_every_batch(hbase: Any, kept: NewKept, spark: Any) -> None:
-    check(BY_COLUMN, kept, hbase, spark, OPERATIONS)
+    check(BY_COLUMN, kept(BY_COLUMN), hbase, spark, OPERATIONS)
 
 
 def test_hive_equals_hbase_where_partitions_follow_from_the_key(hbase: Any, kept: NewKept, spark: Any) -> None:
-    check(BY_KEY, kept, hbase, spark, OPERATIONS // 2)
+    check(BY_KEY, kept(BY_KEY), hbase, spark, OPERATIONS // 2)
+
+
+# Growing and shrinking
+
+MANY = [b"row%05d" % number for number in range(3000)]
+
+
+def load(keys: list[bytes]) -> Puts:
+    return Puts(tuple(Put(key, ((b"d", b"campaign", b"red"), (b"d", b"title", key))) for key in keys))
+
+
+def unload(keys: list[bytes]) -> Deletes:
+    return Deletes(tuple(Delete(key) for key in keys))
+
+
+def test_hive_equals_hbase_while_partitions_grow_and_shrink(kept: NewKept, spark: Any) -> None:
+    table = kept(BY_COLUMN, max_delete_share="100%")
+    oracle = Oracle(table, BY_COLUMN, spark, SEED, MANY[::10], (b"red", b"red", b"blue"))
+    oracle.loop.rules = PlanRules(sizing=SizingRules(rows_before_measured=200))
+    each = OPERATIONS // 20
+    oracle.run(
+        [
+            Round(each, first=(load(MANY[:500]),)),
+            Round(each, first=(load(MANY[500:1500]), load(MANY[1500:]))),
+            Round(each),
+            Round(each, first=(unload(MANY[:1400]), unload(MANY[1400:2700]))),
+            Round(each, first=(unload(MANY[2700:]),), deletes=8.0),
+        ]
+    )
+    files = [splits["campaign=red"] for splits in oracle.splits]
+    assert files[0] < files[2] > files[-1], f"files of one partition, round by round: {files}"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("shape", [BY_COLUMN, BY_KEY], ids=lambda shape: shape.name)
+@pytest.mark.parametrize("seed", range(SEED + 1, SEED + 4))
+def test_hive_equals_hbase_over_longer_sequences(
+    hbase: Any, kept: NewKept, spark: Any, shape: Shape, seed: int
+) -> None:
+    check(shape, kept(shape), hbase, spark, OPERATIONS * 5, seed)

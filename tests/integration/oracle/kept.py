@@ -99,7 +99,9 @@ def keep(
 
     `options`: `metastore_timeout`, `hbase_timeout`, and settings of the table.
     """
-    top = {name: options.pop(name, default) for name, default in (("metastore_timeout", "60s"), ("hbase_timeout", "30s"))}
+    top = {
+        name: options.pop(name, default) for name, default in (("metastore_timeout", "60s"), ("hbase_timeout", "30s"))
+    }
     lines = [columns.strip("\n"), *(f"{name}: {value}" for name, value in options.items())]
     body = "\n".join(f"    {line}" for part in lines for line in part.splitlines())
     config = folder / f"{hive_table}.yaml"

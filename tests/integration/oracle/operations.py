@@ -81,6 +81,20 @@ class Delete:
 
 
 @dataclass(frozen=True)
+class Deletes:
+    """Several deletes in one call."""
+
+    deletes: tuple[Delete, ...]
+
+    @property
+    def rows(self) -> tuple[bytes, ...]:
+        return tuple(dict.fromkeys(delete.row for delete in self.deletes))
+
+    def send(self, client: Thrift2, table: str) -> None:
+        client.delete_multiple(table, [delete.request() for delete in self.deletes])
+
+
+@dataclass(frozen=True)
 class DeleteAndPut:
     """One atomic mutation of one row: the delete, then the put, in the same millisecond or not."""
 

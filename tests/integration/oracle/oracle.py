@@ -20,15 +20,20 @@ from tests.integration.oracle.truth import Image, Shape, Truth, hive_rows, truth
 SHOWN = 5
 """Differing rows in a failure's message."""
 
+LONGEST_SHOWN = 2000
+"""Characters of one operation there; a bulk one names its rows anyway."""
+
 
 @dataclass(frozen=True)
 class Round:
     """`deep`: its window reaches back to the low watermark, so timestamps may too. `restart`: by a new loader run.
 
-    `busy`: batches run while the operations do. `stir`: (after how much of the operations, what happens to the servers).
+    `busy`: batches run while the operations do. `stir`: after which share of them what happens to the servers.
+    `first`: sent before the random ones.
     """
 
     operations: int
+    first: tuple[Operation, ...] = ()
     deep: bool = False
     restart: bool = False
     busy: bool = False
@@ -42,7 +47,7 @@ class Differs(AssertionError):
 
 @dataclass
 class Oracle:
-    """One table through its rounds. `expected`: what is published, by raw key; a quarantined key keeps its last image."""
+    """One table through its rounds. `expected`: what is to be seen, by raw key; a quarantined row keeps its image."""
 
     kept: Kept
     shape: Shape
@@ -97,16 +102,23 @@ class Oracle:
     def _send(self, planned: Round) -> frozenset[bytes]:
         touched: set[bytes] = set()
         stirs = {round(share * planned.operations): stir for share, stir in planned.stir}
+        for operation in planned.first:
+            touched.update(self._do(operation))
         for number in range(planned.operations):
             if number in stirs:
                 stirs[number]()
             if planned.busy:
                 self.dice.oldest_ms = now_ms() - LAG_MS
-            operation = self.dice.roll()
-            operation.send(self.client, self.kept.table.hbase_table)
-            self._note(operation)
-            touched.update(operation.rows)
+            touched.update(self._do(self.dice.roll()))
         return frozenset(touched)
+
+    def _do(self, operation: Operation) -> tuple[bytes, ...]:
+        operation.send(self.client, self.kept.table.hbase_table)
+        self.sent += 1
+        line = f"round {self.rounds}, #{self.sent}: {_short(operation)}"
+        for row in operation.rows:
+            self.log[row].append(line)
+        return operation.rows
 
     def _busily(self, planned: Round) -> frozenset[bytes]:
         """Batches run while the operations do."""
@@ -115,11 +127,6 @@ class Oracle:
             while not sending.done():
                 self.kept.turn(self.loop)
             return sending.result()
-
-    def _note(self, operation: Operation) -> None:
-        self.sent += 1
-        for row in operation.rows:
-            self.log[row].append(f"round {self.rounds}, #{self.sent}: {operation}")
 
     def _versions(self, row: bytes, name: bytes) -> list[int]:
         get = TGet(row=row, columns=[TColumn(family=b"d", qualifier=name)], maxVersions=100)
@@ -161,8 +168,8 @@ class Oracle:
     def _explain(self, differing: list[bytes], seen: Mapping[bytes, list[Image]], truth: Truth) -> str:
         smallest = sorted(differing, key=lambda key: (len(self.log[key]), key))[:SHOWN]
         lines = [
-            f"after round {self.rounds} and {self.sent} operations {len(differing)} rows of {self.kept.hive_name} differ"
-            f" from HBase (of {len(truth.images)}); the smallest:"
+            f"after round {self.rounds} and {self.sent} operations {len(differing)} rows of {self.kept.hive_name}"
+            f" differ from HBase (of {len(truth.images)}); the smallest:"
         ]
         for key in smallest:
             lines += [f"row {key!r}", f"  HBase: {self._of_hbase(key, truth)}"]
@@ -178,6 +185,11 @@ class Oracle:
     def _remember_splits(self) -> None:
         live = self.loop.env.state.records().state.live
         self.splits.append({self.loop.env.name_of(values): len(version.files) for values, version in live.items()})
+
+
+def _short(operation: Operation) -> str:
+    text = repr(operation)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def pool_of(shape: Shape, seed: int, count: int) -> list[bytes]:

@@ -69,10 +69,14 @@ CELLS: Mapping[bytes, Callable[[bytes], Any]] = {b"title": text, b"clicks": long
 
 
 def details(cells: Mapping[tuple[bytes, bytes], bytes]) -> list[Any]:
-    """title, clicks, price, seen, tags."""
-    values = [read(cells[b"d", name]) if (b"d", name) in cells else None for name, read in CELLS.items()]
-    tags = [(text(name), text(value)) for (family, name), value in cells.items() if family == b"e"]
-    return [*values, tuple(sorted(tags, key=repr))]
+    """title, clicks, price, seen."""
+    return [read(cells[b"d", name]) if (b"d", name) in cells else None for name, read in CELLS.items()]
+
+
+def tags(cells: Mapping[tuple[bytes, bytes], bytes]) -> tuple[Any, ...]:
+    """The whole family e as a map."""
+    pairs = [(text(name), text(value)) for (family, name), value in cells.items() if family == b"e"]
+    return tuple(sorted(pairs, key=repr))
 
 
 def by_column(key: bytes, cells: Mapping[tuple[bytes, bytes], bytes]) -> Image:
@@ -82,16 +86,16 @@ def by_column(key: bytes, cells: Mapping[tuple[bytes, bytes], bytes]) -> Image:
 
 
 def by_key(key: bytes, cells: Mapping[tuple[bytes, bytes], bytes]) -> Image:
-    """Partitioned by the first part of the key `campaign|ad`."""
+    """Partitioned by the first part of the key `campaign|ad`; family e is a map column."""
     campaign, delimiter, ad = key.partition(b"|")
     if not delimiter or rb"\N" in (campaign, ad):
         raise Undecodable("the key has no two parts")
-    return (text(ad), *details(cells), partition_value(text(campaign)))
+    return (text(ad), *details(cells), tags(cells), partition_value(text(campaign)))
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A table of the oracle. `key_of`: an image's raw row key, as text that a person can read."""
+    """A table of the oracle. `key_of`: an image's raw row key. `families`: those of which every cell is mapped."""
 
     name: str
     settings: str
@@ -99,6 +103,11 @@ class Shape:
     image: Callable[[bytes, Mapping[tuple[bytes, bytes], bytes]], Image]
     key_of: Callable[[Image], bytes]
     mapped: frozenset[bytes]  # qualifiers of family d
+    families: frozenset[bytes] = frozenset()
+
+    def has_row(self, cells: Iterable[tuple[bytes, bytes]]) -> bool:
+        """A row exists if it has a mapped cell."""
+        return any(family in self.families or (family == b"d" and name in self.mapped) for family, name in cells)
 
 
 COMMON = """\
@@ -106,31 +115,31 @@ COMMON = """\
     clicks: bigint
     price: decimal(10,2)
     seen: timestamp
-    tags: map<string,string>
 """
-SELECT = "title, clicks, price, unix_micros(seen), tags, campaign"
+SELECT = "title, clicks, price, unix_micros(seen)"
 
 BY_COLUMN = Shape(
     name="by_column",
     settings=f"columns:\n    id: binary\n    campaign: string\n{COMMON}"
-    'mapping: ":key,d:campaign,d:title,d:clicks#b,d:price,d:seen,e:"\n'
+    'mapping: ":key,d:campaign,d:title,d:clicks#b,d:price,d:seen"\n'
     "partition_by: [campaign]",
-    select=f"id, {SELECT}",
+    select=f"id, {SELECT}, campaign",
     image=by_column,
     key_of=lambda image: image[0],
     mapped=frozenset({b"campaign", *CELLS}),
 )
 BY_KEY = Shape(
     name="by_key",
-    settings=f"columns:\n    campaign: string\n    ad: string\n{COMMON}"
+    settings=f"columns:\n    campaign: string\n    ad: string\n{COMMON}    tags: map<string,string>\n"
     "mapping: {title: 'd:title', clicks: {cell: 'd:clicks', type: long_be}, price: 'd:price', seen: 'd:seen',"
     " tags: 'e:'}\n"
     "row_key: {columns: [campaign, ad], delimiter: '|'}\n"
     "partition_by: [campaign]",
-    select=f"ad, {SELECT}",
+    select=f"ad, {SELECT}, tags, campaign",
     image=by_key,
     key_of=lambda image: b"|".join([(image[-1] or "").encode(), image[0].encode()]),
     mapped=frozenset(CELLS),
+    families=frozenset({b"e"}),
 )
 
 
@@ -149,17 +158,13 @@ def truth_of(client: Thrift2, table: str, shape: Shape) -> Truth:
     for rows in client.scan(table, TScan(cacheBlocks=False)):
         for row in rows:
             cells = {(cell.family, cell.qualifier): cell.value for cell in row.columnValues}
-            if not _exists(cells, shape):
+            if not shape.has_row(cells):
                 continue
             try:
                 images[row.row] = shape.image(row.row, cells)
             except Undecodable as error:
                 undecodable[row.row] = str(error)
     return Truth(images, undecodable)
-
-
-def _exists(cells: Iterable[tuple[bytes, bytes]], shape: Shape) -> bool:
-    return any(family == b"e" or (family == b"d" and name in shape.mapped) for family, name in cells)
 
 
 def hive_rows(spark: Any, table: str, shape: Shape) -> list[Image]:
