@@ -183,8 +183,10 @@ def _value_problems(key: str, value: str, latin1: bool) -> Iterator[str]:
         yield f"{key}: Hive hides directories whose name starts with {key[0]!r}"
     if latin1 and not _in_latin1(value):
         yield f"{key}: {value!r} has characters outside latin1, which a metastore on MySQL cannot hold"
-    if latin1 and value.endswith(" "):
-        yield f"{key}: {value!r} ends in a space, which a metastore on MySQL does not tell apart"
+    if value.endswith(" "):
+        yield f"{key}: {value!r} ends in a space; metastores on MySQL and Derby do not tell it from the value without"
+    if "\0" in value:
+        yield f"{key}: {value!r} holds a NUL character, which a metastore on PostgreSQL cannot store"
 
 
 def _in_latin1(text: str) -> bool:

@@ -23,10 +23,10 @@ from tests.integration.oracle.operations import Cells, Delete, DeleteAndPut, Ope
 
 CAMPAIGNS = (
     b"red", b"red", b"red", b"red", b"Red", b"blue", b"blue", b"0", b"00", b"a/b", b"100%", b"%41", b"a=b", b"x:y",
-    "größe".encode(), b"it's \"quoted\"", b"tab\there", b"\\", b"*?{}[]^#", "日本 😀".encode(), b"null", b" lead",
+    "größe".encode(), b"it's \"quoted\"", b"tab\there", b"\\", b"*?{}[]^#", "日本 😀".encode(), b"null", b" lead", b"\x01\x7f",
 )  # fmt: skip
 NO_CAMPAIGN = (b"", rb"\N")
-BAD_CAMPAIGNS = (b"__HIVE_DEFAULT_PARTITION__", b"y" * 300, b"\xff\xfe")
+BAD_CAMPAIGNS = (b"__HIVE_DEFAULT_PARTITION__", b"y" * 300, b"\xff\xfe", b"red ", b" ", b"a\x00b")
 AWKWARD = (
     b"\x00", b"\x00\x00", b"\xff\xff\xff", b"a", b"a\x00", b"a\x00\x00", b"a\nb", b"'\"`%", rb"\N", b" ", b"a|b", b",",
     b"\xc3", "ключ".encode(), b"_hidden", b"=",
@@ -201,5 +201,5 @@ def composite_keys_of(dice: random.Random, count: int) -> list[bytes]:
     plain = [dice.choice(campaigns) + b"|%05d" % number for number in range(count)]
     awkward = [dice.choice(campaigns) + b"|" + part.encode() for part in AWKWARD_PARTS]
     nowhere = [b"|%05d" % number for number in range(count // 20)]
-    bad = [b"no delimiter", b"y" * 300 + b"|1", rb"\N|1", b"\xff|1", b"red|\xff", rb"red|\N", BAD_CAMPAIGNS[0] + b"|1"]
+    bad = [b"no delimiter", rb"\N|1", b"red|\xff", rb"red|\N", *(campaign + b"|1" for campaign in BAD_CAMPAIGNS)]
     return list(dict.fromkeys([*awkward, *nowhere, *bad, *plain]))

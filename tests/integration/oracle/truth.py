@@ -61,6 +61,8 @@ def partition_value(value: str | None) -> str | None:
     """Empty is null, as Hive reads it back."""
     if value and (value == NULL_PARTITION_TEXT or len(value.encode()) > LONGEST_PARTITION_VALUE):
         raise Undecodable("no partition can be named so")
+    if value and (value.endswith(" ") or "\0" in value):
+        raise Undecodable("not every metastore can store it, or tell it from others")
     return value or None
 
 
