@@ -126,6 +126,7 @@ _FOREIGN = (
     _Rule("metastore.errors", "NoSuchPartition", ForeignChange, "Somebody dropped it. Run `hotswap recover`."),
     _Rule("metastore.errors", "AlreadyExists", ForeignChange, "Somebody else created it. Run `hotswap recover`."),
     _Rule("metastore.errors", "NoSuchLock", Locked, "The lock ran out; another loader may have taken it. Try again."),
+    _Rule("metastore.errors", "LockHeld", Locked),
     _Rule("metastore.errors", "NotAMetastore", ConfigError, "Correct metastore.uris."),
     _Rule("metastore.errors", "MetastoreError", HotswapError),
     _Rule("partitioner.errors", "DriftError", IndexDrift, "Nothing was published. Keep the state folder as it is."),
