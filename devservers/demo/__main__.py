@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from devservers import paths
+from devservers.demo.data import FEWEST
 from devservers.demo.errors import DemoFailed
 from devservers.demo.scratch import scratch
 from devservers.demo.show import Screen
 from devservers.demo.story import Stage, play
 from devservers.errors import DevServerError
 from loader.errors import HotswapError
-
-_FEWEST_ROWS = 1000
 
 
 def main(arguments: list[str]) -> int:
@@ -45,8 +44,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _rows(text: str) -> int:
     rows = int(text)
-    if rows < _FEWEST_ROWS:
-        raise argparse.ArgumentTypeError(f"at least {_FEWEST_ROWS}, or some campaigns have no ad")
+    if rows < FEWEST:
+        raise argparse.ArgumentTypeError(f"at least {FEWEST}, or there is no long tail")
     return rows
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 GIANT = "summer-sale"
 GIANT_SHARE = 0.6
+FEWEST = 1000
 FAMILY = b"d"
 COLUMNS = ("ad_id", "campaign", "title", "device", "impressions", "clicks", "cost", "active", "seen_at")
 SCHEMA = pa.schema(
@@ -58,10 +59,11 @@ Cells = dict[bytes, bytes]
 
 
 def make_ads(count: int, chance: random.Random) -> list[Ad]:
-    """`count` ads: 60 % in one campaign, the others in a long tail of 40."""
+    """`count` ads: about 60 % in one campaign, the others in a long tail of 40, each with at least one."""
     weights = [1 / (rank + 1) for rank in range(len(CAMPAIGNS) - 1)]
-    tail = chance.choices(CAMPAIGNS[1:], weights, k=count - round(count * GIANT_SHARE))
-    campaigns = [*tail, *[GIANT] * (count - len(tail))]
+    unit = count * (1 - GIANT_SHARE) / sum(weights)
+    tail = {name: max(1, int(unit * weight)) for name, weight in zip(CAMPAIGNS[1:], weights, strict=True)}
+    campaigns = [GIANT] * (count - sum(tail.values())) + [name for name, ads in tail.items() for _ in range(ads)]
     chance.shuffle(campaigns)
     return [make_ad(number, campaign, chance) for number, campaign in enumerate(campaigns)]
 
