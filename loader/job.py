@@ -128,7 +128,7 @@ class Job:
         )
 
     def _stream(self) -> None:
-        """One query from start to end."""
+        """One query from start to end. Its checkpoint is a temporary one: the position belongs to the table."""
         from loader.sources.stream import HBaseSource  # noqa: PLC0415
 
         env = (
@@ -140,7 +140,6 @@ class Job:
         options = self._source(self.loop).options()
         frame = self.session.readStream.format(HBaseSource.name()).options(**options).load()
         writer = frame.writeStream.foreachBatch(self._batch).queryName(self.name)
-        writer = writer.option("checkpointLocation", self._checkpoint(self.loop))
         query = (self._triggered(writer)).start()
         try:
             while query.isActive and not self.waiting.stop.wait(0.2):
@@ -169,10 +168,6 @@ class Job:
         if self.once:
             return writer.trigger(availableNow=True)
         return writer.trigger(processingTime=f"{int(self.table.poll_every * 1000)} milliseconds")
-
-    def _checkpoint(self, loop: Loop) -> str:
-        """Of this run only: the position belongs to the table, so nothing of it is ever needed again."""
-        return f"{loop.env.layout.checkpoint}/{loop.env.identity.run}-{time.time_ns()}"
 
     def _open_loop(self, env: Environment, session: SparkSession) -> Loop:
         from loader.sources.opening import open_loop  # noqa: PLC0415
@@ -231,6 +226,7 @@ def open_session(settings: "Settings", table: str) -> SparkSession:
     for name, secret in settings.spark.items():
         builder = builder.config(name, secret.get_secret_value())
     session: SparkSession = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    session.conf.set("spark.sql.streaming.forceDeleteTempCheckpointLocation", "true")
     return session
 
 

@@ -75,11 +75,6 @@ class Layout:
     def index_segment(self, name: str) -> str:
         return join(self.state, "index", name)
 
-    @property
-    def checkpoint(self) -> str:
-        """Spark's own checkpoint, which may always be deleted."""
-        return join(self.state, "spark-checkpoint")
-
 
 def attempt_id(batch: int, started_ms: int, run: str) -> AttemptId:
     """Sorts by batch, then time; unique through the run's id. Starts with no `_` or `.`."""
