@@ -46,7 +46,7 @@ class HistoryEntry:
 
     batch: int
     attempt: str
-    kind: Literal["batch", "rollback", "resume"]
+    kind: Literal["batch", "rollback", "resume", "repair"]
     outcome: Literal["committed", "aborted", "unsettled"]
     started_ms: int
     ended_ms: int | None

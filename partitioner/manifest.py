@@ -17,6 +17,7 @@ class Kind(StrEnum):
     BATCH = "batch"
     ROLLBACK = "rollback"
     RESUME = "resume"
+    REPAIR = "repair"
 
 
 class Verdict(StrEnum):

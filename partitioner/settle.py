@@ -1,15 +1,13 @@
-"""The settling table: what the live locations say about an attempt whose fence is dropped. Pure."""
+"""The settling table: what the live partitions say about an attempt whose fence is dropped. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from partitioner.history import TableState
+from partitioner.history import Attempt, TableState
 from partitioner.manifest import Manifest, PartitionMove
 from partitioner.values import PartitionValues, same_location
-
-LiveLocations = Mapping[PartitionValues, str]
-"""Where the metastore says each partition is; partitions that do not exist are missing."""
+from partitioner.writeback import Past, Sighting, Sightings, is_self_named, past_of
 
 
 class Outcome(Enum):
@@ -21,17 +19,19 @@ class Outcome(Enum):
 
 
 class Seen(Enum):
-    """What one partition's live location is, seen from one attempt."""
+    """What one partition is, seen from one attempt."""
 
-    NEW = "the attempt's version"
+    NEW = "at the attempt's version"
     OLD = "as before the attempt"
+    OLD_AGAIN = "where it was before, but its parameters tell of the attempt: somebody set its location"
     OVERTAKEN = "what a later committed batch wrote"
+    WRITTEN_BACK = "at another version of ours, by a stale write"
     FOREIGN = "none of this loader's doing"
 
 
 @dataclass(frozen=True, slots=True)
 class Mixed:
-    """Some partitions are new and some old: no crash explains it."""
+    """Some partitions are new and others are not, and neither a crash nor a stale write explains it."""
 
     new: tuple[PartitionValues, ...]
     old: tuple[PartitionValues, ...]
@@ -45,41 +45,66 @@ class Foreign:
     expected: dict[PartitionValues, str | None]
 
 
-def observe(live: LiveLocations, manifest: Manifest, now: TableState) -> Outcome | Mixed | Foreign:
-    """Judge `manifest`'s swap by the live locations. `now`: the state by all *committed* manifests."""
-    seen = {move.partition: see(live.get(move.partition), move, manifest, now) for move in manifest.moves}
-    if Seen.FOREIGN in seen.values():
+Judgement = Outcome | Mixed | Foreign
+
+
+def observe(
+    live: Sightings, manifest: Manifest, now: TableState, attempts: Iterable[Attempt], landed: bool = False
+) -> Judgement:
+    """Judge `manifest`'s swap by the live partitions. `now`: the state by all *committed* manifests.
+
+    `landed`: the server has confirmed the swap. A swap is all or nothing: so one partition at its new version proves
+    it, and then the others can only have been put back by a stale write.
+    """
+    if all(_at_new(live.get(move.partition), move) for move in manifest.moves):
+        return Outcome.COMMITTED
+    past = past_of(attempts)
+    seen = {move.partition: see(live.get(move.partition), move, manifest, now, past) for move in manifest.moves}
+    if Seen.FOREIGN in seen.values() or Seen.OLD_AGAIN in seen.values():
         return _foreign(live, manifest, seen)
-    if Seen.OVERTAKEN in seen.values():
-        return Outcome.NOT_COMMITTED
     new = tuple(partition for partition, what in seen.items() if what is Seen.NEW)
-    old = tuple(partition for partition, what in seen.items() if what is Seen.OLD)
-    if new and old:
-        return Mixed(new, old)
-    return Outcome.COMMITTED if new or not seen else Outcome.NOT_COMMITTED
+    if not new and not landed:
+        return Outcome.NOT_COMMITTED
+    rest = tuple(p for p, what in seen.items() if what is not Seen.NEW and not _put_back(p, what, live, past))
+    return Mixed(new, rest) if rest else Outcome.COMMITTED
 
 
-def see(found: str | None, move: PartitionMove, manifest: Manifest, now: TableState) -> Seen:
-    """What `found` is to one move. A partition that the swap leaves where it was counts as old: it proves nothing."""
-    if found is not None and same_location(found, move.new.location):
+def see(found: Sighting | None, move: PartitionMove, manifest: Manifest, now: TableState, past: Past) -> Seen:
+    """What `found` is to one move."""
+    if _at_new(found, move):
         return Seen.NEW
-    if _is_old(found, move):
+    if found is None:
+        return Seen.OLD if move.old is None else Seen.FOREIGN
+    if _at(found, move.old):
+        return Seen.OLD_AGAIN if found.attempt == move.new.attempt else Seen.OLD
+    if _at(found, move.placeholder):
         return Seen.OLD
     later = now.live.get(move.partition) if now.batch > manifest.batch else None
-    if later is not None and found is not None and same_location(found, later.location):
+    if later is not None and _at(found, later.location):
         return Seen.OVERTAKEN
-    return Seen.FOREIGN
+    return Seen.WRITTEN_BACK if is_self_named(move.partition, found, past) else Seen.FOREIGN
 
 
-def _is_old(found: str | None, move: PartitionMove) -> bool:
-    if found is None:
-        return move.old is None
-    return any(known is not None and same_location(found, known) for known in (move.old, move.placeholder))
+def _put_back(partition: PartitionValues, what: Seen, live: Sightings, past: Past) -> bool:
+    """Whether a stale write explains that the partition is not at its new version."""
+    return what is Seen.WRITTEN_BACK or (what is Seen.OLD and is_self_named(partition, live.get(partition), past))
 
 
-def _foreign(live: LiveLocations, manifest: Manifest, seen: Mapping[PartitionValues, Seen]) -> Foreign:
-    strangers = [move for move in manifest.moves if seen[move.partition] is Seen.FOREIGN]
+def _at_new(found: Sighting | None, move: PartitionMove) -> bool:
+    return _at(found, move.new.location)
+
+
+def _at(found: Sighting | None, location: str | None) -> bool:
+    return found is not None and location is not None and same_location(found.location, location)
+
+
+def _foreign(live: Sightings, manifest: Manifest, seen: Mapping[PartitionValues, Seen]) -> Foreign:
+    strangers = [move for move in manifest.moves if seen[move.partition] in (Seen.FOREIGN, Seen.OLD_AGAIN)]
+    found = {move.partition: live.get(move.partition) for move in strangers}
     return Foreign(
-        found={move.partition: live.get(move.partition) for move in strangers},
-        expected={move.partition: move.old for move in strangers},
+        found={partition: sighting.location if sighting else None for partition, sighting in found.items()},
+        expected={
+            move.partition: move.new.location if seen[move.partition] is Seen.OLD_AGAIN else move.old
+            for move in strangers
+        },
     )

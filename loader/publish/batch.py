@@ -78,6 +78,7 @@ class Batch:
     paid: tuple[int, ...] = ()  # collect
     healed: tuple[str, ...] = ()  # collect
     found: Mapping[PartitionValues, Partition] = field(default_factory=dict)  # read_live
+    written_back: tuple[PartitionValues, ...] = ()  # read_live, check: partitions that a stale write put back
     plan: BatchPlan | None = None  # decide
     results: tuple[SplitResult, ...] = ()  # rewrite
     moves: tuple[PartitionMove, ...] = ()  # verify; decide of a rollback

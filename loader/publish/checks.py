@@ -1,14 +1,17 @@
 """What must be true of the table before a batch is planned, and again right before the swap."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from loader.errors import Conflict, ForeignChange, StorageError, UnsuitableTable
+from loader.files import Entry
 from loader.publish.environment import Environment
-from loader.publish.settling import foreign_change
+from loader.publish.settling import foreign_change, sightings
 from metastore.api import Partition, Table
-from partitioner.history import Attempt
 from partitioner.manifest import PartitionMove
-from partitioner.values import DataFile, PartitionValues, Version, same_location
+from partitioner.plan import file_name
+from partitioner.values import AttemptId, Bucket, DataFile, PartitionValues, Version, canonical_location, same_location
+from partitioner.writeback import past_of, written_back
 
 UNSUITABLE = {
     "transactional": "a transactional table keeps its own versions; hotswap needs a plain external table",
@@ -46,15 +49,15 @@ def check_suitable(table: Table) -> None:
             )
 
 
-def stray_placeholders(attempts: Iterable[Attempt]) -> frozenset[str]:
-    """Empty versions at which aborted attempts may have left partitions (an add that landed late)."""
-    return frozenset(
-        move.placeholder
-        for attempt in attempts
-        if attempt.manifest and not attempt.committed
-        for move in attempt.manifest.moves
-        if move.placeholder
-    )
+def is_stray(env: Environment, partition: PartitionValues, location: str) -> bool:
+    """Whether a partition waits, empty, where some attempt of ours added it before a swap that never came.
+
+    Told by the place and not by manifests: an attempt that slept may add one after it was settled without manifest.
+    """
+    name = canonical_location(location).rpartition("/")[2]
+    attempt, ending, rest = name.rpartition("-empty")
+    empty = env.layout.empty_version(env.name_of(partition), AttemptId(attempt))
+    return bool(ending) and not rest and same_location(location, empty)
 
 
 def check_locations(
@@ -62,25 +65,44 @@ def check_locations(
     touched: Iterable[PartitionValues],
     live: Mapping[PartitionValues, Version],
     found: Mapping[PartitionValues, Partition],
-    strays: frozenset[str],
-) -> None:
-    """Every touched partition is where the committed manifests say. Raises ForeignChange."""
-    strange = {}
-    for partition in touched:
-        known, seen = live.get(partition), found.get(partition)
-        if not _as_known(known, seen, strays):
-            strange[partition] = seen.location if seen else None
+) -> tuple[PartitionValues, ...]:
+    """Every touched partition is where the committed manifests say. Raises ForeignChange.
+
+    Returns those that a stale write has put back to an earlier version: a swap mends them.
+    """
+    astray = [partition for partition in touched if not _as_known(env, live.get(partition), found.get(partition))]
+    mendable = stale(env, live, [found[partition] for partition in astray if partition in found])
+    strange = {p: found[p].location if p in found else None for p in astray if p not in mendable}
     if strange:
-        expected = {p: live[p].location if p in live else None for p in strange}
-        raise foreign_change(env, strange, expected)
+        raise foreign_change(env, strange, {p: live[p].location if p in live else None for p in strange})
+    return mendable
 
 
-def _as_known(known: Version | None, seen: Partition | None, strays: frozenset[str]) -> bool:
+def _as_known(env: Environment, known: Version | None, seen: Partition | None) -> bool:
     if seen is None:
         return known is None
     if known is None:
-        return any(same_location(seen.location, stray) for stray in strays)
+        return is_stray(env, seen.values, seen.location)
     return same_location(seen.location, known.location)
+
+
+def stale(
+    env: Environment, live: Mapping[PartitionValues, Version], found: Iterable[Partition]
+) -> tuple[PartitionValues, ...]:
+    """The partitions of `found` that a stale write has put to another version of ours than the committed one.
+
+    Raises ForeignChange if somebody has written to such a version meanwhile: it would be lost.
+    """
+    partitions = {partition.values: partition for partition in found}
+    attempts = env.state.records().attempts if partitions else ()
+    mendable = written_back(live, sightings(partitions.values()), attempts)
+    past = past_of(attempts) if mendable else {}
+    for values in mendable:
+        version = past[values, canonical_location(partitions[values].location)].version
+        if version is not None:
+            with suppress(FileNotFoundError):  # collected long ago: there is nothing to lose
+                check_listing(env, version)
+    return mendable
 
 
 def check_before_swap(
@@ -88,19 +110,46 @@ def check_before_swap(
     moves: Iterable[PartitionMove],
     live: Mapping[PartitionValues, Version],
     now: Mapping[PartitionValues, Partition],
-) -> None:
-    """Locations, columns, serde and files of every touched partition are as the manifest expects."""
+) -> tuple[PartitionValues, ...]:
+    """Locations, columns, serde and files of every touched partition are as the manifest expects.
+
+    Returns those that a stale write has put back meanwhile. Raises ForeignChange.
+    """
     strange: dict[PartitionValues, str | None] = {}
     expected: dict[PartitionValues, str | None] = {}
-    for move in moves:
-        seen = now.get(move.partition)
-        wanted = move.old if move.old is not None else move.placeholder
-        if seen is None or wanted is None or not same_location(seen.location, wanted):
-            strange[move.partition], expected[move.partition] = (seen.location if seen else None), wanted
-        elif move.old is not None and move.partition in live:
-            _check_version(env, seen, live[move.partition])
+    wanted = {move.partition: move.old if move.old is not None else move.placeholder for move in moves}
+    astray = [p for p, place in wanted.items() if p not in now or not same_location(now[p].location, place or "")]
+    mendable = stale(env, live, [now[partition] for partition in astray if partition in now])
+    for partition in astray:
+        if partition not in mendable:
+            strange[partition] = now[partition].location if partition in now else None
+            expected[partition] = wanted[partition]
     if strange:
         raise foreign_change(env, strange, expected)
+    for partition in wanted:
+        _check_content(env, now[partition], live.get(partition))
+    return mendable
+
+
+def _check_content(env: Environment, seen: Partition, known: Version | None) -> None:
+    """Nobody has put anything into what the swap replaces."""
+    if known is None:
+        _check_empty(env, seen)
+    elif same_location(seen.location, known.location):
+        _check_version(env, seen, known)
+    else:
+        check_listing(env, known)
+
+
+def _check_empty(env: Environment, seen: Partition) -> None:
+    """A partition that was added before its swap holds no row, but somebody's INSERT may have found it."""
+    own = file_name(Bucket(0, 1), "")
+    entries: tuple[Entry, ...] = ()
+    with suppress(FileNotFoundError):
+        entries = env.files.list(seen.location)
+    odd = [entry.name for entry in entries if not _hidden(entry.name) and not entry.name.startswith(own)]
+    if odd:
+        raise _foreign_files(env, seen.values, seen.location, odd)
 
 
 def _check_version(env: Environment, seen: Partition, version: Version) -> None:
@@ -120,11 +169,15 @@ def check_listing(env: Environment, version: Version) -> None:
     wanted = {file.name: file.bytes for file in version.files}
     if found != wanted:
         odd = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
-        raise ForeignChange(
-            f"the files of partition {env.name_of(version.partition)} of {env.table} were changed by somebody else"
-            f" in {version.location}: {', '.join(odd[:5])}",
-            "Nothing was overwritten. Move foreign files away (or run their INSERT elsewhere), then run again.",
-        )
+        raise _foreign_files(env, version.partition, version.location, odd)
+
+
+def _foreign_files(env: Environment, partition: PartitionValues, location: str, names: list[str]) -> ForeignChange:
+    return ForeignChange(
+        f"the files of partition {env.name_of(partition)} of {env.table} were changed by somebody else"
+        f" in {location}: {', '.join(names[:5])}",
+        "Nothing was overwritten. Move foreign files away (or run their INSERT elsewhere), then run again.",
+    )
 
 
 def check_written(env: Environment, location: str, files: Iterable[DataFile]) -> None:

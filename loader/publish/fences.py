@@ -68,17 +68,20 @@ class Fences:
         return values
 
     def drop(self, fence: PartitionValues) -> None:
-        """Return only when the fence is known to be gone."""
+        """Return only when the fence is known to be gone. A drop may be sent again: the name is never used again."""
         if fence == self.own:
             self.own = None
+        if not self._sent_off(fence):
+            self.metastore.drop_partition(self.table, fence)
+        with suppress(OSError):
+            self.files.remove_empty_dir(self.layout.placeholder(self._name(fence)))
+
+    def _sent_off(self, fence: PartitionValues) -> bool:
         try:
             self.metastore.drop_partition(self.table, fence)
         except MetastoreError:
-            if self.metastore.partitions(self.table, [fence]):
-                raise
-        name = self._name(fence)
-        with suppress(OSError):
-            self.files.remove_empty_dir(self.layout.placeholder(name))
+            return not self.metastore.partitions(self.table, [fence])
+        return True
 
     def drop_others(self) -> int:
         """Drop the fences of other runs. Only under the table's lock; a run that still lives makes itself a new one."""

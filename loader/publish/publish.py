@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from loader.errors import HotswapError
 from loader.publish.batch import Batch
-from loader.publish.settling import delete_temporary, drop_pre_added
+from loader.publish.settling import delete_temporary
 from loader.publish.steps import STEPS, Step
 from metastore.errors import MetastoreError
 from partitioner.manifest import Ending, Verdict
@@ -44,15 +44,16 @@ def publish(batch: Batch, steps: Sequence[Step] = STEPS, watch: Watch = no_watch
 
 
 def _give_up(batch: Batch) -> None:
-    """Nothing was sent: the attempt is aborted without asking anybody. After a send only reading may tell."""
+    """Nothing was sent: the attempt is aborted without asking anybody. After a send only reading may tell.
+
+    Partitions that it added stay, empty: see settling.
+    """
     if batch.intent is None or batch.swap_sent:
         return
     try:
-        if batch.manifest is not None:
-            drop_pre_added(batch.env, batch.manifest)
         ending = Ending(batch.intent.attempt, Verdict.ABORTED, batch.env.clock(), "stopped before its swap")
         batch.env.state.conclude(batch.intent.batch, ending)
-    except (MetastoreError, OSError, HotswapError) as error:
+    except (OSError, HotswapError) as error:
         log.warning("batch %s is left for the next run to settle: %s", batch.intent.batch, error)
 
 

@@ -1,20 +1,26 @@
-"""Settle attempts that have no outcome: drop their fence, read the live locations, store what they say.
+"""Settle attempts that have no outcome: drop their fence, read the live partitions, store what they say.
 
 Only under the table's lock. Nothing here decides: `partitioner.settle` holds the table.
+
+A partition that an attempt added before its swap is left as it is, empty: a drop that lands late would take away what
+a successor has published there meanwhile. The next batch with rows for it takes it over.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from loader.errors import Damage, ForeignChange, OutcomeUnknown
 from loader.publish.environment import Environment
+from loader.publish.parameters import ATTEMPT
+from loader.state import Records
 from metastore.api import Partition
-from partitioner.history import Attempt, TableState
+from partitioner.history import Attempt
 from partitioner.manifest import Ending, Manifest, Verdict
-from partitioner.settle import Foreign, LiveLocations, Mixed, Outcome, observe
-from partitioner.values import AttemptId, PartitionValues, same_location
+from partitioner.settle import Foreign, Judgement, Mixed, Outcome, observe
+from partitioner.values import AttemptId, PartitionValues
+from partitioner.writeback import Sighting, Sightings
 
 log = logging.getLogger(__name__)
 
@@ -32,50 +38,49 @@ class Settlement:
     reason: str
 
 
-def settle_all(env: Environment) -> tuple[Settlement, ...]:
-    """Settle every unsettled attempt, oldest first. Raises Damage, ForeignChange or OutcomeUnknown."""
-    settled = []
-    for attempt in env.state.records().unsettled:
-        settled.append(settle_attempt(env, attempt))
-    return tuple(settled)
+def settle_all(env: Environment, over: bool = False) -> tuple[Settlement, ...]:
+    """Settle every unsettled attempt, oldest first; `over` as below. Raises Damage, ForeignChange, OutcomeUnknown."""
+    return tuple([settle_attempt(env, attempt, over=over) for attempt in env.state.records().unsettled])
 
 
-def settle_attempt(env: Environment, attempt: Attempt, why: str = "") -> Settlement:
-    """Settle one attempt. `why`: what is known of how it failed, for the history."""
-    fenced = _drop_fence(env, attempt)
+def settle_attempt(env: Environment, attempt: Attempt, why: str = "", over: bool = False) -> Settlement:
+    """Settle one attempt. `why`: what is known of how it failed, for the history. `over`: its swap is known to be
+    neither on its way nor under way, so that it needs no fence.
+    """
+    if attempt.intent.fence is not None:
+        env.fences.drop(attempt.intent.fence)
+    records = env.state.records()  # its writer may have gone on until its fence fell, or another may have settled it
+    attempt = records.attempt(attempt.intent.batch) or attempt
+    if attempt.ending is not None:
+        return _settled(attempt, attempt.ending)
     if attempt.manifest is None:
         return _conclude(env, attempt, Verdict.ABORTED, why or "ended before its manifest")
-    verdict = _verdict(env, attempt.manifest, env.state.records().state)
-    if verdict is Outcome.COMMITTED:
+    if _verdict(env, attempt.manifest, records) is Outcome.COMMITTED:
         return _conclude(env, attempt, Verdict.COMMITTED, "")
-    if not fenced:
+    if attempt.intent.fence is None and not over:
         raise OutcomeUnknown(
             f"batch {attempt.intent.batch} of {env.table} is not live, but it has no fence: its swap could still land",
-            "Wait until the metastore has no call of it under way, then run `hotswap recover --believe-old`.",
+            f"Make sure that the metastore has no call of it under way (restart it, or wait out its longest call),"
+            f" then run `hotswap recover {env.table} --believe-old`.",
         )
-    drop_pre_added(env, attempt.manifest)
     return _conclude(env, attempt, Verdict.ABORTED, why or "its swap did not land")
 
 
-def _drop_fence(env: Environment, attempt: Attempt) -> bool:
-    """Whether the attempt's late call, if there is one, is sure to fail from now on."""
-    if attempt.intent.fence is None:
-        return attempt.manifest is None or not attempt.manifest.moves
-    env.fences.drop(attempt.intent.fence)
-    return True
+def _settled(attempt: Attempt, ending: Ending) -> Settlement:
+    return Settlement(attempt.intent.batch, attempt.intent.attempt, ending.verdict, ending.reason)
 
 
 def _conclude(env: Environment, attempt: Attempt, verdict: Verdict, reason: str) -> Settlement:
     ending = env.state.conclude(attempt.intent.batch, Ending(attempt.intent.attempt, verdict, env.clock(), reason))
-    if ending.verdict is not verdict:
+    if ending.verdict is not verdict and attempt.manifest is not None and attempt.manifest.moves:
         raise Damage(
             f"batch {attempt.intent.batch} of {env.table} is recorded as {ending.verdict}, but the metastore says"
             f" {verdict}",
             "Stop all loaders of this table and run `hotswap recover`.",
         )
     delete_temporary(env, attempt.intent.attempt)
-    log.info("batch %s of %s settled: %s %s", attempt.intent.batch, env.table, verdict, reason)
-    return Settlement(attempt.intent.batch, attempt.intent.attempt, verdict, reason)
+    log.info("batch %s of %s settled: %s %s", attempt.intent.batch, env.table, ending.verdict, ending.reason)
+    return _settled(attempt, ending)
 
 
 def delete_temporary(env: Environment, attempt: AttemptId) -> None:
@@ -86,14 +91,14 @@ def delete_temporary(env: Environment, attempt: AttemptId) -> None:
             env.files.delete_tree(folder)
 
 
-def _verdict(env: Environment, manifest: Manifest, now: TableState) -> Outcome:
-    """COMMITTED or NOT_COMMITTED. Mixed locations are read again before they are called damage."""
-    judged = observe(live_locations(env, manifest), manifest, now)
+def _verdict(env: Environment, manifest: Manifest, records: Records) -> Outcome:
+    """COMMITTED or NOT_COMMITTED. Anything else is read again before it is called damage or a foreign change."""
+    judged = _judge(env, manifest, records)
     for _ in range(READS_BEFORE_DAMAGE - 1):
         if isinstance(judged, Outcome):
             break
         env.sleep(PAUSE_BETWEEN_READS_S)
-        judged = observe(live_locations(env, manifest), manifest, now)
+        judged = _judge(env, manifest, records)
     if isinstance(judged, Mixed):
         raise _damage(env, manifest, judged)
     if isinstance(judged, Foreign):
@@ -101,21 +106,16 @@ def _verdict(env: Environment, manifest: Manifest, now: TableState) -> Outcome:
     return judged
 
 
-def live_locations(env: Environment, manifest: Manifest) -> LiveLocations:
-    partitions = env.metastore.partitions(env.table, [move.partition for move in manifest.moves])
-    return {partition.values: partition.location for partition in partitions}
+def _judge(env: Environment, manifest: Manifest, records: Records) -> Judgement:
+    return observe(live_partitions(env, manifest), manifest, records.state, records.attempts)
 
 
-def drop_pre_added(env: Environment, manifest: Manifest) -> None:
-    """Drop the partitions that the attempt added and that still point at its own empty version."""
-    added = {move.partition: move.placeholder for move in manifest.moves if move.placeholder}
-    for partition in env.metastore.partitions(env.table, sorted(added)):
-        if _points_at(partition, added[partition.values]):
-            env.metastore.drop_partition(env.table, partition.values)
+def live_partitions(env: Environment, manifest: Manifest) -> Sightings:
+    return sightings(env.metastore.partitions(env.table, [move.partition for move in manifest.moves]))
 
 
-def _points_at(partition: Partition, location: str | None) -> bool:
-    return location is not None and same_location(partition.location, location)
+def sightings(partitions: Iterable[Partition]) -> Sightings:
+    return {p.values: Sighting(p.location, p.parameters.get(ATTEMPT)) for p in partitions}
 
 
 def _damage(env: Environment, manifest: Manifest, mixed: Mixed) -> Damage:
@@ -144,7 +144,3 @@ def foreign_change(
         f"{len(found)} partition(s) of {env.table} were changed by somebody else:\n" + "\n".join([*lines, *more]),
         "Nothing was overwritten. Put the partition back with ALTER TABLE … SET LOCATION, or find out who writes here.",
     )
-
-
-def locations(partitions: Sequence[Partition]) -> dict[PartitionValues, str]:
-    return {partition.values: partition.location for partition in partitions}

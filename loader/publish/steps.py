@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from loader.errors import Conflict, Damage, Held, HotswapError, OutcomeUnknown
+from loader.errors import Conflict, Damage, Held, OutcomeUnknown, Unavailable
 from loader.files import join
 from loader.layout import attempt_id
 from loader.publish import checks, moves
@@ -11,18 +11,18 @@ from loader.publish.batch import Batch, DirtyKeys
 from loader.publish.changesets import store_change_set
 from loader.publish.locking import table_lock
 from loader.publish.quarantined import store_rejected
-from loader.publish.settling import live_locations, settle_all, settle_attempt
+from loader.publish.readback import not_committed, note_written_back, outcome_of_swap
+from loader.publish.settling import settle_all
 from loader.rewrite import write_empty
 from metastore.api import Partition
-from metastore.errors import MetastoreError
+from metastore.errors import AlreadyExists, MetastoreError
 from partitioner.changeset import NOWHERE
 from partitioner.counts import count_changes
-from partitioner.history import Attempt
 from partitioner.keyindex import segment_of
 from partitioner.manifest import Ending, Intent, Kind, Manifest, Verdict
 from partitioner.plan import plan_batch
 from partitioner.recent import Recent, without_unchanged
-from partitioner.settle import Outcome, observe
+from partitioner.settle import Outcome
 from partitioner.values import PartitionValues, canonical_location
 
 Step = Callable[[Batch], None]
@@ -100,8 +100,7 @@ def read_live(batch: Batch) -> None:
     checks.check_table(env)
     touched = _touched(batch)
     batch.found = _read_partitions(batch, touched)
-    strays = checks.stray_placeholders(env.state.records().attempts)
-    checks.check_locations(env, touched, batch.before.live, batch.found, strays)
+    note_written_back(batch, checks.check_locations(env, touched, batch.before.live, batch.found))
 
 
 def decide(batch: Batch) -> None:
@@ -179,8 +178,19 @@ def add_missing(batch: Batch) -> None:
         env.files.make_dirs(move.placeholder or "")
         write_empty(env.files, move.placeholder or "", env.columns, env.format)
         env.files.make_dirs(env.layout.placeholder(env.name_of(move.partition)))
-    if new:
+    if not new:
+        return
+    checks.check_not_settled(env, batch.attempt.batch)
+    try:
         env.metastore.add_partitions(env.table, [moves.empty_partition(batch, move) for move in new])
+    except AlreadyExists as error:
+        there = env.metastore.partitions(env.table, [move.partition for move in new])
+        if not all(checks.is_stray(env, partition.values, partition.location) for partition in there):
+            raise
+        raise Unavailable(
+            f"partitions of {env.table} were added late, by an attempt that has ended: {error}",
+            "Nothing was published. The next batch takes them over.",
+        ) from error
 
 
 def check(batch: Batch) -> None:
@@ -197,7 +207,7 @@ def check(batch: Batch) -> None:
             f"the fence of this run was dropped from {env.table}: another loader settled it",
             "Nothing was published. Run again.",
         )
-    checks.check_before_swap(env, batch.moves, batch.before.live, batch.found)
+    note_written_back(batch, checks.check_before_swap(env, batch.moves, batch.before.live, batch.found))
     checks.check_not_settled(env, batch.attempt.batch)
     if batch.lock is not None:
         batch.lock.ensure()
@@ -221,32 +231,42 @@ def read_back(batch: Batch) -> None:
         batch.outcome = Outcome.COMMITTED
         return
     try:
-        batch.outcome = _outcome_of_swap(batch)
-    except MetastoreError as error:
+        batch.outcome = outcome_of_swap(batch)
+    except (MetastoreError, OSError) as error:
         batch.outcome = Outcome.UNKNOWN
         raise OutcomeUnknown(
-            f"the swap of batch {batch.attempt.batch} of {batch.env.table} was sent, but the metastore cannot be read"
-            f" back: {error}",
+            f"the swap of batch {batch.attempt.batch} of {batch.env.table} was sent, but what became of it cannot be"
+            f" read back: {error}",
             f"Run `hotswap recover {batch.env.table}` when the metastore answers again.",
         ) from error
+    except OutcomeUnknown:
+        batch.outcome = Outcome.UNKNOWN
+        raise
     batch.confirmed_ms = batch.env.clock()
     if batch.outcome is Outcome.NOT_COMMITTED:
-        raise HotswapError(
-            f"the metastore did not take the swap of batch {batch.attempt.batch} of {batch.env.table}:"
-            f" {batch.swap_failure}",
-            "Nothing changed. The metastore's own log says why; the next batch tries again.",
-        ) from batch.swap_failure
+        raise not_committed(batch) from batch.swap_failure
 
 
 def conclude(batch: Batch) -> None:
     """The outcome object; what was replaced counts as superseded from its time on."""
+    what = f"batch {batch.attempt.batch} of {batch.env.table}"
     ending = Ending(batch.attempt.attempt, Verdict.COMMITTED, batch.env.clock())
-    stored = batch.env.state.conclude(batch.attempt.batch, ending)
-    if stored.verdict is not Verdict.COMMITTED:
-        raise Damage(
-            f"batch {batch.attempt.batch} of {batch.env.table} is live, but was settled as {stored.verdict}",
-            "Stop all loaders of this table and run `hotswap recover`.",
-        )
+    try:
+        stored = batch.env.state.conclude(batch.attempt.batch, ending)
+    except OSError as error:
+        raise OutcomeUnknown(
+            f"{what} is live, but its outcome could not be stored: {error}",
+            f"Make room or give the right to write, then run `hotswap recover {batch.env.table}`.",
+        ) from error
+    if stored.verdict is Verdict.COMMITTED:
+        return
+    if not batch.moves:
+        batch.outcome = Outcome.NOT_COMMITTED
+        checks.check_not_settled(batch.env, batch.attempt.batch)
+    raise Damage(
+        f"{what} is live, but was settled as {stored.verdict}",
+        "Stop all loaders of this table and run `hotswap recover`.",
+    )
 
 
 STEPS: tuple[Step, ...] = (
@@ -289,14 +309,3 @@ def _touched(batch: Batch) -> list[PartitionValues]:
 
 def _read_partitions(batch: Batch, wanted: list[PartitionValues]) -> dict[PartitionValues, Partition]:
     return {found.values: found for found in batch.env.metastore.partitions(batch.env.table, wanted)}
-
-
-def _outcome_of_swap(batch: Batch) -> Outcome:
-    env, manifest = batch.env, batch.recorded
-    if batch.swap_failure is None:
-        seen = observe(live_locations(env, manifest), manifest, batch.before)
-        if seen is Outcome.COMMITTED:
-            return Outcome.COMMITTED
-    attempt = Attempt(batch.attempt, manifest, None)
-    settlement = settle_attempt(env, attempt, why=str(batch.swap_failure or "the call returned, but nothing moved"))
-    return Outcome.COMMITTED if settlement.verdict is Verdict.COMMITTED else Outcome.NOT_COMMITTED
