@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from partitioner.history import Attempt
 from partitioner.manifest import Kind, Manifest
@@ -69,7 +69,8 @@ def condemned(
         for location, life in lives.items()
         if not any(_covers(span, kept) for span in life.spans) and all(end is not None for _, end in life.spans)
     ]
-    candidates = [*past, *_placeholders(attempts), *_aborted(attempts, lives)]
+    left = _left(attempts)
+    candidates = [_since(item, left) for item in (*past, *_placeholders(attempts), *_aborted(attempts, lives))]
     in_use = _with_parents(live)
     free = [
         item
@@ -118,6 +119,21 @@ def _lives(attempts: Sequence[Attempt]) -> dict[str, _Life]:
             life = lives.setdefault(move.new.location, _Life(attempt.intent.batch, []))
             life.spans.append((position, None))
     return lives
+
+
+def _left(attempts: Iterable[Attempt]) -> dict[str, int]:
+    """When each location was last seen to stop being live, also one that a stale write had brought back."""
+    return {
+        canonical_location(move.old): attempt.ending.concluded_ms
+        for attempt in _committed(attempts)
+        if attempt.manifest and attempt.ending
+        for move in attempt.manifest.moves
+        if move.old is not None
+    }
+
+
+def _since(item: Condemned, left: Mapping[str, int]) -> Condemned:
+    return replace(item, since_ms=max(item.since_ms, left.get(canonical_location(item.location), 0)))
 
 
 def _covers(span: tuple[int, int | None], positions: Sequence[int]) -> bool:
