@@ -19,6 +19,7 @@ from loader.layout import Layout
 from loader.publish.environment import Environment, Identity
 from loader.publish.fences import Fences
 from loader.publish.quarantined import quarantined
+from loader.quantities import counted
 from loader.state import Records, State
 from metastore.api import ORC, PARQUET, Metastore, Table
 from partitioner.history import Attempt
@@ -166,9 +167,11 @@ class TableService:
         """Carry out what was shown. Raises Conflict if the table has moved on since."""
         from loader.publish.batch import Batch  # noqa: PLC0415 - brings pyarrow
         from loader.publish.publish import publish  # noqa: PLC0415
+        from loader.publish.repair import repair  # noqa: PLC0415
         from loader.publish.rollback import rollback_steps  # noqa: PLC0415
 
         started = time.perf_counter()
+        repair(self.env)
         plan = self._plan(self.env.state.records(), preview.target_batch, None)
         batch = publish(Batch(self.env, Kind.ROLLBACK), rollback_steps(plan))
         return reports.Published(
@@ -199,19 +202,32 @@ class TableService:
 
         publish(Batch(self.env, Kind.RESUME), RESUME_STEPS)
 
-    def recover(self) -> tuple[reports.Settled, ...]:
-        """Settle every unsettled attempt under the lock, and drop fences that nobody needs any more."""
+    def recover(self, believe_old: bool = False) -> tuple[reports.Settled, ...]:
+        """Settle every unsettled attempt under the lock, drop fences that nobody needs any more, and mend what a
+        stale write has put back. `believe_old`: an attempt without fence that is not live is taken for aborted.
+        """
         from loader.publish.locking import table_lock  # noqa: PLC0415
+        from loader.publish.repair import repair  # noqa: PLC0415
         from loader.publish.settling import settle_all  # noqa: PLC0415
 
+        before = len(self.env.state.records().attempts)
         lock = table_lock(self.env)
         lock.acquire()
         try:
-            settled = settle_all(self.env)
+            settled = settle_all(self.env, over=believe_old)
             self.env.fences.drop_others()
         finally:
             lock.release()
-        return tuple(reports.Settled(item.batch, item.attempt, _verdict(item.verdict), item.reason) for item in settled)
+        found = [reports.Settled(item.batch, item.attempt, _verdict(item.verdict), item.reason) for item in settled]
+        mended = repair(self.env)
+        if mended:
+            found += [_repaired(attempt, len(mended)) for attempt in self.env.state.records().attempts[before:]]
+        return tuple(found)
+
+
+def _repaired(attempt: Attempt, partitions: int) -> reports.Settled:
+    reason = f"mended {counted(partitions, 'partition')} that a stale write had put back"
+    return reports.Settled(attempt.intent.batch, attempt.intent.attempt, "committed", reason)
 
 
 def _verdict(verdict: Verdict) -> Literal["committed", "aborted"]:

@@ -102,23 +102,38 @@ def resume(
 def recover(
     context: typer.Context,
     table: options.NamedTable,
+    believe_old: Annotated[
+        bool,
+        typer.Option(
+            "--believe-old",
+            help="Take a swap without fence that is not live for failed: the metastore cannot be at it any more.",
+        ),
+    ] = False,
+    yes: options.Yes = False,
     config: options.Config = options.DEFAULT_CONFIG,
     json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Find out what became of attempts that crashed or whose reply was lost, and put it on record.
 
-    Reads the metastore; the table's rows stay what they are. The loader does the same at each start, so this is for
-    when it cannot be started. Running it twice is harmless.
+    Reads the metastore; the table's rows stay what they are, but for partitions that a stale ANALYZE has put back: they
+    are mended. The loader does the same at each start, so this is for when it cannot be started. Running it twice is
+    harmless.
+
+    With `fence: false` a swap that is not live may still land. Once the metastore was restarted it cannot any more:
+    then --believe-old ends the attempt. If it lands all the same, the loader mends it within a minute.
 
     \b
     Examples:
       hotswap recover ads.performance
+      hotswap recover ads.performance --believe-old
     """
     session = options.session_of(context)
     settings = session.backend.load(config)
     chosen = settings.table(table)
-    settled = session.backend.open_table(settings, chosen).recover()
+    if believe_old:
+        session.require_yes("Is it sure that the metastore has no call of this table under way?", yes, json)
+    settled = session.backend.open_table(settings, chosen).recover(believe_old)
     if json:
         session.out.json({"table": str(chosen.hive_table), "settled": settled})
     elif not settled:

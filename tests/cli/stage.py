@@ -54,6 +54,7 @@ class Stage:
 
     folder: Path
     raises: BaseException | None = None
+    fence: bool = True
     init_report: InitReport | None = None
     run_report: RunReport | None = None
     metastore: InMemoryMetastore = field(default_factory=InMemoryMetastore)
@@ -75,7 +76,8 @@ class Stage:
 
     def _env(self) -> Any:
         number = next(self.runs)
-        return open_world(self.metastore, self.folder / "table", f"run{number}", clock=1_000_000 + number * 10_000)
+        clock = 1_000_000 + number * 10_000
+        return open_world(self.metastore, self.folder / "table", f"run{number}", fence=self.fence, clock=clock)
 
     def load(self, path: str) -> Settings:
         return load(path)

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from loader.errors import OutcomeUnknown
+from metastore.memory import Fault
 from tests.cli.stage import Stage, Terminal, hotswap
+from tests.world import TABLE as WORLD_TABLE
 from tests.world import Row, visible
 
 TABLE = "ads.clicks"
@@ -130,6 +133,35 @@ def test_there_is_nothing_to_resume_without_a_hold(stage: Stage) -> None:
 def test_recover_says_when_there_is_nothing_to_settle(stage: Stage) -> None:
     done = hotswap(stage, "recover", TABLE)
     assert (done.code, done.out) == (0, "ads.clicks: nothing to settle.\n")
+
+
+@pytest.fixture
+def unknown(tmp_path: Path) -> Stage:
+    """A table without fence, whose last swap was not answered by a metastore that then forgot all locks."""
+    stage = Stage(tmp_path, fence=False)
+    stage.batch(("a", "mon", 1))
+    stage.metastore.inject("alter_partitions", Fault.HOLD)
+    with pytest.raises(OutcomeUnknown):
+        stage.batch(("a", "mon", 2))
+    for lock in stage.metastore.locks(WORLD_TABLE):
+        stage.metastore.unlock(lock.id)
+    return stage
+
+
+def test_an_unknown_outcome_says_how_it_ends(unknown: Stage) -> None:
+    done = hotswap(unknown, "recover", TABLE)
+    assert (done.code, f"hotswap recover {TABLE} --believe-old" in done.err) == (4, True)
+
+
+def test_an_unknown_outcome_is_not_ended_without_a_yes(unknown: Stage) -> None:
+    assert hotswap(unknown, "recover", TABLE, "--believe-old").code == 3
+    assert hotswap(unknown, "recover", TABLE).code == 4
+
+
+def test_a_yes_ends_an_unknown_outcome(unknown: Stage) -> None:
+    done = hotswap(unknown, "recover", TABLE, "--believe-old", "--yes")
+    assert (done.code, "aborted" in done.out) == (0, True)
+    assert "nothing to settle" in hotswap(unknown, "recover", TABLE).out
 
 
 def test_a_person_who_can_only_read_is_not_asked(stage: Stage) -> None:
