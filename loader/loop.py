@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from loader.errors import Damage, Held, HotswapError
 from loader.publish.batch import Batch, DirtyKeys, RowReader, Work
 from loader.publish.clean import clean
 from loader.publish.environment import Environment
 from loader.publish.publish import Watch, no_watch, publish
 from loader.publish.recently import Recently
+from loader.publish.repair import astray, repair, warn_of
 from loader.publish.report import report_of
 from loader.reports import BatchReport
 from loader.rewrite import Rewriter
@@ -27,6 +29,8 @@ from partitioner.retention import RetentionRules
 log = logging.getLogger(__name__)
 
 CLEAN_EVERY_MS = 600_000
+WATCH_EVERY_MS = 60_000
+"""How often all locations are compared with what is committed: a stale write (ANALYZE) must not stand for long."""
 POSITION_EVERY_MS = 15_000
 """How often a quiet table's position is stored: lag is told from it, and an alarm at a minute must not flap."""
 
@@ -51,6 +55,7 @@ class Loop:
     published_ms: int | None = None
     position_ms: int | None = None
     cleaned_ms: int | None = None
+    watched_ms: int | None = None
 
     def __post_init__(self) -> None:
         self.recently = Recently(self.env.files, self.env.layout)
@@ -77,8 +82,15 @@ class Loop:
             self.max_rejected,
             self.max_delete_share,
         )
-        batch = publish(Batch(self.env, Kind.BATCH, work), watch=self.watch)
+        try:
+            batch = publish(Batch(self.env, Kind.BATCH, work), watch=self.watch)
+        except Held:
+            self.watch_locations()
+            raise
         found[0].take(self.taken)  # published, or read and found as it was
+        if batch.written_back:
+            self.watched_ms = None  # where one partition was put back, others may have been
+        self.watch_locations()
         if batch.idle:
             self._remember_quiet(batch)
             return None
@@ -112,6 +124,23 @@ class Loop:
             return
         if done.directories:
             log.info("%s: %s old versions deleted", self.env.table, len(done.directories))
+
+    def watch_locations(self) -> None:
+        """Every minute: what a stale write has put back is mended, also where no batch would touch it."""
+        now = self.env.clock()
+        if self.watched_ms is not None and now - self.watched_ms < WATCH_EVERY_MS:
+            return
+        self.watched_ms = now
+        try:
+            found = astray(self.env)
+            if found.foreign:
+                log.warning("%s", warn_of(self.env, found.foreign))
+            if found.mendable:
+                repair(replace(self.env, lock_wait=0.0))
+        except Damage:
+            raise
+        except (MetastoreError, HotswapError, OSError) as error:
+            log.warning("the locations of %s are compared later: %s", self.env.table, error)
 
     def _compact(self) -> None:
         """Merge index segments where it pays, off the visible path; the next manifest takes the result up."""
