@@ -114,6 +114,28 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class CleanedDirectory:
+    """A directory that nobody needs: the batch that wrote it, and since when no reader was sent there."""
+
+    location: str
+    batch: int
+    since_ms: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CleanReport:
+    """What `clean` deleted, or would delete. `unsettled`: an attempt has no outcome yet, so nothing may go."""
+
+    table: str
+    deleted: bool
+    directories: tuple[CleanedDirectory, ...]
+    change_sets: int
+    failed: tuple[str, ...] = ()
+    unsettled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SampledCell:
     """One cell beside what the mapping makes of it. `raw` None: the row has no such cell; `error`: why it failed."""
 

@@ -20,6 +20,7 @@ from loader.publish.environment import Environment, Identity
 from loader.publish.fences import Fences
 from loader.publish.quarantined import quarantined
 from loader.quantities import counted
+from loader.retention import retention_of
 from loader.state import Records, State
 from metastore.api import ORC, PARQUET, Metastore, Table
 from partitioner.history import Attempt
@@ -223,6 +224,25 @@ class TableService:
         if mended:
             found += [_repaired(attempt, len(mended)) for attempt in self.env.state.records().attempts[before:]]
         return tuple(found)
+
+    def clean(self, settings: "TableSettings", /, dry: bool) -> reports.CleanReport:
+        """Delete old versions past their grace, or, `dry`, tell which they are. Raises LockHeld."""
+        from loader.publish.clean import clean, preview_clean  # noqa: PLC0415
+
+        rules = retention_of(settings)
+        done = preview_clean(self.env, rules) if dry else clean(self.env, rules)
+        unsettled = bool(self.env.state.records().unsettled)
+        return reports.CleanReport(
+            table=str(self.env.table),
+            deleted=not dry and not unsettled,
+            directories=tuple(
+                reports.CleanedDirectory(item.location, item.batch, item.since_ms, item.why)
+                for item in done.directories
+            ),
+            change_sets=done.change_sets,
+            failed=done.failed,
+            unsettled=unsettled,
+        )
 
 
 def _repaired(attempt: Attempt, partitions: int) -> reports.Settled:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from loader.cli import act, load, see
+from loader.cli import act, load, see, tidy
 from loader.cli.session import Loader, Session
 from loader.errors import ConfigError, HotswapError, as_object, as_text, from_foreign
 
@@ -27,6 +27,7 @@ app.command(short_help="The attempts of a table, newest first.")(see.history)
 app.command(short_help="Make the table again what it was after an earlier batch.")(act.rollback)
 app.command(short_help="End the hold that a rollback left.")(act.resume)
 app.command(short_help="Settle attempts that crashed or whose reply was lost.")(act.recover)
+app.command(short_help="Old versions that may be deleted; with --yes delete them.")(tidy.clean)
 
 
 def _version(asked: bool) -> None:

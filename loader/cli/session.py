@@ -11,6 +11,7 @@ from loader.errors import NeedsConfirmation
 if TYPE_CHECKING:
     from loader.config import Settings, TableSettings
     from loader.reports import (
+        CleanReport,
         HistoryEntry,
         InitReport,
         Published,
@@ -38,6 +39,8 @@ class Service(Protocol):
     def resume(self, plan: "ResumePlan", /) -> None: ...
 
     def recover(self, believe_old: bool = False, /) -> "tuple[Settled, ...]": ...
+
+    def clean(self, settings: "TableSettings", /, dry: bool) -> "CleanReport": ...
 
 
 class Backend(Protocol):

@@ -14,6 +14,7 @@ from loader.keystore import KeyStore
 from loader.loop import Loop
 from loader.mapping import Mapping
 from loader.publish.environment import Environment
+from loader.retention import retention_of
 from loader.rewrite import Rewriter, Tools, WriteSettings
 from loader.sources.joined import joined
 from loader.sources.reader import ReadRows, RowReader
@@ -22,7 +23,6 @@ from loader.sources.thrift2 import Patience, Thrift2, endpoints
 from loader.sources.windows import WindowRules
 from loader.transform import transform_of
 from partitioner.plan import PlanRules
-from partitioner.retention import Keep, RetentionRules
 from partitioner.sizing import SizingRules
 
 if TYPE_CHECKING:
@@ -44,11 +44,6 @@ def reader_of(settings: "Settings", table: "TableSettings", mapping: Mapping) ->
     """Reads rows as the table wants them, transform included. Raises MappingError."""
     transform = transform_of(table.transform.select, table.transform.where, mapping)
     return RowReader(connector(settings), table.hbase_table, mapping, transform)
-
-
-def retention_of(table: "TableSettings") -> RetentionRules:
-    keeps = tuple(Keep(round(keep.every * 1000), round(keep.within * 1000)) for keep in table.history)
-    return RetentionRules(round(table.reader_grace * 1000), keeps)
 
 
 def connector(settings: "Settings", patience: Patience | None = None) -> Callable[[], Thrift2]:

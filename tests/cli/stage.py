@@ -61,6 +61,7 @@ class Stage:
     source: Source = field(default_factory=Source)
     runs: Any = field(default_factory=count)
     asked: list[object] = field(default_factory=list)
+    days: int = 0
 
     def __post_init__(self) -> None:
         self.config = self.folder / "hotswap.yaml"
@@ -74,9 +75,13 @@ class Stage:
             self.source.put(key, day, clicks)
         run_batch(self._env(), self.source)
 
+    def pass_days(self, days: int) -> None:
+        """For the next verbs it is so much later."""
+        self.days += days
+
     def _env(self) -> Any:
         number = next(self.runs)
-        clock = 1_000_000 + number * 10_000
+        clock = 1_000_000 + number * 10_000 + self.days * 86_400_000
         return open_world(self.metastore, self.folder / "table", f"run{number}", fence=self.fence, clock=clock)
 
     def load(self, path: str) -> Settings:
