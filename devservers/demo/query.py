@@ -20,7 +20,8 @@ from devservers.demo.hotswap import TABLE
 from devservers.jvm import tail
 from devservers.metastore import Metastore23
 
-TOTALS = f"""SELECT campaign, count(*) AS ads, sum(impressions) AS impressions, sum(clicks) AS clicks, sum(cost) AS cost
+TOTALS = f"""SELECT campaign, count(*) AS ads, sum(impressions) AS impressions,
+       sum(clicks) AS clicks, sum(cost) AS cost
 FROM {TABLE}
 GROUP BY campaign"""  # noqa: S608 - names of our own
 ROWS = f"SELECT {', '.join(COLUMNS)} FROM {TABLE}"  # noqa: S608 - names of our own

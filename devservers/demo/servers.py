@@ -6,6 +6,8 @@ brings them up again with all that the demo left.
 
 from __future__ import annotations
 
+import os
+from collections.abc import MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, fields
@@ -35,6 +37,12 @@ def fetch_needed() -> tuple[int, int]:
     fetcher = fetch.default_fetcher(progress.for_stderr())
     fetched = fetcher.run()
     return len(fetched), len(fetcher.artifacts)
+
+
+def hurry(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Every JVM from now on compiles quickly, not well: in a minute the good compiler costs twice what it saves."""
+    options = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", environ.get("JAVA_TOOL_OPTIONS", ""))
+    environ["JAVA_TOOL_OPTIONS"] = " ".join(filter(None, options))
 
 
 def start(folder: Path, until: ExitStack) -> Servers:

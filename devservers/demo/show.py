@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.console import Console
@@ -14,8 +13,7 @@ from devservers.demo.hotswap import Event
 from loader.quantities import counted
 
 Update = Callable[[str], None]
-_PLAIN_WIDTH = 1000  # no line of a pipe or a file is wrapped
-_LEAST_SHARE = 0.05  # steps that take less of a batch are told as one
+_STEPS = 5  # the slowest of a batch; the others are told as one
 _BAR = 36
 
 
@@ -23,8 +21,7 @@ class Screen:
     """Prints; one `waiting` at a time."""
 
     def __init__(self, console: Console | None = None) -> None:
-        plain = console is None and not sys.stdout.isatty()
-        self._console = console or Console(highlight=False, width=_PLAIN_WIDTH if plain else None)
+        self._console = console or Console(highlight=False)
 
     def title(self, text: str, more: str) -> None:
         self._line(f"\n[bold]{escape(text)}[/]\n{escape(more)}")
@@ -98,7 +95,7 @@ class Screen:
             yield lambda new: progress.update(task, description=escape(new))
 
     def _line(self, markup: str) -> None:
-        self._console.print(markup)
+        self._console.print(markup, soft_wrap=True)  # a path is to be copied whole
 
 
 def _mark(holds: bool) -> str:
@@ -113,7 +110,7 @@ def _changes(event: Event) -> str:
 
 def _files(event: Event) -> str:
     linked = f", {counted(event['files_linked'], 'file')} linked" if event["files_linked"] else ""
-    return f"{counted(event['partitions'], 'partition')}, {counted(event['splits'], 'split')} rewritten{linked}"
+    return f"{counted(event['partitions'], 'partition')}, {counted(event['splits'], 'split')} written{linked}"
 
 
 def _span(taken: Sequence[float]) -> str:
@@ -123,6 +120,7 @@ def _span(taken: Sequence[float]) -> str:
 
 def _steps(seconds: Mapping[str, float]) -> str:
     total = sum(seconds.values())
-    slow = {step: spent for step, spent in seconds.items() if spent >= _LEAST_SHARE * total}
-    told = {**slow, "the rest": total - sum(slow.values())}
+    slowest = sorted(seconds, key=lambda step: -seconds[step])[:_STEPS]
+    told = {step: spent for step, spent in seconds.items() if step in slowest}
+    told["the rest"] = total - sum(told.values())
     return f"{total:.2f} s: {' · '.join(f'{step} {spent:.2f}' for step, spent in told.items())}"

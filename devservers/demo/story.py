@@ -78,6 +78,7 @@ def start_servers(stage: Stage) -> None:
     fetched, needed = servers.fetch_needed()
     stage.screen.tell(f"{counted(fetched, 'jar')} fetched, {needed} ready")
     began = time.monotonic()
+    servers.hurry()
     with stage.screen.waiting("starting both on free ports of 127.0.0.1"):
         stage.servers = started = servers.start(stage.folder, stage.until)
     stage.queries = Queries(started.metastore, stage.folder)  # its Spark starts while the table is made
@@ -197,8 +198,9 @@ def roll_back(stage: Stage) -> None:
 def _resume(stage: Stage, mended: Changes) -> None:
     stage.screen.writes(f"HBase: the job runs again, corrected, over the same {counted(len(mended), 'ad')}")
     measured = list(stage.watch.freshness.samples)
+    stage.watch.waits_for = ""
     stage.write(mended)
-    stage.watch.pause(3)
+    stage.watch.until(lambda: bool(stage.watch.waits_for), "waiting until hotswap sees the new rows")
     held = bool(stage.watch.freshness.pending)
     stage.claim("while the rollback stands, nothing is published over it", held)
     stage.screen.quote(stage.verb("resume", "--yes"))
