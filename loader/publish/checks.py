@@ -8,6 +8,7 @@ from loader.files import Entry
 from loader.publish.environment import Environment
 from loader.publish.settling import foreign_change, sightings
 from metastore.api import Partition, Table
+from partitioner.history import TableState
 from partitioner.manifest import PartitionMove
 from partitioner.plan import file_name
 from partitioner.values import AttemptId, Bucket, DataFile, PartitionValues, Version, canonical_location, same_location
@@ -198,6 +199,16 @@ def check_not_settled(env: Environment, batch: int) -> None:
     if ending is not None:
         raise Conflict(
             f"batch {batch} of {env.table} was settled as {ending.verdict} by another loader: {ending.reason}",
+            "This loader was stopped for longer than its lock lives. Nothing was published; run again.",
+        )
+
+
+def check_not_overtaken(env: Environment, before: TableState) -> None:
+    """What this attempt was planned on is still the last that was committed."""
+    now = env.state.records().state.batch
+    if now != before.batch:
+        raise Conflict(
+            f"another loader has published batch {now} of {env.table} meanwhile",
             "This loader was stopped for longer than its lock lives. Nothing was published; run again.",
         )
 

@@ -49,13 +49,16 @@ def settle_attempt(env: Environment, attempt: Attempt, why: str = "", over: bool
     """
     if attempt.intent.fence is not None:
         env.fences.drop(attempt.intent.fence)
-    records = env.state.records()  # its writer may have gone on until its fence fell, or another may have settled it
-    attempt = records.attempt(attempt.intent.batch) or attempt
+    attempt, judged = _looked_at(env, attempt)
     if attempt.ending is not None:
         return _settled(attempt, attempt.ending)
     if attempt.manifest is None:
         return _conclude(env, attempt, Verdict.ABORTED, why or "ended before its manifest")
-    if _verdict(env, attempt.manifest, records) is Outcome.COMMITTED:
+    if isinstance(judged, Mixed):
+        raise _damage(env, attempt.manifest, judged)
+    if isinstance(judged, Foreign):
+        raise foreign_change(env, judged.found, judged.expected)
+    if judged is Outcome.COMMITTED:
         return _conclude(env, attempt, Verdict.COMMITTED, "")
     if attempt.intent.fence is None and not over:
         raise OutcomeUnknown(
@@ -66,16 +69,38 @@ def settle_attempt(env: Environment, attempt: Attempt, why: str = "", over: bool
     return _conclude(env, attempt, Verdict.ABORTED, why or "its swap did not land")
 
 
+def _looked_at(env: Environment, attempt: Attempt) -> tuple[Attempt, Judgement]:
+    """The attempt as it is on record now, and what the live partitions say of it.
+
+    Its writer may have gone on until its fence fell, or another may have settled it. What looks like damage or a
+    foreign change is looked at again.
+    """
+    for pause in (*[PAUSE_BETWEEN_READS_S] * (READS_BEFORE_DAMAGE - 1), 0.0):
+        records = env.state.records()
+        attempt = records.attempt(attempt.intent.batch) or attempt
+        judged = _judge(env, attempt, records)
+        if isinstance(judged, Outcome):
+            break
+        env.sleep(pause)
+    return attempt, judged
+
+
+def _judge(env: Environment, attempt: Attempt, records: Records) -> Judgement:
+    if attempt.ending is not None or attempt.manifest is None:
+        return Outcome.NOT_COMMITTED
+    return observe(live_partitions(env, attempt.manifest), attempt.manifest, records.state, records.attempts)
+
+
 def _settled(attempt: Attempt, ending: Ending) -> Settlement:
     return Settlement(attempt.intent.batch, attempt.intent.attempt, ending.verdict, ending.reason)
 
 
 def _conclude(env: Environment, attempt: Attempt, verdict: Verdict, reason: str) -> Settlement:
     ending = env.state.conclude(attempt.intent.batch, Ending(attempt.intent.attempt, verdict, env.clock(), reason))
-    if ending.verdict is not verdict and attempt.manifest is not None and attempt.manifest.moves:
+    moves = attempt.manifest.moves if attempt.manifest else ()
+    if verdict is Verdict.COMMITTED and ending.verdict is not verdict and moves:
         raise Damage(
-            f"batch {attempt.intent.batch} of {env.table} is recorded as {ending.verdict}, but the metastore says"
-            f" {verdict}",
+            f"batch {attempt.intent.batch} of {env.table} is live, but another loader has settled it as aborted",
             "Stop all loaders of this table and run `hotswap recover`.",
         )
     delete_temporary(env, attempt.intent.attempt)
@@ -89,25 +114,6 @@ def delete_temporary(env: Environment, attempt: AttemptId) -> None:
     with suppress(OSError):
         if env.files.exists(folder):
             env.files.delete_tree(folder)
-
-
-def _verdict(env: Environment, manifest: Manifest, records: Records) -> Outcome:
-    """COMMITTED or NOT_COMMITTED. Anything else is read again before it is called damage or a foreign change."""
-    judged = _judge(env, manifest, records)
-    for _ in range(READS_BEFORE_DAMAGE - 1):
-        if isinstance(judged, Outcome):
-            break
-        env.sleep(PAUSE_BETWEEN_READS_S)
-        judged = _judge(env, manifest, records)
-    if isinstance(judged, Mixed):
-        raise _damage(env, manifest, judged)
-    if isinstance(judged, Foreign):
-        raise foreign_change(env, judged.found, judged.expected)
-    return judged
-
-
-def _judge(env: Environment, manifest: Manifest, records: Records) -> Judgement:
-    return observe(live_partitions(env, manifest), manifest, records.state, records.attempts)
 
 
 def live_partitions(env: Environment, manifest: Manifest) -> Sightings:

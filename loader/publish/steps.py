@@ -209,6 +209,7 @@ def check(batch: Batch) -> None:
         )
     note_written_back(batch, checks.check_before_swap(env, batch.moves, batch.before.live, batch.found))
     checks.check_not_settled(env, batch.attempt.batch)
+    checks.check_not_overtaken(env, batch.before)
     if batch.lock is not None:
         batch.lock.ensure()
 
