@@ -1,0 +1,1 @@
+"""Everybody who carries out workload M, each in a process of its own."""

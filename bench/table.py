@@ -1,0 +1,200 @@
+"""The measured table as hotswap keeps it: a real metastore, the real protocol, rows that come decoded from memory."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from bench.workload import COLUMNS, DAYS, Batch, Numbers, Workload
+from devservers.metastore import Metastore23
+from loader.files import LocalFiles
+from loader.keystore import KeyStore
+from loader.layout import Layout
+from loader.publish.batch import Batch as Publishing
+from loader.publish.batch import DirtyKeys, Work
+from loader.publish.environment import Environment, Identity
+from loader.publish.fences import Fences
+from loader.publish.publish import publish
+from loader.publish.quarantined import Rejected
+from loader.publish.recently import Recently
+from loader.rewrite import Rewriter, Tools
+from loader.state import State
+from metastore.api import PARQUET, Column, Metastore, Table, TableName
+from metastore.client import connect
+from partitioner.changeset import META, NOWHERE, Op
+from partitioner.hashing import hash_keys
+from partitioner.manifest import Kind, Span
+from partitioner.plan import PlanRules
+from partitioner.sizing import SizingRules
+from partitioner.values import PartitionValues
+
+NAME = TableName("bench", "m")
+KEYS = (Column("day", "string"),)
+DAY_VALUES: tuple[PartitionValues, ...] = tuple((day,) for day in DAYS)
+TWO_FILES_A_DAY = PlanRules(SizingRules(bytes_per_file=3 << 20))
+"""Workload M has files of 100,000 rows, a tenth of what the default size would make."""
+
+MakeRewriter = Callable[[Tools, Callable[[str], str]], Rewriter]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """`ReadRows` that were read and decoded before the clock starts."""
+
+    rows: pa.Table
+    partitions: tuple[PartitionValues, ...] = DAY_VALUES
+    rejected: tuple[Rejected, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A `RowReader` that has its answer."""
+
+    decoded: Decoded
+
+    def read(self, keys: pa.Array, at_ms: int) -> Decoded:
+        return self.decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """One batch: seconds from its start to its confirmed swap, and of every step."""
+
+    seconds: float
+    steps: dict[str, float]
+    bytes_written: int
+
+
+@dataclass(slots=True)
+class BenchTable:
+    """One open table. `publish` runs the whole protocol, fence, lock and key index included."""
+
+    env: Environment
+    workload: Workload
+    tools: Tools
+    rewriter: Rewriter
+    recently: Recently
+    window: int = 0
+
+    def load(self) -> None:
+        """The first batch: every row, as `hotswap run` loads an existing table."""
+        self.publish(decoded_rows(self.workload, np.arange(self.workload.rows, dtype=np.int64)))
+
+    def publish_batch(self, batch: Batch) -> Timed:
+        return self.publish(decoded_batch(self.workload, batch))
+
+    def publish(self, decoded: Decoded) -> Timed:
+        """The clock runs from the batch's start until the swap is read back."""
+        self.window += 1
+        dirty = DirtyKeys(decoded.rows["__key"].combine_chunks(), Span("bench", self.window - 1, self.window, 0))
+        work = Work(lambda: dirty, Ready(decoded), self.rewriter, TWO_FILES_A_DAY, 2, self.recently)
+        confirmed: list[float] = []
+
+        def watch(_: Publishing, step: str) -> None:
+            if step == "conclude":
+                confirmed.append(time.perf_counter())
+
+        started = time.perf_counter()
+        done = publish(Publishing(self.env, Kind.BATCH, work), watch=watch)
+        written = sum(result.file.bytes for result in done.results)
+        self._compact()
+        return Timed(confirmed[0] - started, dict(done.seconds), written)
+
+    def _compact(self) -> None:
+        """As the loader does it after each batch, off the visible path."""
+        if self.env.keystore is None:
+            return
+        index = self.env.state.records().state.index
+        merged = self.env.keystore.compact(index)
+        self.env.compacted.clear()
+        if merged != index:
+            self.env.compacted[index] = merged
+
+    def result(self) -> list[str]:
+        """Globs of the files that the metastore says are live."""
+        fence = self.env.fences.own
+        live = self.env.metastore.all_partitions(NAME)
+        return [f"{p.location.removeprefix('file:').replace('//', '', 1)}/*.parquet" for p in live if p.values != fence]
+
+
+@contextmanager
+def open_table(folder: Path, workload: Workload, make_rewriter: MakeRewriter) -> Iterator[BenchTable]:
+    """A new table below `folder` on a metastore of its own."""
+    with Metastore23.start(folder / "metastore") as server:
+        metastore = connect([server.uri])
+        location = folder / "table"
+        location.mkdir()
+        metastore.create_database(NAME.database)
+        columns = tuple(Column(name, kind) for name, kind in COLUMNS)
+        metastore.create_table(
+            Table(NAME, columns, KEYS, f"file://{location}", PARQUET, parameters={"EXTERNAL": "TRUE"})
+        )
+        try:
+            env = environment(metastore, location, columns)
+            tools = Tools(env.files, raw_keys, COLUMNS, "parquet", ("id",))
+            rewriter = make_rewriter(tools, env.layout.temporary)
+            yield BenchTable(env, workload, tools, rewriter, Recently(env.files, env.layout))
+        finally:
+            metastore.close()
+
+
+def environment(metastore: Metastore, location: Path, columns: tuple[Column, ...]) -> Environment:
+    files, layout = LocalFiles(), Layout.of(f"file://{location}")
+    state = State(files, layout)
+    return Environment(
+        table=NAME,
+        partition_keys=KEYS,
+        columns=COLUMNS,
+        format="parquet",
+        storage=PARQUET,
+        layout=layout,
+        files=files,
+        metastore=metastore,
+        state=state,
+        keystore=KeyStore(files, layout),
+        fences=Fences(NAME, KEYS, columns, PARQUET, metastore, files, layout, state, "bench"),
+        identity=Identity("bench", "bench", "localhost"),
+        clock=lambda: time.time_ns() // 1_000_000,
+        sleep=time.sleep,
+    )
+
+
+def raw_keys(batch: pa.RecordBatch, partition: PartitionValues) -> pa.Array:
+    return batch.column("id").cast(pa.binary())
+
+
+def decoded_batch(workload: Workload, batch: Batch) -> Decoded:
+    """What reading the batch's keys and decoding them gives."""
+    live = np.concatenate([batch.updates, batch.inserts])
+    upserts = _with_meta(workload.rows_of(live, batch.revision), Op.UPSERT, live % len(DAYS))
+    gone = workload.rows_of(batch.deletes, 0)
+    nowhere = np.full(len(gone), NOWHERE)
+    deletes = _without_images(_with_meta(gone, Op.DELETE, nowhere))
+    return Decoded(pa.concat_tables([upserts, deletes]).sort_by("__key").combine_chunks())
+
+
+def decoded_rows(workload: Workload, numbers: Numbers) -> Decoded:
+    """Rows of revision 0, as a first load reads them."""
+    return Decoded(_with_meta(workload.rows_of(numbers, 0), Op.UPSERT, numbers % len(DAYS)))
+
+
+def _with_meta(rows: pa.Table, op: Op, target: Numbers) -> pa.Table:
+    keys = rows["id"].cast(pa.binary())
+    meta = {
+        "__key": keys,
+        "__hash": hash_keys(keys),
+        "__op": pa.array(np.full(len(rows), int(op), np.int8)),
+        "__version": pa.array(np.full(len(rows), time.time_ns() // 1_000_000)),
+        "__target": pa.array(target.astype(np.int32)),
+    }
+    names = [name for name in META.names if name != "__origin"]
+    return pa.table([meta[name] for name in names] + [rows[name] for name, _ in COLUMNS], [*names, *dict(COLUMNS)])
+
+
+def _without_images(rows: pa.Table) -> pa.Table:
+    nulls = {name: pa.nulls(len(rows), rows[name].type) for name, _ in COLUMNS}
+    return pa.table({name: nulls.get(name, rows[name]) for name in rows.column_names})
