@@ -13,7 +13,7 @@ from devservers.demo.hotswap import Event
 from loader.quantities import counted
 
 Update = Callable[[str], None]
-_STEPS = 5  # the slowest of a batch; the others are told as one
+_STEPS = 4  # the slowest of a batch; the others are told as one
 _BAR = 36
 
 

@@ -14,6 +14,7 @@ from loader.sources.thrift2 import TColumnValue, TDelete, Thrift2, TPut, TScan
 
 TABLE = "ads"
 _PUTS_A_CALL = 1000
+_AGE_MS = 3_600_000  # of the rows that are there at first: most rows of a real table did not change just now
 T = TypeVar("T")
 
 
@@ -35,9 +36,10 @@ class Source:
         self._client = client
 
     def fill(self, ads: Sequence[Ad], done: Callable[[int], None]) -> None:
-        """Put all; `done` hears how many are there."""
+        """Put all, as if an hour ago; `done` hears how many are there."""
+        at_ms = now_ms() - _AGE_MS
         for count, some in enumerate(_chunks(ads, _PUTS_A_CALL)):
-            self._client.put_multiple(TABLE, [_put(ad, None) for ad in some])
+            self._client.put_multiple(TABLE, [_put(ad, at_ms) for ad in some])
             done(count * _PUTS_A_CALL + len(some))
 
     def write(self, changes: Changes) -> Write:
@@ -60,7 +62,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _put(ad: Ad, at_ms: int | None) -> TPut:
+def _put(ad: Ad, at_ms: int) -> TPut:
     cells = cells_of(ad).items()
     values = [TColumnValue(family=FAMILY, qualifier=name, value=value) for name, value in cells]
     return TPut(row=ad.ad_id.encode(), columnValues=values, timestamp=at_ms)
