@@ -121,7 +121,7 @@ _FOREIGN = (
     _Rule("metastore.errors", "Unreachable", Unavailable, "Is the metastore up, and is metastore.uris right?"),
     # Only of calls that no reader sees: the swap's own lost reply is settled by reading, and never comes here.
     _Rule("metastore.errors", "NoReply", Unavailable, "Run the command again: what was left open is settled first."),
-    _Rule("metastore.errors", "NoSuchTable", ConfigError, "Create it with `hotswap init`."),
+    _Rule("metastore.errors", "NoSuchTable", ConfigError, "Check hive_table, or create it with `hotswap init`."),
     _Rule("metastore.errors", "NoSuchDatabase", ConfigError, "Create the database, or correct hive_table."),
     _Rule("metastore.errors", "NoSuchPartition", ForeignChange, "Somebody dropped it. Run `hotswap recover`."),
     _Rule("metastore.errors", "AlreadyExists", ForeignChange, "Somebody else created it. Run `hotswap recover`."),
@@ -137,8 +137,8 @@ _FOREIGN = (
 
 _DISK = MappingProxyType(
     {
-        errno.ENOSPC: "The disk is full: make room, then start again. Nothing was published.",
-        errno.EDQUOT: "The quota is used up: raise it or make room, then start again. Nothing was published.",
+        errno.ENOSPC: "The disk is full: make room, then start again. What was under way is settled first.",
+        errno.EDQUOT: "The quota is used up: raise it, then start again. What was under way is settled first.",
         errno.EACCES: "Give the user that runs hotswap the right to do this.",
         errno.EPERM: "Give the user that runs hotswap the right to do this.",
         errno.EROFS: "The file system is mounted read-only.",

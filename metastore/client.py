@@ -307,7 +307,7 @@ def _by_name(table: TableName, keys: Sequence[str], raw: Iterable[Any]) -> dict[
 
 
 def _no_such_table(name: TableName) -> NoSuchTable:
-    return NoSuchTable(f"there is no table {name}", "Check its name.", "NoSuchObjectException")
+    return NoSuchTable(f"there is no table {name}", thrift_class="NoSuchObjectException")
 
 
 def _no_such_partition(name: TableName, missing: tuple[PartitionValues, ...], error: Refused) -> NoSuchPartition:

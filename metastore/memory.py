@@ -252,7 +252,7 @@ class InMemoryMetastore:
     def _find(self, name: TableName) -> _Stored:
         stored = self._tables.get(name)
         if stored is None:
-            raise NoSuchTable(f"there is no table {name}", "Check its name.", "NoSuchObjectException")
+            raise NoSuchTable(f"there is no table {name}", thrift_class="NoSuchObjectException")
         return stored
 
     def _dated(self, parameters: Mapping[str, str]) -> dict[str, str]:
