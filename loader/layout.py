@@ -52,6 +52,13 @@ class Layout:
         return join(self.log, f"{batch:010d}.outcome.json")
 
     @property
+    def checkpoints(self) -> str:
+        return join(self.state, "checkpoints")
+
+    def checkpoint(self, batch: int) -> str:
+        return join(self.checkpoints, f"{batch:010d}.json")
+
+    @property
     def epochs(self) -> str:
         return join(self.state, "epochs")
 

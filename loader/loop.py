@@ -14,6 +14,7 @@ from loader.publish.batch import Batch, DirtyKeys, RowReader, Work
 from loader.publish.clean import clean
 from loader.publish.environment import Environment
 from loader.publish.publish import Watch, no_watch, publish
+from loader.publish.quarantined import quarantined
 from loader.publish.recently import Recently
 from loader.publish.repair import astray, repair, warn_of
 from loader.publish.report import report_of
@@ -28,6 +29,8 @@ from partitioner.retention import RetentionRules
 
 log = logging.getLogger(__name__)
 
+CHECKPOINT_EVERY = 64
+"""Attempts that are settled between two checkpoints."""
 CLEAN_EVERY_MS = 600_000
 WATCH_EVERY_MS = 60_000
 """How often all locations are compared with what is committed: a stale write (ANALYZE) must not stand for long."""
@@ -96,6 +99,7 @@ class Loop:
             return None
         self.published_ms = self.position_ms = self.env.clock()
         self._compact()
+        self._checkpoint()
         return report_of(batch)
 
     def _new(self, scanned: Scanned) -> DirtyKeys:
@@ -141,6 +145,13 @@ class Loop:
             raise
         except (MetastoreError, HotswapError, OSError) as error:
             log.warning("the locations of %s are compared later: %s", self.env.table, error)
+
+    def _checkpoint(self) -> None:
+        """Now and then, so that `status` and the next window need not read the whole history."""
+        state = self.env.state
+        if state.settled_since_checkpoint() >= CHECKPOINT_EVERY:
+            waiting = quarantined(self.env.files, self.env.layout, state.records().attempts)
+            state.store_checkpoint(sorted(waiting))
 
     def _compact(self) -> None:
         """Merge index segments where it pays, off the visible path; the next manifest takes the result up."""

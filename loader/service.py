@@ -7,7 +7,7 @@ import getpass
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +23,7 @@ from loader.quantities import counted
 from loader.retention import retention_of
 from loader.state import Records, State
 from metastore.api import ORC, PARQUET, Metastore, Table
-from partitioner.history import Attempt
+from partitioner.history import Attempt, TableState, unsettled
 from partitioner.manifest import Kind, Verdict
 from partitioner.rollback import NoSuchBatch, RollbackPlan, batch_as_of, committed_batches, plan_rollback
 
@@ -111,21 +111,22 @@ class TableService:
     env: Environment
 
     def status(self) -> reports.Status:
-        records, position = self.env.state.records(), self.env.state.position()
-        versions = records.state.live.values()
+        standing, position = self.env.state.latest(), self.env.state.position()
+        versions = standing.state.live.values()
+        waiting = quarantined(self.env.files, self.env.layout, standing.attempts, standing.quarantined)
         return reports.Status(
             table=str(self.env.table),
-            batch=records.state.batch or None,
-            committed_at_ms=_committed_at(records, records.state.batch),
+            batch=standing.state.batch or None,
+            committed_at_ms=standing.committed_ms,
             low_watermark_ms=position.low if position else None,
             lag_s=max(0.0, (self.env.clock() - position.end) / 1000) if position else None,
-            hold=_hold(records),
-            quarantine=len(quarantined(self.env.files, self.env.layout, records.attempts)),
-            unsettled=tuple(attempt.intent.attempt for attempt in records.unsettled),
-            partitions=len(records.state.live),
+            hold=_hold(standing.state),
+            quarantine=len(waiting),
+            unsettled=tuple(attempt.intent.attempt for attempt in unsettled(standing.attempts)),
+            partitions=len(standing.state.live),
             rows=sum(version.rows for version in versions),
             bytes=sum(version.bytes for version in versions),
-            last_error=_last_error(records),
+            last_error=_last_error(standing.attempts),
         )
 
     def history(self, limit: int) -> tuple[reports.HistoryEntry, ...]:
@@ -187,7 +188,7 @@ class TableService:
     def preview_resume(self) -> reports.ResumePlan:
         """Raises Held (there is nothing to resume)."""
         records = self.env.state.records()
-        hold, held_by = _hold(records), records.state.held_by
+        hold, held_by = _hold(records.state), records.state.held_by
         if hold is None or held_by is None:
             raise Held(f"{self.env.table} is not held", "There is nothing to resume.")
         undone = set(held_by.undone)
@@ -259,16 +260,16 @@ def _committed_at(records: Records, batch: int) -> int | None:
     return attempt.ending.concluded_ms if attempt and attempt.committed and attempt.ending else None
 
 
-def _hold(records: Records) -> reports.Hold | None:
-    held_by = records.state.held_by
+def _hold(state: TableState) -> reports.Hold | None:
+    held_by = state.held_by
     if held_by is None or held_by.target is None:
         return None
     return reports.Hold(held_by.batch, held_by.target, held_by.recorded_ms)
 
 
-def _last_error(records: Records) -> str | None:
+def _last_error(attempts: Sequence[Attempt]) -> str | None:
     """Why the newest attempt was aborted, if nothing has been committed since."""
-    last = records.attempts[-1] if records.attempts else None
+    last = attempts[-1] if attempts else None
     return last.ending.reason if last and last.ending and not last.committed else None
 
 

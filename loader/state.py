@@ -1,13 +1,15 @@
 """State objects: create-once JSON below the state folder. None is ever rewritten."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from loader.errors import Conflict, Damage
 from loader.files import Files, LocalFiles, join
 from loader.layout import Layout
+from partitioner.checkpoint import Checkpoint, checkpoint_from, checkpoint_to
 from partitioner.history import Attempt, TableState, after, unsettled
 from partitioner.manifest import (
     Ending,
@@ -41,6 +43,22 @@ class Records:
         return next((attempt for attempt in self.attempts if attempt.intent.batch == batch), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a table stands. `attempts`: only those after the newest checkpoint.
+
+    `quarantined`: keys (hex) that were in quarantine at that checkpoint.
+    """
+
+    attempts: tuple[Attempt, ...]
+    state: TableState
+    committed_ms: int | None
+    quarantined: tuple[str, ...]
+
+
+NOTHING = Checkpoint(0, None, TableState(), ())
+
+
 class State:
     """The state folder of one table. Settled attempts are read once and remembered: none of them changes again."""
 
@@ -63,6 +81,34 @@ class State:
                 state = after(state, attempt.manifest)
         return Records((*self._settled, *tail), state)
 
+    def latest(self) -> Standing:
+        """How things stand, by the newest checkpoint and what came after it: does not grow with the history."""
+        plain = self._newest(self._layout.checkpoints)
+        start = checkpoint_from(plain) if plain else NOTHING
+        tail = tuple(self._after(start.attempt_batch))
+        state, committed = start.state, start.committed_ms
+        for attempt in tail:
+            if attempt.committed and attempt.manifest and attempt.ending:
+                state, committed = after(state, attempt.manifest), attempt.ending.concluded_ms
+        return Standing(tail, state, committed, start.quarantined)
+
+    def settled_since_checkpoint(self) -> int:
+        """Settled attempts, without a gap, that no checkpoint has folded yet."""
+        names = self._numbered(self._layout.checkpoints)
+        folded = int(names[-1].partition(".")[0]) if names else 0
+        self.records()
+        return sum(attempt.intent.batch > folded for attempt in self._settled)
+
+    def store_checkpoint(self, quarantined: Sequence[str]) -> None:
+        """Fold everything that is settled. Older checkpoints go; the history stays."""
+        last = self._settled[-1].intent.batch
+        times = [attempt.ending.concluded_ms for attempt in self._settled if attempt.committed and attempt.ending]
+        older = self._numbered(self._layout.checkpoints)
+        folded = Checkpoint(last, times[-1] if times else None, self._state, tuple(quarantined))
+        if self._create(self._layout.checkpoint(last), checkpoint_to(folded)):
+            for name in older:
+                self._files.delete_file(join(self._layout.checkpoints, name))
+
     def _remember(self, attempt: Attempt) -> None:
         self._settled.append(attempt)
         if attempt.committed:
@@ -75,7 +121,10 @@ class State:
 
     def _unread(self) -> Iterator[Attempt]:
         """Attempts that are not remembered yet, in order of their numbers."""
-        last = self._settled[-1].intent.batch if self._settled else 0
+        return self._after(self._settled[-1].intent.batch if self._settled else 0)
+
+    def _after(self, last: int) -> Iterator[Attempt]:
+        """Attempts with numbers above `last`, in order."""
         names = self._names(self._layout.log)
         batches = sorted({int(name.partition(".")[0]) for name in names if name[:1].isdigit()})
         for batch in batches:
@@ -99,6 +148,17 @@ class State:
             return frozenset(entry.name for entry in self._files.list(folder))
         except FileNotFoundError:
             return frozenset()
+
+    def _numbered(self, folder: str) -> list[str]:
+        """Names that begin with a number, in its order."""
+        return sorted(name for name in self._names(folder) if name[:1].isdigit())
+
+    def _newest(self, folder: str) -> dict[str, Any] | None:
+        """The object with the highest number. A writer deletes older ones once a newer is there: then look again."""
+        while names := self._numbered(folder):
+            with suppress(FileNotFoundError):
+                return self._read(join(folder, names[-1]))
+        return None
 
     def _read(self, path: str) -> dict[str, Any]:
         try:
@@ -135,19 +195,16 @@ class State:
     def store_position(self, span: Span) -> None:
         """Remember a window in which nothing changed."""
         plain = {"source": span.source, "start": span.start, "end": span.end, "low": span.low}
-        older = self._positions()
+        older = self._numbered(self._layout.positions)
         if self._create(join(self._layout.positions, f"{span.end:015d}.json"), plain):
             for name in older:
                 self._files.delete_file(join(self._layout.positions, name))
 
-    def _positions(self) -> list[str]:
-        return sorted(name for name in self._names(self._layout.positions) if name[:1].isdigit())
-
     def position(self) -> Span | None:
         """The last settled span: of the committed batches, or of a quiet window after them."""
-        state = self.records().state
-        names = self._positions()
-        quiet = Span(**self._read(join(self._layout.positions, names[-1]))) if names else None
+        state = self.latest().state
+        plain = self._newest(self._layout.positions)
+        quiet = Span(**plain) if plain else None
         spans = [span for span in (state.span, quiet) if span is not None]
         return max(spans, key=lambda span: span.end, default=None)
 

@@ -104,11 +104,16 @@ class Ending:
 
 def to_plain(value: Intent | Manifest | Ending) -> dict[str, Any]:
     """A dict of JSON types."""
-    return {"format": FORMAT, **asdict(value)}
+    return {"format": FORMAT, **plain_of(value)}
+
+
+def plain_of(value: Intent | Manifest | Ending | Version | Span) -> dict[str, Any]:
+    """The same for a part of something stored."""
+    return asdict(value)
 
 
 def intent_from(plain: Mapping[str, Any]) -> Intent:
-    fields = _fields(plain)
+    fields = checked(plain)
     return Intent(
         batch=fields["batch"],
         attempt=AttemptId(fields["attempt"]),
@@ -120,7 +125,7 @@ def intent_from(plain: Mapping[str, Any]) -> Intent:
 
 
 def manifest_from(plain: Mapping[str, Any]) -> Manifest:
-    fields = _fields(plain)
+    fields = checked(plain)
     return Manifest(
         batch=fields["batch"],
         attempt=AttemptId(fields["attempt"]),
@@ -140,13 +145,14 @@ def manifest_from(plain: Mapping[str, Any]) -> Manifest:
 
 
 def ending_from(plain: Mapping[str, Any]) -> Ending:
-    fields = _fields(plain)
+    fields = checked(plain)
     return Ending(
         AttemptId(fields["attempt"]), Verdict(fields["verdict"]), fields["concluded_ms"], fields.get("reason", "")
     )
 
 
-def _fields(plain: Mapping[str, Any]) -> Mapping[str, Any]:
+def checked(plain: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Raises ValueError if it was stored by a newer program."""
     if plain.get("format", 0) > FORMAT:
         raise ValueError(f"stored form {plain['format']} is newer than this program's {FORMAT}: upgrade hotswap")
     return plain
@@ -160,12 +166,12 @@ def _move(plain: Mapping[str, Any]) -> PartitionMove:
     return PartitionMove(
         partition=tuple(plain["partition"]),
         old=plain["old"],
-        new=_version(plain["new"]),
+        new=version_from(plain["new"]),
         placeholder=plain["placeholder"],
     )
 
 
-def _version(plain: Mapping[str, Any]) -> Version:
+def version_from(plain: Mapping[str, Any]) -> Version:
     return Version(
         partition=tuple(plain["partition"]),
         attempt=AttemptId(plain["attempt"]),

@@ -26,9 +26,11 @@ class Rejected(Protocol):
     def cells(self) -> tuple[tuple[bytes, bytes, int, bytes], ...]: ...
 
 
-def quarantined(files: Files, layout: Layout, attempts: Iterable[Attempt]) -> dict[str, QuarantinedRow]:
-    """Rows whose last reading could not be decoded, by key (hex)."""
-    rows: dict[str, QuarantinedRow] = {}
+def quarantined(
+    files: Files, layout: Layout, attempts: Iterable[Attempt], before: Iterable[str] = ()
+) -> dict[str, QuarantinedRow]:
+    """Rows whose last reading could not be decoded, by key (hex). `before`: the keys that were so before `attempts`."""
+    rows: dict[str, QuarantinedRow] = {key: {"key": key} for key in before}
     for attempt in attempts:
         if not attempt.committed or attempt.manifest is None:
             continue
