@@ -11,7 +11,7 @@ from devservers.demo.source import Changes
 
 NEW_CAMPAIGN = "flash-deal"
 EMPTIED = CAMPAIGNS[-1]
-WRONGED = CAMPAIGNS[3:6]
+WRONGED = CAMPAIGNS[20:23]
 
 
 @dataclass(slots=True)
