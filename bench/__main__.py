@@ -13,7 +13,7 @@ from rich.console import Console
 
 from bench import index, machine, own_spark, show, swap
 from bench.contest import CONTESTANTS, Contest, Contestant
-from bench.workload import Workload
+from bench.workload import ROWS, Workload
 from devservers.paths import cache_folder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     report = measure(chosen, console)
     show.print_all(report, console)
-    if chosen.rows == Workload.rows and not chosen.only:
+    if chosen.rows == ROWS and not chosen.only:
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(report, indent=1) + "\n")
         show.plot(report, PLOT)
@@ -103,7 +103,7 @@ def _with_medians(measured: dict[str, dict[str, list[float]]]) -> dict[str, dict
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
-    parser.add_argument("--rows", type=int, default=Workload.rows, help="a smaller table, to try the program")
+    parser.add_argument("--rows", type=int, default=ROWS, help="a smaller table, to try the program")
     parser.add_argument("--runs", type=int, default=5, help="warm runs of each")
     parser.add_argument("--only", nargs="*", help="some contestants by name, `swap`, `index`")
     parser.add_argument("--lock", action="store_true", help="renew the checksums of bench/jars.lock")

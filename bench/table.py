@@ -22,6 +22,7 @@ from loader.publish.publish import publish
 from loader.publish.quarantined import Rejected
 from loader.publish.recently import Recently
 from loader.rewrite import Rewriter, Tools
+from loader.rewrite_local import Temporary
 from loader.state import State
 from metastore.api import PARQUET, Column, Metastore, Table, TableName
 from metastore.client import connect
@@ -38,7 +39,7 @@ DAY_VALUES: tuple[PartitionValues, ...] = tuple((day,) for day in DAYS)
 TWO_FILES_A_DAY = PlanRules(SizingRules(bytes_per_file=3 << 20))
 """Workload M has files of 100,000 rows, a tenth of what the default size would make."""
 
-MakeRewriter = Callable[[Tools, Callable[[str], str]], Rewriter]
+MakeRewriter = Callable[[Tools, Temporary], Rewriter]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ COLUMNS = (
 )
 """Eleven columns; the partition column `day` comes on top."""
 
+ROWS = 5_000_000
 DAYS = tuple(f"2026-10-{day:02d}" for day in range(1, 26))
 FILES_A_DAY = 2
 SHUFFLE = 2_654_435_761  # a prime: batches walk through the rows in steps of it
@@ -41,28 +42,7 @@ START = np.datetime64("2026-10-01T00:00:00", "us")
 
 Numbers = npt.NDArray[np.int64]
 
-COUNTRIES = [
-    "DE",
-    "FR",
-    "GB",
-    "US",
-    "ES",
-    "IT",
-    "NL",
-    "PL",
-    "SE",
-    "NO",
-    "DK",
-    "FI",
-    "AT",
-    "CH",
-    "BE",
-    "PT",
-    "IE",
-    "CZ",
-    "GR",
-    "HU",
-]
+COUNTRIES = tuple("DE FR GB US ES IT NL PL SE NO DK FI AT CH BE PT IE CZ GR HU".split())  # noqa: SIM905
 DEVICES = ("phone", "tablet", "desktop", "television")
 CHANNELS = ("search", "display", "video", "shopping", "social", "mail")
 
@@ -88,7 +68,7 @@ class Batch:
 class Workload:
     """Sizes are settings so that a small one can be tried; workload M has these."""
 
-    rows: int = 5_000_000
+    rows: int = ROWS
     changes: int = 50_000
 
     def batch(self, number: int, changes: int | None = None, days: int = len(DAYS)) -> Batch:
