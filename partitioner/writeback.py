@@ -49,7 +49,7 @@ def past_of(attempts: Iterable[Attempt]) -> Past:
 def is_self_named(partition: PartitionValues, seen: Sighting | None, past: Past) -> bool:
     """Whether location and parameters agree on a version of ours. Where it should not be live: a stale write-back."""
     written = past.get((partition, canonical_location(seen.location))) if seen else None
-    return False
+    return written is not None and seen is not None and seen.attempt == written.attempt
 
 
 def written_back(
