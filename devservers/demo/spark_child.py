@@ -29,6 +29,8 @@ _SETTINGS = {
     "spark.sql.files.maxPartitionBytes": "1g",
     # List files without a job of Spark's own, so that a running task means that all is listed.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
+    # Tell of a lone task when it starts, and not with the next heartbeat.
+    "spark.ui.liveUpdate.period": "0",
 }
 
 
