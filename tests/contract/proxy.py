@@ -17,6 +17,7 @@ class Trick(Enum):
     CUT_REQUEST = "the client's connection breaks, the server sees nothing"
     NO_ANSWER = "the server answers, the client waits for ever"
     LATE_REPLY = "the server answers, the client gets it when `deliver` is called"
+    LATE_REQUEST = "the client's connection breaks, the server gets the request when `land` is called"
 
 
 class Proxy:
@@ -27,6 +28,8 @@ class Proxy:
         self._upstream = (host, int(port))
         self.seen: list[str] = []
         self._tricks: dict[str, Trick] = {}
+        self._hooks: dict[str, Callable[[], None]] = {}
+        self._requests: list[bytes] = []
         self._open: list[socket.socket] = []
         self._late = threading.Event()
         self._delivered = threading.Event()
@@ -41,10 +44,19 @@ class Proxy:
         """On the next call of this name, once."""
         self._tricks[call] = trick
 
+    def before(self, call: str, action: Callable[[], None]) -> None:
+        """Do this before the next call of this name goes on its way, once."""
+        self._hooks[call] = action
+
     def deliver(self) -> None:
         """Let the late reply through, if its client still listens; returns when it is on its way."""
         self._late.set()
         assert self._delivered.wait(10)
+
+    def land(self) -> list[bytes]:
+        """Let the late requests arrive, in order; what the server answers to each."""
+        requests, self._requests = self._requests, []
+        return [self._aside(request) for request in requests]
 
     def hang_up(self) -> None:
         """Break every connection that is open now."""
@@ -80,12 +92,12 @@ class Proxy:
     def _forward(self, request: bytes, client: socket.socket, server: socket.socket) -> bool:
         """False when the connection is to be broken."""
         trick = self._trick_on(request)
-        if trick is Trick.CUT_REQUEST:
+        if trick is Trick.LATE_REQUEST:
+            self._requests.append(request)
+        if trick in (Trick.CUT_REQUEST, Trick.LATE_REQUEST):
             return False
         if trick is not None:
-            with socket.create_connection(self._upstream) as aside:
-                aside.sendall(request)
-                reply = aside.recv(1 << 20)
+            reply = self._aside(request)
             if trick is Trick.LATE_REPLY:
                 self._late.wait(10)
                 with suppress(OSError):
@@ -98,12 +110,18 @@ class Proxy:
         server.sendall(request)
         return True
 
+    def _aside(self, request: bytes) -> bytes:
+        with socket.create_connection(self._upstream) as aside:
+            aside.sendall(request)
+            return aside.recv(1 << 20)
+
     def _trick_on(self, request: bytes) -> Trick | None:
         if not request.startswith(_CALL):
             return None
         [length] = struct.unpack_from("!i", request, len(_CALL))
         call = request[8 : 8 + length].decode()
         self.seen.append(call)
+        self._hooks.pop(call, lambda: None)()
         return self._tricks.pop(call, None)
 
     @staticmethod
