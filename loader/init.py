@@ -7,7 +7,7 @@ from loader import reports
 from loader.claim import check_unclaimed, claim_of, make_claim
 from loader.errors import ConfigError, UnsuitableTable
 from loader.files import LocalFiles, join
-from loader.publish.checks import check_suitable
+from loader.publish.checks import check_configured, check_suitable, specs
 from loader.service import FORMATS, identity, layout_of, open_metastore
 from metastore.api import Column, Metastore, Table
 from metastore.errors import NoSuchTable
@@ -31,6 +31,7 @@ def initialise(settings: "Settings", table: "TableSettings", sample: int | None)
     hive, created = _table(metastore, table, mapping)
     layout = layout_of(table, hive.location)
     make_claim(LocalFiles(), layout, claim_of(metastore, hive))
+    metastore.alter_table_parameters(hive.name, _properties(table, hive.location))
     return reports.InitReport(
         table=str(hive.name),
         location=hive.location,
@@ -50,7 +51,6 @@ def _table(metastore: Metastore, table: "TableSettings", mapping: "Mapping") -> 
     except NoSuchTable:
         return _create(metastore, table, mapping), True
     _check(metastore, found, table, mapping)
-    metastore.alter_table_parameters(found.name, _properties(table, found.location))
     return found, False
 
 
@@ -76,7 +76,7 @@ def _create(metastore: Metastore, table: "TableSettings", mapping: "Mapping") ->
             location=table.location,
             format=FORMATS[table.format],
             kind="EXTERNAL_TABLE",
-            parameters={"EXTERNAL": "TRUE", **_properties(table, table.location)},
+            parameters={"EXTERNAL": "TRUE"},
             owner=who.user,
         )
     )
@@ -91,8 +91,8 @@ def _check(metastore: Metastore, found: Table, table: "TableSettings", mapping: 
     check_suitable(found)
     if not found.partition_keys:
         raise UnsuitableTable(f"{found.name} is not partitioned", "hotswap repoints partitions: partition the table.")
-    _check_columns(found, "columns", found.columns, mapping.columns)
-    _check_columns(found, "partition keys", found.partition_keys, mapping.partition_keys)
+    check_configured(found.name, "columns", specs(found.columns), mapping.columns)
+    check_configured(found.name, "partition keys", specs(found.partition_keys), mapping.partition_keys)
     if found.format.serde != FORMATS[table.format].serde:
         raise UnsuitableTable(
             f"{found.name} is read by {found.format.serde}, but the configuration says {table.format}",
@@ -103,16 +103,6 @@ def _check(metastore: Metastore, found: Table, table: "TableSettings", mapping: 
         raise UnsuitableTable(
             f"{found.name} has {len(strangers)} partition(s) that hotswap did not write",
             "Taking over files that others wrote is not possible yet: start with a table that has no partitions.",
-        )
-
-
-def _check_columns(found: Table, what: str, has: tuple[Column, ...], wants: tuple[tuple[str, str], ...]) -> None:
-    names = tuple((column.name, column.type) for column in has)
-    if names != wants:
-        spelled = [", ".join(f"{name} {kind}" for name, kind in columns) for columns in (names, wants)]
-        raise UnsuitableTable(
-            f"the {what} of {found.name} are ({spelled[0]}), but the configuration says ({spelled[1]})",
-            "Make both name the same columns, types and order.",
         )
 
 

@@ -107,7 +107,7 @@ class Loop:
         return DirtyKeys(keys, scanned.window.span(self.source_id))
 
     def _remember_quiet(self, batch: Batch) -> None:
-        """A position object once a minute keeps the next window short, also after a restart."""
+        """A position object now and then keeps the next window short, also after a restart."""
         span, now = batch.dirty.span if batch.dirty else None, self.env.clock()
         if span is None or span.start == span.end:
             return

@@ -37,7 +37,6 @@ class Status:
     rows: int
     bytes: int
     last_error: str | None = None
-    provisional: bool = False  # HBase may have lost deletions while the loader was away
 
 
 @dataclass(frozen=True, slots=True)

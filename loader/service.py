@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from loader import reports
 from loader.claim import check_claim, claim_of
-from loader.errors import ConfigError, Held
+from loader.errors import ConfigError, Conflict, Held
 from loader.files import Files, LocalFiles
 from loader.layout import Layout
 from loader.publish.environment import Environment, Identity
@@ -132,9 +132,9 @@ class TableService:
     def history(self, limit: int) -> tuple[reports.HistoryEntry, ...]:
         """The last `limit` attempts, newest first."""
         records = self.env.state.records()
-        undone = _undone(records)
+        shown = _shown(records)
         newest = records.attempts[::-1][:limit]
-        return tuple(_entry(attempt, attempt.intent.batch not in undone) for attempt in newest)
+        return tuple(_entry(attempt, attempt.intent.batch in shown) for attempt in newest)
 
     def preview_rollback(self, to: int | None, as_of_ms: int | None) -> reports.RollbackPlan:
         """Raises ConfigError for a batch that is not there."""
@@ -175,6 +175,11 @@ class TableService:
         started = time.perf_counter()
         repair(self.env)
         plan = self._plan(self.env.state.records(), preview.target_batch, None)
+        if self.preview_rollback(plan.target, None) != preview:
+            raise Conflict(
+                f"{self.env.table} has changed since this rollback was shown",
+                "Nothing was moved. Look at the preview again.",
+            )
         batch = publish(Batch(self.env, Kind.ROLLBACK), rollback_steps(plan))
         return reports.Published(
             table=str(self.env.table),
@@ -273,16 +278,17 @@ def _last_error(attempts: Sequence[Attempt]) -> str | None:
     return last.ending.reason if last and last.ending and not last.committed else None
 
 
-def _undone(records: Records) -> frozenset[int]:
-    """Batches that the table does not show any more: a rollback took them back, or they never landed."""
-    gone: set[int] = set()
-    for attempt in records.attempts:
-        if not attempt.committed:
-            gone.add(attempt.intent.batch)
-        elif attempt.manifest and attempt.manifest.target is not None:
-            target = attempt.manifest.target
-            gone |= set(range(target + 1, attempt.intent.batch))
-    return frozenset(gone)
+def _shown(records: Records) -> frozenset[int]:
+    """Attempts that the table still shows: from the newest back, past whatever a rollback took back."""
+    committed = [attempt for attempt in records.attempts if attempt.committed]
+    shown: set[int] = set()
+    reach: int | None = None
+    for attempt in reversed(committed):
+        if reach is not None and attempt.intent.batch > reach:
+            continue
+        shown.add(attempt.intent.batch)
+        reach = attempt.manifest.target if attempt.manifest else None
+    return frozenset(shown)
 
 
 def _entry(attempt: Attempt, live: bool) -> reports.HistoryEntry:

@@ -55,8 +55,8 @@ def fence_values(keys: Sequence[Column], epoch: int) -> PartitionValues | None:
 
 
 def is_fence(keys: Sequence[Column], values: PartitionValues) -> bool:
-    """True for the values of any epoch's fence."""
-    return fence_epoch(keys, values) is not None
+    """True for the values of any epoch's fence. Epochs begin at 1: data likes the very lowest value of a type."""
+    return bool(fence_epoch(keys, values))
 
 
 def fence_epoch(keys: Sequence[Column], values: PartitionValues) -> int | None:

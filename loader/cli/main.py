@@ -1,5 +1,6 @@
 """The command `hotswap`: its verbs, and the one place where an exception becomes a line and an exit code."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -68,6 +69,7 @@ def hotswap(
 
 def main(arguments: Sequence[str] | None = None, session: Session | None = None) -> int:
     """Run one verb and return the exit code. `session` is for tests and for programs that embed the command."""
+    logging.getLogger("thrift").propagate = False  # it tells of every failed try; ours tell what it came to
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     session = session or Session(Loader(), sys.stdin, sys.stdout, sys.stderr, os.environ)
     try:

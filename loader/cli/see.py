@@ -69,11 +69,10 @@ def alarms_of(status: "Status", max_lag: float) -> tuple[str, ...]:
 
 def _show_status(out: Output, status: "Status", alarms: tuple[str, ...]) -> None:
     out.line(status.table, style="bold")
-    provisional = ", provisional" if status.provisional else ""
     facts = [
         ("live batch", f"{status.batch}, {moment_text(status.committed_at_ms)}" if status.batch else "none"),
         ("behind HBase", span_text(status.lag_s)),
-        ("low watermark", moment_text(status.low_watermark_ms) + provisional),
+        ("low watermark", moment_text(status.low_watermark_ms)),
         (
             "holds",
             f"{counted(status.partitions, 'partition')}, {counted(status.rows, 'row')}, {size_text(status.bytes)}",

@@ -1,7 +1,7 @@
 """Partition values: an expression over one column, spelled as Hive spells it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from loader.mapping.errors import MappingError, did_you_mean
 from loader.mapping.hive_types import INTEGERS, TEXTS, HiveType, parse_hive_type
-from metastore.api import NULL_PARTITION
+from metastore.api import NULL_PARTITION, Column
+from metastore.fence import is_fence
 from metastore.names import canonical_value, name_problem
 from partitioner.values import PartitionValues
 
@@ -143,8 +144,16 @@ def place_rows(
         problems.update({index: (reason, key.source) for index, reason in bad.items()})
     numbers: dict[PartitionValues, int] = {}
     targets = [numbers.setdefault(values, len(numbers)) for values in zip(*texts, strict=True)] or [0] * rows
-    names = [key.name for key in keys]
-    wrong = {number: problem for values, number in numbers.items() if (problem := name_problem(names, values))}
+    wrong = {number: problem for values, number in numbers.items() if (problem := _problem(keys, values))}
     if wrong:
         problems.update({index: (wrong[number], None) for index, number in enumerate(targets) if number in wrong})
     return tuple(numbers), targets, problems
+
+
+def _problem(keys: Sequence[PartitionKey], values: PartitionValues) -> str | None:
+    """Why no partition of the table can have these values."""
+    if is_fence([Column(key.name, key.type.text) for key in keys], values):
+        return (
+            f"partition {'/'.join(values)} is among the values that are set aside for fences, the lowest of their type"
+        )
+    return name_problem([key.name for key in keys], values)

@@ -1,17 +1,26 @@
 """What must be true of the table before a batch is planned, and again right before the swap."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from loader.errors import Conflict, ForeignChange, StorageError, UnsuitableTable
 from loader.files import Entry
 from loader.publish.environment import Environment
 from loader.publish.settling import foreign_change, sightings
-from metastore.api import Partition, Table
+from metastore.api import Column, Partition, Table, TableName
 from partitioner.history import TableState
 from partitioner.manifest import PartitionMove
 from partitioner.plan import file_name
-from partitioner.values import AttemptId, Bucket, DataFile, PartitionValues, Version, canonical_location, same_location
+from partitioner.values import (
+    AttemptId,
+    Bucket,
+    ColumnSpec,
+    DataFile,
+    PartitionValues,
+    Version,
+    canonical_location,
+    same_location,
+)
 from partitioner.writeback import past_of, written_back
 
 UNSUITABLE = {
@@ -30,8 +39,21 @@ def check_table(env: Environment) -> None:
     found = tuple((column.name, column.type) for column in table.columns)
     if found != env.columns:
         raise ForeignChange(
-            f"the columns of {env.table} are {_spell(found)}, but the configuration says {_spell(env.columns)}",
-            "Change the configuration, or the table, so that both name the same columns in the same order.",
+            f"the columns of {env.table} were changed: they are {_spell(found)}, and were {_spell(env.columns)}",
+            "Put them back, or change the configuration as well and start again.",
+        )
+
+
+def specs(columns: Iterable[Column]) -> tuple[ColumnSpec, ...]:
+    return tuple((column.name, column.type) for column in columns)
+
+
+def check_configured(table: TableName, what: str, has: Sequence[ColumnSpec], wants: Sequence[ColumnSpec]) -> None:
+    """The Hive table's columns or partition keys are those of the configuration. Raises UnsuitableTable."""
+    if tuple(has) != tuple(wants):
+        raise UnsuitableTable(
+            f"the {what} of {table} are ({_spell(has)}), but the configuration says ({_spell(wants)})",
+            "Make both name the same columns, types and order.",
         )
 
 

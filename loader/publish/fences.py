@@ -19,6 +19,9 @@ from partitioner.values import PartitionValues
 
 log = logging.getLogger(__name__)
 
+MARK = "hotswap.fence"
+"""The parameter that a fence has and data has not: a partition is never dropped for its values alone."""
+
 
 @dataclass(slots=True)
 class Fences:
@@ -58,7 +61,7 @@ class Fences:
         self.files.make_dirs(self.layout.placeholder(name))
         try:
             self.metastore.add_partitions(
-                self.table, [Partition(values, location, self.columns, self.storage, {"hotswap.fence": self.run})]
+                self.table, [Partition(values, location, self.columns, self.storage, {MARK: self.run})]
             )
         except AlreadyExists:
             return None
@@ -86,7 +89,8 @@ class Fences:
     def drop_others(self) -> int:
         """Drop the fences of other runs. Only under the table's lock; a run that still lives makes itself a new one."""
         names = self.metastore.partition_names(self.table)
-        others = [values for values in names if is_fence(self.keys, values) and values != self.own]
+        alike = [values for values in names if is_fence(self.keys, values) and values != self.own]
+        others = [found.values for found in self.metastore.partitions(self.table, alike) if MARK in found.parameters]
         for fence in others:
             self.drop(fence)
         return len(others)

@@ -44,8 +44,10 @@ def sync_version(batch: Batch, version: Version, plan: PartitionPlan) -> None:
     files = batch.env.files
     linked = {file.name for file in plan.links}
     files.sync(join(version.location, file.name) for file in version.files if file.name not in linked)
-    partition_folder = version.location.rpartition("/")[0]
-    files.sync([version.location, partition_folder, partition_folder.rpartition("/")[0]])
+    folders = [version.location]
+    for _ in batch.env.partition_keys:
+        folders.append(folders[-1].rpartition("/")[0])
+    files.sync([*folders, folders[-1].rpartition("/")[0]])
 
 
 def move(batch: Batch, partition: PartitionValues, version: Version) -> PartitionMove:

@@ -1,6 +1,7 @@
 """Run the steps of one attempt, and leave nothing behind whichever of them fails."""
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -51,10 +52,15 @@ def _give_up(batch: Batch) -> None:
     if batch.intent is None or batch.swap_sent:
         return
     try:
-        ending = Ending(batch.intent.attempt, Verdict.ABORTED, batch.env.clock(), "stopped before its swap")
+        reason = f"stopped before its swap: {_first_line(sys.exception())}"
+        ending = Ending(batch.intent.attempt, Verdict.ABORTED, batch.env.clock(), reason)
         batch.env.state.conclude(batch.intent.batch, ending)
     except (OSError, HotswapError) as error:
         log.warning("batch %s is left for the next run to settle: %s", batch.intent.batch, error)
+
+
+def _first_line(error: BaseException | None) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _unlock(batch: Batch) -> None:

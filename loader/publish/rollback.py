@@ -40,6 +40,7 @@ def rollback_steps(preview: RollbackPlan) -> tuple[Step, ...]:
 
 def _decide(batch: Batch, plan: RollbackPlan) -> None:
     batch.target, batch.undone, batch.index = plan.target, plan.undone, plan.index
+    _check_debt(batch, plan.undone)
     gone = condemned_locations(batch.env.files, batch.env.layout)
     for step in plan.steps:
         if step.then is not None:
@@ -73,6 +74,17 @@ def _check_there(batch: Batch, version: Version, gone: frozenset[str]) -> None:
             f"{version.location}, which batch {batch.target} needs, is gone",
             "Nothing was moved. Choose a later batch; the settings reader_grace and history say how far back one can.",
         )
+
+
+def _check_debt(batch: Batch, undone: tuple[int, ...]) -> None:
+    """A resume reads again what these batches changed: it needs their change sets."""
+    env = batch.env
+    for attempt in env.state.records().attempts:
+        if attempt.intent.batch in undone and not env.files.exists(env.layout.changes(attempt.intent.attempt)):
+            raise StorageError(
+                f"the change set of batch {attempt.intent.batch} is gone, so a resume could not catch up",
+                "Nothing was moved. Choose a later batch; the setting history says how far back one can.",
+            )
 
 
 def hold_ended(batch: Batch) -> None:

@@ -13,6 +13,7 @@ from loader.errors import Unavailable
 from loader.keystore import KeyStore
 from loader.loop import Loop
 from loader.mapping import Mapping
+from loader.publish.checks import check_configured, specs
 from loader.publish.environment import Environment
 from loader.retention import retention_of
 from loader.rewrite import Rewriter, Tools, WriteSettings
@@ -154,6 +155,8 @@ def open_loop(
 ) -> Loop:
     """The loop of one run. `rewriter` makes what carries plans out; `options` go to Loop."""
     mapping = mapping_of(table)
+    check_configured(env.table, "columns", env.columns, mapping.columns)
+    check_configured(env.table, "partition keys", specs(env.partition_keys), mapping.partition_keys)
     keystore = None if mapping.partition_from_key else KeyStore(env.files, env.layout)
     env = replace(env, keystore=keystore)
     return Loop(

@@ -133,11 +133,11 @@ class WindowReader(DataSourceStreamReader):  # type: ignore[misc]
         return {"end_ms": end_ms}
 
     def partitions(self, start: dict[str, int], end: dict[str, int]) -> Sequence[WindowPart]:
-        if start["end_ms"] >= end["end_ms"]:
-            return []
         settings = self._settings
-        window = window_to(end["end_ms"], settings.settled(), settings.rules)
-        if window.empty:
+        end_ms = end["end_ms"]
+        window = window_to(end_ms, settings.settled(), settings.rules)
+        if window.empty or start["end_ms"] >= end_ms:  # a first batch while HBase is away ends where it starts
+            window = Window(end_ms, end_ms, False, min(window.low_ms, end_ms))
             return [WindowPart(Part(b"", b""), window)]
         with settings.connect() as client:
             return [WindowPart(part, window) for part in parts_of(client, settings.table, settings.families)]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import OutcomeUnknown
+from loader.config import Settings, TableSettings
+from loader.errors import Conflict, OutcomeUnknown
 from metastore.memory import Fault
 from tests.cli.stage import Stage, Terminal, hotswap
 from tests.world import TABLE as WORLD_TABLE
@@ -167,3 +168,23 @@ def test_a_yes_ends_an_unknown_outcome(unknown: Stage) -> None:
 def test_a_person_who_can_only_read_is_not_asked(stage: Stage) -> None:
     done = hotswap(stage, "rollback", TABLE, "--to", "1", stdout=Terminal())
     assert (done.code, "[y/N]" in done.out) == (3, False)
+
+
+def test_a_rollback_that_would_move_more_than_was_shown_is_refused(stage: Stage) -> None:
+    service = stage.open_table(*_settings(stage))
+    shown = service.preview_rollback(1, None)
+    stage.batch(("b", "tue", 9))
+    with pytest.raises(Conflict, match="changed since"):
+        service.rollback(shown)
+
+
+def test_history_shows_batches_as_live_again_after_a_rollback_forward(stage: Stage) -> None:
+    hotswap(stage, "rollback", TABLE, "--to", "1", "--yes")
+    hotswap(stage, "rollback", TABLE, "--to", "2", "--yes")
+    entries = json.loads(hotswap(stage, "history", TABLE, "--json").out)["attempts"]
+    assert {entry["batch"]: entry["live"] for entry in entries} == {1: True, 2: True, 3: False, 4: True}
+
+
+def _settings(stage: Stage) -> tuple[Settings, TableSettings]:
+    settings = stage.load(str(stage.config))
+    return settings, settings.table(TABLE)

@@ -1,5 +1,6 @@
 """Batches, rollbacks and resumes over a whole table in one process."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from loader.publish.batch import Batch
 from loader.publish.environment import Environment
 from loader.publish.publish import publish
 from loader.publish.rollback import RESUME_STEPS, rollback_steps
+from metastore.api import Column
+from metastore.fence import fence_values, is_fence
 from metastore.memory import InMemoryMetastore
 from partitioner.manifest import Kind
 from partitioner.rollback import plan_rollback
-from tests.world import TABLE, Source, create_table, expected, fill, open_world, run_batch, visible
+from tests.world import KEYS, TABLE, Source, create_table, expected, fill, open_world, run_batch, visible
 
 
 class Table:
@@ -186,8 +189,6 @@ def test_a_plan_that_was_shown_and_is_stale_is_refused(table: Table) -> None:
 
 
 def test_a_moved_partition_is_a_foreign_change_and_stays_as_it_is(table: Table) -> None:
-    from dataclasses import replace
-
     mon = table.store.partitions(TABLE, [("mon",)])[0]
     table.store.alter_partitions(TABLE, [replace(mon, location="file:/elsewhere")])
     table.source.put("k000", "mon", 77)
@@ -228,3 +229,39 @@ def test_no_step_leaves_a_lock(table: Table) -> None:
     with pytest.raises(HotswapError):
         table.run()
     assert table.store.locks(TABLE) == ()
+
+
+def test_a_partition_of_data_that_looks_like_a_fence_is_never_dropped(table: Table) -> None:
+    alike = fence_values(KEYS, 500)
+    assert alike is not None
+    location = f"file://{table.folder}/theirs"
+    mon = table.store.partitions(TABLE, [("mon",)])[0]
+    table.store.add_partitions(TABLE, [replace(mon, values=alike, location=location)])
+    table.source.put("k000", "mon", 5)
+    table.run(table.open("another run"))
+    assert [found.location for found in table.store.partitions(TABLE, [alike])] == [location]
+
+
+def test_the_lowest_value_of_a_type_is_no_fence() -> None:
+    assert not is_fence([Column("day", "date")], ("0001-01-01",))
+    assert not is_fence([Column("n", "int")], (str(-(2**31)),))
+
+
+def test_a_rollback_past_a_change_set_that_is_gone_moves_nothing(table: Table) -> None:
+    table.source.put("k000", "mon", 77)
+    attempt = table.run().attempt.attempt
+    now = table.visible()
+    local_path(table.env.layout.changes(attempt)).unlink()
+    with pytest.raises(StorageError, match="change set of batch 2 is gone"):
+        table.rollback(1)
+    assert table.visible() == now
+
+
+def test_a_failed_batch_tells_the_history_why(table: Table) -> None:
+    table.location("mon").joinpath("part-0").write_bytes(b"theirs")
+    table.source.put("k000", "mon", 77)
+    with pytest.raises(HotswapError):
+        table.run()
+    ending = table.env.state.records().attempts[-1].ending
+    assert ending is not None
+    assert "files of partition day=mon" in ending.reason
