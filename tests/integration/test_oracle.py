@@ -32,19 +32,20 @@ NewKept = Callable[..., Kept]
 @pytest.fixture
 def kept(hbase: HBase, hms: Metastore23, tmp_path: Path) -> Iterator[NewKept]:
     """A configured and initialised table of a shape."""
-    made: list[str] = []
+    made: list[Kept] = []
 
     def make(shape: Shape, **options: str) -> Kept:
         name = fresh_name(shape.name)
         hbase.create_table(name, ["d", "e", "x"], splits=[b"ad00100"], settings=KEEP_MARKERS)
-        made.append(name)
         table = keep(tmp_path, hbase.thrift, hms.uri, name, f"default.{name}", shape.settings, **options)
+        made.append(table)
         table.initialise()
         return table
 
     yield make
-    for name in made:
-        hbase.drop(name)
+    for table in made:
+        table.drop()
+        hbase.drop(table.table.hbase_table)
 
 
 def stirred(hbase: Any, table: str) -> tuple[tuple[float, Callable[[], None]], ...]:

@@ -23,7 +23,8 @@ from tests.integration.oracle.operations import Cells, Delete, DeleteAndPut, Ope
 
 CAMPAIGNS = (
     b"red", b"red", b"red", b"red", b"Red", b"blue", b"blue", b"0", b"00", b"a/b", b"100%", b"%41", b"a=b", b"x:y",
-    "größe".encode(), b"it's \"quoted\"", b"tab\there", b"\\", b"*?{}[]^#", "日本 😀".encode(), b"null", b" lead", b"\x01\x7f",
+    "größe".encode(), b"it's \"quoted\"", b"tab\there", b"\\", b"*?{}[]^#", "日本 😀".encode(), b"null", b" lead",
+    b"\x01\x7f",
 )  # fmt: skip
 NO_CAMPAIGN = (b"", rb"\N")
 BAD_CAMPAIGNS = (b"__HIVE_DEFAULT_PARTITION__", b"y" * 300, b"\xff\xfe", b"red ", b" ", b"a\x00b")

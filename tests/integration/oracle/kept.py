@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from loader.config import Settings, TableSettings, load
-from loader.files import Files, LocalFiles
+from loader.files import Files
 from loader.init import initialise
 from loader.loop import Loop
 from loader.publish.environment import Environment
 from loader.publish.publish import Watch, no_watch
 from loader.reports import BatchReport
+from loader.rewrite import Tools
 from loader.rewrite_local import LocalRewriter
 from loader.service import TableService, environment, identity, now_ms, open_metastore, open_table
 from loader.sources.dirty import DirtyKeys
@@ -24,8 +27,9 @@ from loader.sources.reader import RowReader
 from loader.sources.scan import scan_window
 from loader.sources.thrift2 import Endpoint, Patience, Thrift2
 from loader.sources.windows import WindowRules, window_end, window_to
+from metastore.errors import NoSuchTable
 
-_numbers = itertools.count(1)
+_session, _numbers = secrets.token_hex(3), itertools.count(1)
 
 LAG_MS = 200
 RULES = WindowRules(lag_ms=LAG_MS, overlap_ms=2_000, deep_overlap_ms=60_000, deep_every_ms=10**9)
@@ -33,8 +37,8 @@ RULES = WindowRules(lag_ms=LAG_MS, overlap_ms=2_000, deep_overlap_ms=60_000, dee
 
 
 def fresh_name(what: str) -> str:
-    """A table name that no test of this session has used."""
-    return f"{what}_{next(_numbers)}"
+    """A table name that no test has used, nor an earlier session on the same servers."""
+    return f"{what}_{_session}_{next(_numbers)}"
 
 
 @dataclass
@@ -56,6 +60,13 @@ class Kept:
     def initialise(self) -> None:
         initialise(self.settings, self.table, None)
 
+    def drop(self) -> None:
+        """The Hive table, if there is one. Its files stay."""
+        metastore = open_metastore(self.settings)
+        with suppress(NoSuchTable):
+            metastore.drop_table(self.table.hive_table)
+        metastore.close()
+
     def service(self) -> TableService:
         return open_table(self.settings, self.table)
 
@@ -68,8 +79,8 @@ class Kept:
         """A loader run of its own: a new identity, no memory of what was taken."""
         env = self.service().env if files is None else self.environment(files)
 
-        def rewriter(tools: Any) -> LocalRewriter:
-            return LocalRewriter(replace(tools, files=env.files), env.layout.temporary)
+        def rewriter(tools: Tools) -> LocalRewriter:
+            return LocalRewriter(tools, env.layout.temporary)
 
         loop = open_loop(self.settings, self.table, env, rewriter, 2, watch=watch, **options)
         reader = RowReader(self.connect, self.table.hbase_table, mapping_of(self.table))
@@ -102,18 +113,15 @@ def keep(
     top = {
         name: options.pop(name, default) for name, default in (("metastore_timeout", "60s"), ("hbase_timeout", "30s"))
     }
-    lines = [columns.strip("\n"), *(f"{name}: {value}" for name, value in options.items())]
-    body = "\n".join(f"    {line}" for part in lines for line in part.splitlines())
+    options = {"location": f"{folder}/{hive_table}"} | options
+    given = [line for line in columns.splitlines() if line.partition(":")[0] not in options]
+    body = "\n".join(f"    {line}" for line in [*given, *(f"{name}: {value}" for name, value in options.items())])
     config = folder / f"{hive_table}.yaml"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(
         f"metastore: {{uris: '{metastore}', timeout: {top['metastore_timeout']}}}\n"
         f"hbase: {{thrift: '{thrift}', timeout: {top['hbase_timeout']}}}\n"
-        f"tables:\n  {hive_table}:\n    hbase_table: {hbase_table}\n    location: {folder}/{hive_table}\n{body}\n"
+        f"tables:\n  {hive_table}:\n    hbase_table: {hbase_table}\n{body}\n"
     )
     settings = load(config)
     return Kept(config, settings, settings.table())
-
-
-def local_files() -> Files:
-    return LocalFiles()

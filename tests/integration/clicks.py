@@ -1,0 +1,151 @@
+"""A small table of clicks by day on real servers, the command in this process, and what is live seen from outside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from loader.cli.main import main
+from loader.cli.session import Loader, Session
+from loader.errors import HotswapError, from_foreign
+from loader.files import local_path
+from loader.service import open_metastore
+from loader.sources.thrift2 import Endpoint, Patience, TColumnValue, TDelete, Thrift2, TPut
+from metastore.api import Column, Metastore, Partition
+from metastore.fence import is_fence
+from tests.integration.oracle.kept import LAG_MS, Kept, fresh_name, keep
+from tests.world import Row
+
+SETTINGS = """\
+columns: {id: string, clicks: bigint, day: string}
+mapping: ":key,d:clicks#b,d:day"
+partition_by: [day]
+lag: 150ms
+lock_wait: 1s"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a verb left: its exit code and both streams."""
+
+    code: int
+    out: str
+    err: str
+
+
+def hotswap(kept: Kept, verb: str, *arguments: str) -> Result:
+    """The command as a person types it, in this process, not at a terminal, once all that was put is old enough."""
+    time.sleep(LAG_MS / 1000 if verb == "run" else 0)
+    out, err = StringIO(), StringIO()
+    session = Session(Loader(), StringIO(), out, err, {})
+    code = main([verb, *arguments, "--config", str(kept.config)], session)
+    return Result(code, out.getvalue(), err.getvalue())
+
+
+def failure_of(action: Callable[[], object]) -> HotswapError:
+    """What the user is told when `action` fails."""
+    try:
+        action()
+    except Exception as error:
+        told = from_foreign(error)
+        if told is None:
+            raise
+        return told
+    raise AssertionError("it did not fail")
+
+
+@dataclass
+class Clicks:
+    """`kept` as configured; puts and deletes go straight to HBase."""
+
+    kept: Kept
+    hbase: Any
+    created: bool = True
+
+    def drop_source(self) -> None:
+        """The HBase table, if it was created."""
+        if self.created:
+            self.hbase.drop(self.kept.table.hbase_table)
+
+    def put(self, *rows: tuple[str, str, int]) -> None:
+        """(key, day, clicks)."""
+        self.put_cells({key: {b"day": day.encode(), b"clicks": clicks.to_bytes(8, "big")} for key, day, clicks in rows})
+
+    def put_cells(self, rows: Mapping[str, Mapping[bytes, bytes]]) -> None:
+        """Qualifier → bytes of family d, by key."""
+        puts = [
+            TPut(
+                row=key.encode(),
+                columnValues=[TColumnValue(family=b"d", qualifier=name, value=value) for name, value in cells.items()],
+            )
+            for key, cells in rows.items()
+        ]
+        with self.client() as client:
+            client.put_multiple(self.kept.table.hbase_table, puts)
+
+    def delete(self, *keys: str) -> None:
+        with self.client() as client:
+            client.delete_multiple(self.kept.table.hbase_table, [TDelete(row=key.encode()) for key in keys])
+
+    def client(self) -> Thrift2:
+        return Thrift2(Endpoint.parse(self.hbase.thrift), Patience(seconds=30))
+
+    @contextmanager
+    def metastore(self) -> Iterator[Metastore]:
+        metastore = open_metastore(self.kept.settings)
+        try:
+            yield metastore
+        finally:
+            metastore.close()
+
+    def partitions(self) -> dict[str, Partition]:
+        """By day, the fence left out."""
+        with self.metastore() as metastore:
+            found = metastore.all_partitions(self.kept.table.hive_table)
+        keys = (Column("day", "string"),)
+        return {partition.values[0]: partition for partition in found if not is_fence(keys, partition.values)}
+
+    def locations(self) -> dict[str, str]:
+        """Everything that a reader could tell of a publish."""
+        return {day: partition.location for day, partition in self.partitions().items()}
+
+    def rows(self) -> dict[str, Row]:
+        """Every row that the live locations hold. A key that is there twice fails."""
+        seen: dict[str, Row] = {}
+        for day, partition in self.partitions().items():
+            for path in sorted(local_path(partition.location).glob("[!_.]*")):
+                for row in pq.ParquetFile(path).read().to_pylist():
+                    assert row["id"] not in seen, f"{row['id']} is there twice: {seen[row['id']]} and in {path}"
+                    seen[row["id"]] = (day, row["clicks"])
+        return seen
+
+    def unsettled(self) -> int:
+        service = self.kept.service()
+        try:
+            return len(service.status().unsettled)
+        finally:
+            service.env.metastore.close()
+
+    def move(self, day: str, location: str) -> None:
+        """ALTER TABLE … PARTITION … SET LOCATION, as somebody else would."""
+        partition = replace(self.partitions()[day], location=location)
+        with self.metastore() as metastore:
+            metastore.alter_partitions(self.kept.table.hive_table, [partition])
+
+
+def new_clicks(hbase: Any, metastore: str, folder: Path, source: str | None = None, **options: str) -> Clicks:
+    """Configured; `hotswap init` is the caller's. `source`: an HBase table; None: a new one is created."""
+    name = fresh_name("clicks")
+    if source is None:
+        hbase.create_table(name, ["d"])
+    thrift = options.pop("thrift", hbase.thrift)
+    kept = keep(folder, thrift, metastore, source or name, f"default.{name}", SETTINGS, **options)
+    kept.patience = Patience(tries=2)
+    return Clicks(kept, hbase, source is None)
