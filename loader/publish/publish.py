@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from loader.errors import HotswapError
 from loader.publish.batch import Batch
+from loader.publish.leftovers import delete_unpublished
 from loader.publish.settling import delete_temporary
 from loader.publish.steps import STEPS, Step
 from metastore.errors import MetastoreError
@@ -57,6 +58,8 @@ def _give_up(batch: Batch) -> None:
         batch.env.state.conclude(batch.intent.batch, ending)
     except (OSError, HotswapError) as error:
         log.warning("batch %s is left for the next run to settle: %s", batch.intent.batch, error)
+        return
+    delete_unpublished(batch.env, batch.intent.attempt)
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from loader.errors import Damage, ForeignChange, OutcomeUnknown
 from loader.publish.environment import Environment
+from loader.publish.leftovers import delete_unpublished
 from loader.publish.parameters import ATTEMPT
 from loader.state import Records
 from metastore.api import Partition
@@ -53,7 +54,9 @@ def settle_attempt(env: Environment, attempt: Attempt, why: str = "", over: bool
     if attempt.ending is not None:
         return _settled(attempt, attempt.ending)
     if attempt.manifest is None:
-        return _conclude(env, attempt, Verdict.ABORTED, why or "ended before its manifest")
+        settlement = _conclude(env, attempt, Verdict.ABORTED, why or "ended before its manifest")
+        delete_unpublished(env, attempt.intent.attempt)
+        return settlement
     if isinstance(judged, Mixed):
         raise _damage(env, attempt.manifest, judged)
     if isinstance(judged, Foreign):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loader.errors import Conflict, ForeignChange, Held, HotswapError, StorageError
-from loader.files import local_path
+from loader.files import LocalFiles, local_path
 from loader.publish.batch import Batch
 from loader.publish.environment import Environment
 from loader.publish.publish import publish
@@ -265,3 +265,18 @@ def test_a_failed_batch_tells_the_history_why(table: Table) -> None:
     ending = table.env.state.records().attempts[-1].ending
     assert ending is not None
     assert "files of partition day=mon" in ending.reason
+
+
+class FullDisk(LocalFiles):
+    """Data files cannot be given their names."""
+
+    def publish(self, temporary: str, final: str) -> None:
+        raise OSError(28, "No space left on device", final)
+
+
+def test_a_batch_that_filled_the_disk_leaves_none_of_its_files(table: Table) -> None:
+    before = {path for path in table.folder.rglob("*.parquet")}
+    table.source.put("k000", "mon", 77)
+    with pytest.raises(OSError, match="No space left"):
+        table.run(replace(table.env, files=FullDisk(fsync=lambda handle: None)))
+    assert {path for path in table.folder.rglob("*.parquet")} == before
