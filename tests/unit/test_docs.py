@@ -121,7 +121,13 @@ def test_settings_with_advice_exist() -> None:
 def test_the_folders_of_the_state_are_those_that_are_drawn() -> None:
     layout, attempt = Layout("/t", "/t/_hotswap/state"), AttemptId("a")
     objects = (layout.intent(1), layout.epoch(1), layout.changes(attempt), layout.quarantine(attempt))
-    objects = (*objects, layout.index_segment("a"), f"{layout.positions}/1", f"{layout.condemned}/1")
+    objects = (
+        *objects,
+        layout.index_segment("a"),
+        f"{layout.positions}/1",
+        f"{layout.condemned}/1",
+        layout.checkpoint(1),
+    )
     drawn = re.findall(r"^  (\w+)/", section("docs/how-it-commits.md", "What lies where"), re.MULTILINE)
     assert set(drawn) == {path.split("/")[-2] for path in objects}
 
