@@ -139,6 +139,7 @@ class TableSettings(_Model):
     wal_sync_timeout: Seconds = 300.0
     bytes_per_file: Annotated[Bytes, Field(ge=1024)] = 32 << 20
     format: FileFormat = "parquet"
+    compression: Literal["snappy", "zstd", "gzip", "none"] = "snappy"
     timestamps: Literal["int96", "int64"] = "int96"
     max_rejected: Annotated[int, Field(ge=0)] = 1000
     max_delete_share: Share = 0.5

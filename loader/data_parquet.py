@@ -23,7 +23,7 @@ MOST_BYTES_A_CODE = 4
 class ParquetSettings:
     """`timestamps`: `int96` is read right by every Hive; `int64` (zone-less microseconds) by Hive 4, Spark, Trino."""
 
-    compression: str = "zstd"
+    compression: str = "snappy"
     level: int | None = 1
     timestamps: str = "int96"
 

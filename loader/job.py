@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
+SILENCE_S = 5.0
+"""So long without a trigger, beyond `poll_every`, and HBase is asked whether it is there."""
 WAITED_OUT = (Unavailable, OutcomeUnknown, Locked, Held)
 """What `run` waits out: servers that come back, locks that end, holds that an operator ends."""
 
@@ -95,6 +97,7 @@ class Job:
     session: SparkSession | None = None
     loop: Loop | None = None
     turning: threading.Lock = field(default_factory=threading.Lock)  # held while a batch is under way
+    heard: float = field(default_factory=time.monotonic)  # when the last trigger came
 
     @property
     def name(self) -> str:
@@ -142,13 +145,26 @@ class Job:
         writer = frame.writeStream.foreachBatch(self._batch).queryName(self.name)
         query = (self._triggered(writer)).start()
         try:
+            self.heard = time.monotonic()
             while query.isActive and not self.waiting.stop.wait(0.2):
-                pass
+                self._ask_after_silence()
             if not self.waiting.stop.is_set():
                 query.awaitTermination()  # raises what ended it
         finally:
             with self.turning:  # a batch that is under way ends first
                 query.stop()
+
+    def _ask_after_silence(self) -> None:
+        """While HBase is away there is no new offset, so no batch and no error: nothing else would tell."""
+        from loader.sources.opening import unavailable_source  # noqa: PLC0415
+
+        if self.turning.locked() or time.monotonic() - self.heard < self.table.poll_every + SILENCE_S:
+            return
+        away = unavailable_source(self.settings)
+        if away is not None:
+            self.waiting.failed(self.name, away)
+        else:
+            self.heard = time.monotonic()
 
     def _source(self, loop: Loop) -> "SourceSettings":
         from loader.sources.opening import mapping_of, window_rules  # noqa: PLC0415
@@ -185,7 +201,7 @@ class Job:
         """foreachBatch. What may pass is waited out here, so that the query lives on; the window only grows."""
         from loader.sources.dirty import dirty_keys_from_rows  # noqa: PLC0415
 
-        loop = self.loop
+        loop, self.heard = self.loop, time.monotonic()
         if loop is None or not (self.once or loop.due()):
             return
         try:

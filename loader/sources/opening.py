@@ -141,7 +141,7 @@ def tools_of(table: "TableSettings", env: Environment, mapping: Mapping) -> Tool
         columns=env.columns,
         format=env.format,
         key_columns=mapping.key_columns,
-        settings=WriteSettings(parquet=ParquetSettings(timestamps=table.timestamps)),
+        settings=WriteSettings(parquet=ParquetSettings(compression=table.compression, timestamps=table.timestamps)),
     )
 
 
