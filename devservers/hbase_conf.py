@@ -31,6 +31,7 @@ JAVA_OPTIONS = (
     "-Xmx512m",
     "-Xss512k",
     "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",  # lives too short for the second compiler to pay
     "--add-modules=jdk.unsupported",
     *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED),
     "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",

@@ -23,7 +23,7 @@ from devservers.site import write_conf
 
 _START_SECONDS = 120.0
 _LARGEST_MESSAGE = 100 * 1024 * 1024  # bytes; hive.metastore.server.max.message.size, the stock default
-_JAVA_OPTIONS = ("-Xmx512m", "-Xss512k", "-XX:+UseSerialGC")
+_JAVA_OPTIONS = ("-Xmx512m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class Metastore23(Server):
