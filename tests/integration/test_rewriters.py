@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -31,18 +30,10 @@ from tests.unit.partitioner.build import COLUMNS, Change, Tables, change_set, ch
 FILES = LocalFiles()
 
 
-@pytest.fixture(scope="module")
-def session() -> Iterator[SparkSession]:
-    spark = (
-        SparkSession.builder.master("local[2]")
-        .appName("rewriters")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.driver.host", "127.0.0.1")
-        .getOrCreate()
-    )
-    yield spark
-    spark.stop()
+@pytest.fixture
+def session(spark: SparkSession) -> SparkSession:
+    """The one of all tests: a process has but one, and who stops it stops it for all."""
+    return spark
 
 
 @pytest.fixture(params=["local", "threads", "spark", "orc"])
