@@ -86,14 +86,17 @@ def is_stray(env: Environment, partition: PartitionValues, location: str) -> boo
 def check_locations(
     env: Environment,
     touched: Iterable[PartitionValues],
-    live: Mapping[PartitionValues, Version],
+    before: TableState,
     found: Mapping[PartitionValues, Partition],
 ) -> tuple[PartitionValues, ...]:
-    """Every touched partition is where the committed manifests say. Raises ForeignChange.
+    """Every touched partition is where the committed manifests say. Raises ForeignChange, or Conflict if overtaken.
 
     Returns those that a stale write has put back to an earlier version: a swap mends them.
     """
+    live = before.live
     astray = [partition for partition in touched if not _as_known(env, live.get(partition), found.get(partition))]
+    if astray:
+        check_not_overtaken(env, before)
     mendable = stale(env, live, [found[partition] for partition in astray if partition in found])
     strange = {p: found[p].location if p in found else None for p in astray if p not in mendable}
     if strange:
@@ -131,13 +134,15 @@ def stale(
 def check_before_swap(
     env: Environment,
     moves: Iterable[PartitionMove],
-    live: Mapping[PartitionValues, Version],
+    before: TableState,
     now: Mapping[PartitionValues, Partition],
 ) -> tuple[PartitionValues, ...]:
     """Locations, columns, serde and files of every touched partition are as the manifest expects.
 
     Returns those that a stale write has put back meanwhile. Raises ForeignChange.
     """
+    check_not_overtaken(env, before)
+    live = before.live
     strange: dict[PartitionValues, str | None] = {}
     expected: dict[PartitionValues, str | None] = {}
     wanted = {move.partition: move.old if move.old is not None else move.placeholder for move in moves}

@@ -49,6 +49,7 @@ def look(batch: Batch) -> None:
     env = batch.env
     seen = {partition.values: partition for partition in env.metastore.all_partitions(env.table)}
     batch.found = seen
+    checks.check_not_overtaken(env, batch.before)
     note_written_back(batch, checks.stale(env, batch.before.live, seen.values()))
     batch.idle = not batch.written_back
 

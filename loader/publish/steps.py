@@ -100,7 +100,7 @@ def read_live(batch: Batch) -> None:
     checks.check_table(env)
     touched = _touched(batch)
     batch.found = _read_partitions(batch, touched)
-    note_written_back(batch, checks.check_locations(env, touched, batch.before.live, batch.found))
+    note_written_back(batch, checks.check_locations(env, touched, batch.before, batch.found))
 
 
 def decide(batch: Batch) -> None:
@@ -207,9 +207,8 @@ def check(batch: Batch) -> None:
             f"the fence of this run was dropped from {env.table}: another loader settled it",
             "Nothing was published. Run again.",
         )
-    note_written_back(batch, checks.check_before_swap(env, batch.moves, batch.before.live, batch.found))
+    note_written_back(batch, checks.check_before_swap(env, batch.moves, batch.before, batch.found))
     checks.check_not_settled(env, batch.attempt.batch)
-    checks.check_not_overtaken(env, batch.before)
     if batch.lock is not None:
         batch.lock.ensure()
 
