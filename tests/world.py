@@ -70,7 +70,9 @@ class Source:
                 "__op": pa.array([Op.UPSERT if row else Op.DELETE for row in rows], pa.int8()),
                 "__version": pa.array([self.clock] * len(wanted), pa.int64()),
                 "__target": pa.array([days.index(row[0]) if row else NOWHERE for row in rows], pa.int32()),
-                "id": pa.array([key.decode() if row else None for key, row in zip(wanted, rows, strict=True)]),
+                "id": pa.array(
+                    [key.decode() if row else None for key, row in zip(wanted, rows, strict=True)], pa.string()
+                ),
                 "clicks": pa.array([row[1] if row else None for row in rows], pa.int64()),
             }
         )
