@@ -1,0 +1,19 @@
+"""The stateful model: some hundred steps in every run of the tests, 10,000 in the long one."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.model.machine import TableMachine
+
+COMMON = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=False, print_blob=True)
+
+
+def test_whatever_happens_readers_see_one_batch() -> None:
+    run_state_machine_as_test(TableMachine, settings=settings(COMMON, max_examples=8, stateful_step_count=25))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_whatever_happens_readers_see_one_batch_over_ten_thousand_steps() -> None:
+    run_state_machine_as_test(TableMachine, settings=settings(COMMON, max_examples=250, stateful_step_count=40))
