@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -260,7 +261,8 @@ def test_a_table_that_was_dropped_and_made_again_does_not_get_the_old_ones_state
     with table.metastore() as metastore:
         old = metastore.table(table.kept.table.hive_table)
         metastore.drop_table(table.kept.table.hive_table)
-        metastore.create_table(replace(old, create_time=old.create_time + 7))
+        time.sleep(1.1)  # the server dates it, in whole seconds
+        metastore.create_table(old)
     fails(table, 3, f"belongs to {table.kept.hive_name} (created at {old.create_time})", "re-created", "run", "--once")
     assert table.rows() == {}
 
@@ -472,7 +474,7 @@ def full_at(clicks: Clicks, point: int) -> HotswapError | None:
     loop = clicks.kept.loop(files=tapped_files(LocalFiles(), tap))
     try:
         clicks.kept.turn(loop)
-    except OSError as error:
+    except (OSError, HotswapError) as error:
         return from_foreign(error)
     finally:
         loop.env.metastore.close()
@@ -484,13 +486,13 @@ def test_a_disk_that_is_full_at_any_write_leaves_all_of_a_batch_or_nothing(click
     scene = Scene.of(table)
     point, told = 0, full_at(table, 0)
     while told is not None:
+        assert "No space left" in told.message
+        if isinstance(told, OutcomeUnknown):  # only its outcome is not on record
+            assert table.rows() == CHANGED
+            break
         assert isinstance(told, StorageError)
         assert "disk is full" in told.hint
-        assert "No space left" in told.message
-        seen = table.rows()
-        assert seen in (scene.before, CHANGED), f"full at write {point}"
-        if seen == CHANGED:
-            break
+        assert scene.unchanged(), f"full at write {point}"
         point += 4
         told = full_at(table, point)
     assert point > 6
@@ -507,7 +509,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if not made or made.returncode:
         pytest.skip("this user cannot mount a small file system")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # the metastore may look at it still
 
 
 def test_a_disk_that_runs_full_publishes_nothing_and_goes_on_once_there_is_room(
