@@ -61,6 +61,11 @@ def stirred(hbase: Any, table: str) -> tuple[tuple[float, Callable[[], None]], .
     )
 
 
+def split(hbase: Any, table: str) -> tuple[tuple[float, Callable[[], None]], ...]:
+    """A region becomes two; only on an HBase of ours."""
+    return ((0.3, lambda: hbase.split(table, b"m")),) if isinstance(hbase, HBase) else ()
+
+
 def rounds_of(operations: int, hbase: Any, table: str) -> list[Round]:
     """A first load, then every kind of round."""
     first, each = operations * 3 // 10, operations // 10
@@ -70,7 +75,7 @@ def rounds_of(operations: int, hbase: Any, table: str) -> list[Round]:
         Round(each, deep=True),
         Round(each, stir=stirred(hbase, table)),
         Round(each, restart=True),
-        Round(each, busy=True),
+        Round(each, busy=True, stir=split(hbase, table)),
         Round(each, deep=True, restart=True, stir=stirred(hbase, table)),
         Round(each, deletes=8.0),
     ]
