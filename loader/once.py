@@ -36,6 +36,7 @@ def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool
         families, rules = mapping_of(table).families, window_rules(table)
 
         def scan() -> DirtyKeys:
+            env.sleep(table.lag)  # so that what was put before the command is in the window
             window = window_to(window_end(env.clock(), rules), env.state.position(), rules)
             return scan_window(connector(settings), table.hbase_table, families, window)
 
