@@ -16,6 +16,7 @@ from loader.cli.main import main
 from loader.cli.session import Loader, Session
 from loader.errors import HotswapError, from_foreign
 from loader.files import local_path
+from loader.publish.batch import Batch
 from loader.service import open_metastore
 from loader.sources.thrift2 import Endpoint, Patience, TColumnValue, TDelete, Thrift2, TPut
 from metastore.api import Column, Metastore, Partition
@@ -149,3 +150,74 @@ def new_clicks(hbase: Any, metastore: str, folder: Path, source: str | None = No
     kept = keep(folder, thrift, metastore, source or name, f"default.{name}", SETTINGS, **options)
     kept.patience = Patience(tries=2)
     return Clicks(kept, hbase, source is None)
+
+
+NewClicks = Callable[..., Clicks]
+
+# What most tests begin with, and what they come to
+
+THREE = (("a", "mon", 1), ("b", "mon", 2), ("c", "tue", 3))
+
+
+@dataclass
+class At:
+    """Does something before one step of a batch, once."""
+
+    step: str
+    action: Callable[[], object]
+    done: bool = False
+
+    def __call__(self, batch: Batch, step: str) -> None:
+        if step == self.step and not self.done:
+            self.done = True
+            self.action()
+
+
+CHANGES = (("a", "tue", 10), ("d", "wed", 4), ("b", "mon", 20))
+CHANGED = {"a": ("tue", 10), "b": ("mon", 20), "c": ("tue", 3), "d": ("wed", 4)}
+
+
+@dataclass
+class Scene:
+    """A table with a batch in it and changes waiting; what is seen before, and the next batch of a new loader."""
+
+    table: Clicks
+    before: Mapping[str, Any]
+
+    @staticmethod
+    def of(table: Clicks) -> Scene:
+        before = table.rows()
+        table.put(*CHANGES)
+        return Scene(table, before)
+
+    def unchanged(self) -> bool:
+        return self.table.rows() == self.before
+
+    def next_batch_is_right(self) -> bool:
+        loop = self.table.kept.loop()
+        self.table.kept.turn(loop)
+        again = self.table.kept.turn(loop)
+        loop.env.metastore.close()
+        return self.table.rows() == CHANGED and again is None and self.table.unsettled() == 0
+
+
+def by_another_line(clicks: Clicks, uri: str) -> Clicks:
+    """The same table by another line."""
+    settings = clicks.kept.settings
+    moved = settings.model_copy(update={"metastore": settings.metastore.model_copy(update={"uris": (uri,)})})
+    return replace(clicks, kept=replace(clicks.kept, settings=moved))
+
+
+def unlock(clicks: Clicks) -> None:
+    """As the server does when heartbeats have been missing for long."""
+    with clicks.metastore() as metastore:
+        for lock in metastore.locks(clicks.kept.table.hive_table):
+            metastore.unlock(lock.id)
+
+
+def fails(clicks: Clicks, code: int, named: str, hint: str, *arguments: str) -> None:
+    result = hotswap(clicks.kept, *arguments)
+    assert result.code == code, result.err
+    message, _, told = result.err.partition("hint: ")
+    assert named in message
+    assert hint in told

@@ -20,7 +20,7 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
-from tests.integration.clicks import Clicks, hotswap, new_clicks
+from tests.integration.clicks import Clicks, hotswap, new_clicks, unlock
 
 PATIENCE_S = 240
 """Spark's start on a machine that does much else. Nothing here is about speed."""
@@ -209,18 +209,11 @@ def test_kill_9_in_the_middle_of_work_leaves_nothing_for_the_next_start_but_work
     running.process.kill()
     running.process.wait()
     wait_for("the end of all its processes", running.leaves_no_process)
-    forget_the_dead_ones_lock(stage.table)
+    unlock(stage.table)
     assert hotswap(stage.table.kept, "run", "--once").code == 0
     assert stage.table.rows() == stage.rows
     assert stage.table.unsettled() == 0
     assert hotswap(stage.table.kept, "status", "--check").code == 0
-
-
-def forget_the_dead_ones_lock(table: Clicks) -> None:
-    """As the server does when its heartbeat has been missing for minutes."""
-    with table.metastore() as metastore:
-        for lock in metastore.locks(table.kept.table.hive_table):
-            metastore.unlock(lock.id)
 
 
 def test_status_tells_of_lag_when_nobody_loads(stage: Stage) -> None:
