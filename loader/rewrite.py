@@ -158,6 +158,12 @@ def write_empty(
     return DataFile(file_name(bucket, format), bucket, 0, len(data))
 
 
+def count_rows(files: Files, path: str, format: str) -> int:
+    """Rows of one data file by its own footer."""
+    with files.open_input(path) as stream:
+        return _input(stream, format, WriteSettings().batch_bytes).rows
+
+
 def read_rows(files: Files, path: str, format: str, columns: Sequence[ColumnSpec]) -> Iterator[pa.RecordBatch]:
     """All rows of one data file, as batches of the table's columns."""
     schema = arrow_schema(columns)

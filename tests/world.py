@@ -1,7 +1,7 @@
 """A whole table in one process: a source that is a dict, the in-memory metastore, real files, the real protocol."""
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from loader.publish.fences import Fences
 from loader.publish.publish import publish
 from loader.publish.recently import Recently
 from loader.quarantine import Rejected
-from loader.rewrite import Tools
+from loader.rewrite import Rewriter, Tools
 from loader.rewrite_local import LocalRewriter
 from loader.state import State
 from metastore.api import PARQUET, Column, Metastore, Table, TableName
@@ -127,13 +127,15 @@ def open_world(
     )
 
 
-def run_batch(env: Environment, source: Source, rows_per_file: int = 8) -> Batch:
-    """One batch of everything that is dirty in `source`."""
+def run_batch(
+    env: Environment, source: Source, rows_per_file: int = 8, rewriter: Callable[[Rewriter], Rewriter] = lambda it: it
+) -> Batch:
+    """One batch of everything that is dirty in `source`; `rewriter` may wrap what carries its plan out."""
     rules = PlanRules(sizing=SizingRules(rows_before_measured=rows_per_file))
     tools = Tools(env.files, raw_keys, COLUMNS, "parquet")
-    rewriter = LocalRewriter(tools, env.layout.temporary)
+    local = rewriter(LocalRewriter(tools, env.layout.temporary))
     recently = Recently(env.files, env.layout)
-    work = Work(source.scan, source, rewriter, rules, parallelism=2, recently=recently)
+    work = Work(source.scan, source, local, rules, parallelism=2, recently=recently)
     batch = publish(Batch(env, Kind.BATCH, work))
     source.dirty.clear()
     return batch

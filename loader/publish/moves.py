@@ -7,6 +7,7 @@ from loader.errors import Damage
 from loader.files import join
 from loader.publish.batch import Batch
 from loader.publish.parameters import fence_parameters, moved
+from loader.rewrite import count_rows
 from metastore.api import Partition
 from partitioner.manifest import PartitionMove
 from partitioner.plan_values import PartitionPlan, SplitResult
@@ -28,7 +29,14 @@ def written(batch: Batch, plan: PartitionPlan, results: Sequence[SplitResult]) -
 
 
 def check_books(batch: Batch, plan: PartitionPlan, results: Sequence[SplitResult], version: Version) -> None:
-    """before − deleted − moved out + inserted + moved in = after, for the whole partition."""
+    """before − deleted − moved out + inserted + moved in = after, for the whole partition; `after` by the footers."""
+    for file in (result.file for result in results):
+        found = count_rows(batch.env.files, join(version.location, file.name), version.format)
+        if found != file.rows:
+            raise Damage(
+                f"{version.location}/{file.name} holds {found} rows, but its merge came to {file.rows}",
+                "Nothing was published. This is a bug or a broken file system: keep the state folder and report it.",
+            )
     balance = (plan.old.rows if plan.old else 0) + sum(
         result.inserted + result.moved_in - result.deleted - result.moved_out for result in results
     )

@@ -3,18 +3,22 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from loader.errors import Conflict, ForeignChange, Held, HotswapError, StorageError
+from loader.errors import Conflict, Damage, ForeignChange, Held, HotswapError, StorageError
 from loader.files import LocalFiles, local_path
 from loader.publish.batch import Batch
 from loader.publish.environment import Environment
 from loader.publish.publish import publish
 from loader.publish.rollback import RESUME_STEPS, rollback_steps
+from loader.rewrite import Rewriter
 from metastore.api import Column
 from metastore.fence import fence_values, is_fence
 from metastore.memory import InMemoryMetastore
+from partitioner.changeset import ChangeSet
 from partitioner.manifest import Kind
+from partitioner.plan_values import BatchPlan, SplitResult
 from partitioner.rollback import plan_rollback
 from tests.world import KEYS, TABLE, Source, create_table, expected, fill, open_world, run_batch, visible
 
@@ -280,3 +284,27 @@ def test_a_batch_that_filled_the_disk_leaves_none_of_its_files(table: Table) -> 
     with pytest.raises(OSError, match="No space left"):
         table.run(replace(table.env, files=FullDisk(fsync=lambda handle: None)))
     assert {path for path in table.folder.rglob("*.parquet")} == before
+
+
+class Dropping:
+    """A rewriter whose merge loses a row and counts it all the same."""
+
+    def __init__(self, inner: Rewriter) -> None:
+        self.inner = inner
+
+    def rewrite(self, plan: BatchPlan, changes: ChangeSet) -> tuple[SplitResult, ...]:
+        locations = {partition.partition: partition.location for partition in plan.partitions}
+        return tuple(self.shortened(result, locations) for result in self.inner.rewrite(plan, changes))
+
+    def shortened(self, result: SplitResult, locations: dict[tuple[str, ...], str]) -> SplitResult:
+        path = local_path(f"{locations[result.partition]}/{result.file.name}")
+        pq.write_table(pq.read_table(path).slice(1), path)
+        return replace(result, file=replace(result.file, bytes=path.stat().st_size))
+
+
+def test_a_file_whose_footer_tells_other_rows_than_its_merge_is_not_published(table: Table) -> None:
+    before = table.visible()
+    table.source.put("k000", "mon", 77)
+    with pytest.raises(Damage, match=r"holds \d+ rows, but its merge came to \d+"):
+        run_batch(table.env, table.source, rewriter=Dropping)
+    assert table.visible() == before
