@@ -184,6 +184,8 @@ def add_missing(batch: Batch) -> None:
     try:
         env.metastore.add_partitions(env.table, [moves.empty_partition(batch, move) for move in new])
     except AlreadyExists as error:
+        checks.check_not_settled(env, batch.attempt.batch)
+        checks.check_not_overtaken(env, batch.before)
         there = env.metastore.partitions(env.table, [move.partition for move in new])
         if not all(checks.is_stray(env, partition.values, partition.location) for partition in there):
             raise
