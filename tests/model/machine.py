@@ -44,6 +44,16 @@ KEYS = st.sampled_from([f"k{number}" for number in range(7)])
 DAYS = st.sampled_from(["mon", "tue", "wed", "thu"])
 LOADERS = st.sampled_from([0, 1])
 CHANGING = ("lock", "add_partitions", "alter_partitions", "drop_partition", "unlock")
+POINTS = st.sampled_from(
+    [
+        *[("alter_partitions", 0)] * 5,
+        *[(name, 0) for name in ("lock", "add_partitions", "drop_partition", "unlock")],
+        *[("create", n) for n in range(4)],
+        *[("partitions", n) for n in range(5)],
+    ]
+)
+"""Where a loader dies or sleeps: at the so-manieth call of a name; `create` is a state object."""
+
 GRACELESS = RetentionRules(0, (Keep(0, 2_000),))
 
 
@@ -53,44 +63,45 @@ class Died(BaseException):
 
 @dataclass
 class Mortal:
-    """Lets a loader die before or after its call number `at`; what it still tries then does not happen.
+    """Lets a loader die before or after the call `at`; what it still tries then does not happen.
 
     `faults`: what the next calls of a name meet, one after the other.
     """
 
     store: InMemoryMetastore
     faults: dict[str, list[Fault]]
-    at: int | None = None
+    at: tuple[str, int] | None = None
     after_it: bool = False
-    passed: int = -1
+    passed: int = 0
     dead: bool = False
     meanwhile: Callable[[], None] | None = None  # asleep instead of dead
 
     def before(self, effect: str) -> None:
         if effect == "create":
-            self._point()
+            self.on_call(0, "create", ())
 
     def after(self, effect: str) -> None:
         pass
 
     def on_call(self, number: int, name: str, arguments: tuple[Any, ...]) -> None:
-        self.passed += self.at is not None and not self.dead
         if self.dead:
             raise Died
-        if self.at is not None and self.passed >= self.at:
-            if self.meanwhile is not None:
-                self.at = None
-                self.meanwhile()
-                return
-            self.dead = True
-            if self.after_it and name in CHANGING:
-                getattr(self.store, name)(*arguments)
-            raise Died
+        if self.at is not None and name == self.at[0]:
+            self.passed += 1
+            if self.passed > self.at[1]:
+                self._stop(name, arguments)
         if self.faults.get(name):
             self.store.inject(name, self.faults[name].pop(0))
 
-    def _point(self) -> None:
-        self.on_call(0, "create", ())
+    def _stop(self, name: str, arguments: tuple[Any, ...]) -> None:
+        self.at = None
+        if self.meanwhile is not None:
+            self.meanwhile()
+            return
+        self.dead = True
+        if self.after_it and name != "create":
+            getattr(self.store, name)(*arguments)
+        raise Died
 
 
 @dataclass
@@ -171,8 +182,8 @@ class TableMachine(RuleBasedStateMachine):
         if done and not self.written_back and self.records().state.held_by is None:
             assert visible(self.store) == expected(self.source)
 
-    @rule(which=LOADERS, at=st.integers(0, 24), after_it=st.booleans(), expire=st.booleans())
-    def batch_that_dies(self, which: int, at: int, after_it: bool, expire: bool) -> None:
+    @rule(which=LOADERS, at=POINTS, after_it=st.booleans(), expire=st.booleans())
+    def batch_that_dies(self, which: int, at: tuple[str, int], after_it: bool, expire: bool) -> None:
         self._dying(which, at, after_it, Kind.BATCH, STEPS)
         if expire:
             self.locks_expire()
@@ -185,8 +196,8 @@ class TableMachine(RuleBasedStateMachine):
             self.faults["drop_partition"] = [Fault.UNREACHABLE] * 2
         self.batch(which)
 
-    @rule(which=LOADERS, at=st.integers(0, 24), keys=st.tuples(KEYS, KEYS), day=DAYS)
-    def batch_that_sleeps(self, which: int, at: int, keys: tuple[str, str], day: str) -> None:
+    @rule(which=LOADERS, at=POINTS, keys=st.tuples(KEYS, KEYS), day=DAYS)
+    def batch_that_sleeps(self, which: int, at: tuple[str, int], keys: tuple[str, str], day: str) -> None:
         """Past its lock's life, while the other loader publishes something newer."""
         mortal = self.runs[which].mortal
 
@@ -196,7 +207,7 @@ class TableMachine(RuleBasedStateMachine):
             self.batch(1 - which)
 
         self.put(keys[0], day)
-        mortal.at, mortal.passed, mortal.meanwhile = at, -1, meanwhile
+        mortal.at, mortal.passed, mortal.meanwhile = at, 0, meanwhile
         self._publish(which, Kind.BATCH, STEPS)
         mortal.at = mortal.meanwhile = None
 
@@ -206,8 +217,8 @@ class TableMachine(RuleBasedStateMachine):
         if steps is not None:
             self._publish(which, Kind.ROLLBACK, steps)
 
-    @rule(which=LOADERS, back=st.integers(1, 4), at=st.integers(0, 20), after_it=st.booleans())
-    def roll_back_and_die(self, which: int, back: int, at: int, after_it: bool) -> None:
+    @rule(which=LOADERS, back=st.integers(1, 4), at=POINTS, after_it=st.booleans())
+    def roll_back_and_die(self, which: int, back: int, at: tuple[str, int], after_it: bool) -> None:
         steps = self._rollback(back)
         if steps is not None:
             self._dying(which, at, after_it, Kind.ROLLBACK, steps)
@@ -366,9 +377,9 @@ class TableMachine(RuleBasedStateMachine):
             self.source.dirty = {key for key in self.source.dirty if self.put_at[key] > noting.scanned}
         return done
 
-    def _dying(self, which: int, at: int, after_it: bool, kind: Kind, steps: tuple[Step, ...]) -> None:
+    def _dying(self, which: int, at: tuple[str, int], after_it: bool, kind: Kind, steps: tuple[Step, ...]) -> None:
         mortal = self.runs[which].mortal
-        mortal.at, mortal.after_it, mortal.passed = at, after_it, -1
+        mortal.at, mortal.after_it, mortal.passed = at, after_it, 0
         self._publish(which, kind, steps)
         mortal.dead = True
         self.runs[which] = self._open()
