@@ -38,29 +38,43 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m devservers", description="Real servers to develop against.")
     verbs = parser.add_subparsers(required=True)
-    verbs.add_parser("fetch", help="fetch what the servers need into the cache").set_defaults(run=_fetch)
+    fetch_verb = verbs.add_parser("fetch", help="fetch what the servers need into the cache")
+    fetch_verb.set_defaults(run=_fetch)
     up = verbs.add_parser("up", help="start HBase and a metastore on 127.0.0.1, and keep them until Ctrl-C")
     up.add_argument("--data", type=Path, default=paths.cache_folder() / "up", help="where their data lies and stays")
     up.set_defaults(run=_up)
-    verbs.add_parser("lock", help="renew the checksums of jars.lock from the repository").set_defaults(run=_lock)
+    lock_verb = verbs.add_parser("lock", help="renew the checksums of lock files from the repository")
+    lock_verb.set_defaults(run=_lock)
+    for verb in (fetch_verb, lock_verb):
+        verb.add_argument(
+            "groups", nargs="*", metavar="GROUP", help=f"of {', '.join(paths.groups())}; default: {paths.FIRST_GROUP}"
+        )
     return parser
 
 
-def _fetch(_: argparse.Namespace) -> None:
-    fetcher = fetch.default_fetcher(progress.for_stderr())
+def _fetch(chosen: argparse.Namespace) -> None:
+    for group in chosen.groups or [paths.FIRST_GROUP]:
+        _fetch_group(group)
+
+
+def _fetch_group(group: str) -> None:
+    fetcher = fetch.default_fetcher(progress.for_stderr(), group=group)
     fetched = fetcher.run()
-    metastore_schema.template()
+    if group == paths.FIRST_GROUP:
+        metastore_schema.template()
     print(f"{len(fetched)} files fetched, {len(fetcher.artifacts)} ready in {fetcher.folder}")
 
 
-def _lock(_: argparse.Namespace) -> None:
-    renewed = fetch.default_fetcher(progress.for_stderr()).relocked()
-    paths.LOCK.write_text(lockfile.rewritten(paths.LOCK.read_text(), renewed))
-    print(f"{paths.LOCK} holds {len(renewed)} artifacts")
+def _lock(chosen: argparse.Namespace) -> None:
+    for group in chosen.groups or [paths.FIRST_GROUP]:
+        renewed = fetch.default_fetcher(progress.for_stderr(), group=group).relocked()
+        file = paths.lock_file(group)
+        file.write_text(lockfile.rewritten(file.read_text(), renewed))
+        print(f"{file} holds {len(renewed)} artifacts")
 
 
 def _up(chosen: argparse.Namespace) -> None:
-    _fetch(chosen)
+    _fetch_group(paths.FIRST_GROUP)
     print("starting HBase and the metastore, 5 to 10 s …", flush=True)
     data: Path = chosen.data
     metastore_port, *hbase_ports = remembered_ports(data / "ports", 1 + len(fields(Ports)))

@@ -1,6 +1,6 @@
 """The cache of fetched artifacts: what is missing or broken is brought by Ivy, and each file is checked by its SHA-256.
 
-    <cache>/jars/      what is whole and right; a file gets here by rename only
+    <cache>/<group>/   what is whole and right of <group>.lock; a file gets here by rename only
     <cache>/ivy/       Ivy's own downloads of an unfinished fetch, so that the next one goes on from there
     <cache>/fetch-*/   a fetch under way, or one that was killed: the next one removes it
 
@@ -28,23 +28,24 @@ from devservers.progress import PlainProgress, Progress
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """Keeps `artifacts` in `cache`. `settings` and `java_options` are for Ivy."""
+    """Keeps `artifacts` in `cache`, in the folder of their group. `settings` and `java_options` are for Ivy."""
 
     cache: Path
     artifacts: tuple[Artifact, ...]
     progress: Progress = field(default_factory=PlainProgress)
     settings: Path | None = None
     java_options: Sequence[str] = ()
+    group: str = paths.FIRST_GROUP
 
     @property
     def folder(self) -> Path:
-        return self.cache / "jars"
+        return self.cache / self.group
 
     def path(self, artifact: Artifact) -> Path:
         return self.folder / artifact.file_name
 
     def missing(self) -> tuple[Artifact, ...]:
-        """What is not there, or not what was locked. Reads every file: 0.1 to 0.3 s for all of jars.lock."""
+        """What is not there, or not what was locked. Reads every file: 0.1 to 0.3 s for 100 MB."""
         with ThreadPoolExecutor() as pool:
             right = pool.map(lambda artifact: lockfile.is_right(artifact, self.path(artifact)), self.artifacts)
             return tuple(artifact for artifact, good in zip(self.artifacts, right, strict=True) if not good)
@@ -109,17 +110,19 @@ class Fetcher:
             yield Path(folder)
 
 
-def default_fetcher(progress: Progress | None = None, environ: Mapping[str, str] = os.environ) -> Fetcher:
-    """All of jars.lock, into the cache folder."""
+def default_fetcher(
+    progress: Progress | None = None, environ: Mapping[str, str] = os.environ, group: str = paths.FIRST_GROUP
+) -> Fetcher:
+    """All of a group's lock file, into the cache folder."""
     settings = environ.get("HOTSWAP_IVY_SETTINGS")
-    artifacts = lockfile.parse(paths.LOCK.read_text())
+    artifacts = lockfile.parse(paths.lock_file(group).read_text())
     own_settings = Path(settings) if settings else None
-    return Fetcher(paths.cache_folder(environ), artifacts, progress or PlainProgress(), own_settings)
+    return Fetcher(paths.cache_folder(environ), artifacts, progress or PlainProgress(), own_settings, group=group)
 
 
-def fetch_all() -> Path:
-    """Have all of jars.lock in the cache; returns the folder of the files."""
-    fetcher = default_fetcher()
+def fetch_all(group: str = paths.FIRST_GROUP) -> Path:
+    """Have all of a group in the cache; returns the folder of the files."""
+    fetcher = default_fetcher(group=group)
     fetcher.run()
     return fetcher.folder
 

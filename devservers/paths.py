@@ -10,6 +10,7 @@ from pathlib import Path
 from devservers.errors import DevServerError
 
 LOCK = Path(__file__).with_name("jars.lock")
+FIRST_GROUP = LOCK.stem  # what the demo needs
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -17,6 +18,19 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """`HOTSWAP_CACHE`, else `.cache/hotswap` of the repository."""
     chosen = environ.get("HOTSWAP_CACHE")
     return Path(chosen).expanduser().resolve() if chosen else _REPOSITORY / ".cache" / "hotswap"
+
+
+def lock_file(group: str) -> Path:
+    """The lock file of a group of artifacts. Raises DevServerError if there is no such group."""
+    found = LOCK.with_name(f"{group}.lock")
+    if not found.exists():
+        raise DevServerError(f"there is no group {group!r}", f"groups are {', '.join(groups())}")
+    return found
+
+
+def groups() -> tuple[str, ...]:
+    """Each lock file beside this module is a group; its files lie in a folder of the cache with the same name."""
+    return tuple(sorted(file.stem for file in LOCK.parent.glob("*.lock")))
 
 
 def pyspark_jars() -> Path:

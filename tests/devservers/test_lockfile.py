@@ -31,6 +31,12 @@ def test_line_that_is_no_artifact_is_told_with_its_number(line: str) -> None:
         lockfile.parse(f"# why\n{line}\n")
 
 
-def test_lock_of_the_project_names_each_file_once() -> None:
-    names = [artifact.file_name for artifact in lockfile.parse(paths.LOCK.read_text())]
-    assert len(names) == len(set(names)) > 60
+@pytest.mark.parametrize("group", paths.groups())
+def test_lock_of_the_project_names_each_file_once(group: str) -> None:
+    names = [artifact.file_name for artifact in lockfile.parse(paths.lock_file(group).read_text())]
+    assert len(names) == len(set(names)) > 0
+
+
+def test_unknown_group_is_told_with_those_that_are_known() -> None:
+    with pytest.raises(DevServerError, match=r"no group 'hive5': groups are .*hive4, .*jars"):
+        paths.lock_file("hive5")
