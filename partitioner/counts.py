@@ -17,12 +17,14 @@ LOW_BITS = 16
 MOST_SPLITS = 1 << LOW_BITS
 """Touched buckets are known exactly for every power of two up to this."""
 
+KINDS = ("inserts", "updates", "deletes", "moves_in", "moves_out", "upserts", "drops")
+
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChangeCount:
-    """What one partition gets, counted (not sampled). A key that moves counts in both its partitions.
+    """What one partition gets, counted. A key that moves counts in both its partitions.
 
     `low` and `per_low` are a sparse histogram of the changes' lowest 16 hash bits: distinct values, ascending, and the
     number of changes of each.
@@ -37,6 +39,7 @@ class ChangeCount:
     moves_out: int = 0
     upserts: int = 0  # origin unknown: inserts or updates
     drops: int = 0  # origin unknown: deletes, or nothing
+    error: float = 0.0  # relative; above 0 only where a preview took a sample
 
     @property
     def total(self) -> int:
@@ -57,13 +60,14 @@ class ChangeCount:
         return dict(zip(touched.tolist(), changes[touched].tolist(), strict=True))
 
     def rows_after(self, before: int) -> Estimate:
-        """Rows of the partition after the batch. Exact unless origins are unknown; 0 before makes every upsert new."""
+        """Rows after the batch; 0 before makes every upsert new. Exact but for samples and unknown origins."""
         known = max(before + self.inserts + self.moves_in - self.deletes - self.moves_out, 0)
         if not before:
-            return Estimate(known + self.upserts)
+            return Estimate(known + self.upserts, self.error)
         low, high = max(known - self.drops, 0), known + self.upserts
         middle = (low + high) / 2
-        return Estimate(middle, (high - low) / 2 / middle if middle else 0.0)
+        unsure = (high - low) / 2 + self.error * self.total
+        return Estimate(middle, unsure / middle if middle else 0.0)
 
 
 def count_changes(rows: pa.Table, partitions: Sequence[PartitionValues]) -> dict[PartitionValues, ChangeCount]:
@@ -107,6 +111,27 @@ CONFIDENCE = 1.96
 """Standard deviations: errors of estimates hold 19 times out of 20."""
 
 
+def of_sample(count: ChangeCount, fraction: float) -> ChangeCount:
+    """What a partition gets, from the count of a sample of `fraction` of the changes. For previews: nothing is routed.
+
+    Which buckets are touched is estimated too: hashes spread as chance has them, so as many stand-ins are thrown.
+    """
+    if fraction == 1:
+        return count
+    total = round(count.total / fraction)
+    low, per_low = np.unique(_thrown(total), return_counts=True)
+    kinds = {kind: round(getattr(count, kind) / fraction) for kind in KINDS}
+    return ChangeCount(low, per_low.astype(np.int64), **kinds, error=scale_up(count.total, fraction).error)
+
+
+def _thrown(total: int) -> Ints:
+    """Low hash bits of `total` stand-ins, the same each time: SplitMix64 of 1, 2, 3, …"""
+    mixed = np.arange(1, total + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (mixed ^ (mixed >> np.uint64(31))).astype(np.int64) & (MOST_SPLITS - 1)
+
+
 def scale_up(hits: int, fraction: float) -> Estimate:
     """A count from `hits` seen in a uniform sample of `fraction` (0 < fraction ≤ 1) of the rows: Bernoulli sampling."""
     if not 0 < fraction <= 1:
@@ -116,12 +141,16 @@ def scale_up(hits: int, fraction: float) -> Estimate:
     return Estimate(hits / fraction, CONFIDENCE * math.sqrt((1 - fraction) / hits))
 
 
-def mean_of(samples: Sequence[float]) -> Estimate:
-    """A mean (bytes a row, say) from independent samples; of a single one the error is taken as 100 %."""
-    if not samples:
-        raise ValueError("a mean needs at least one sample")
-    mean = sum(samples) / len(samples)
-    if len(samples) == 1 or not mean:
-        return Estimate(mean, 1.0 if mean else 0.0)
-    variance = sum((sample - mean) ** 2 for sample in samples) / (len(samples) - 1)
-    return Estimate(mean, CONFIDENCE * math.sqrt(variance / len(samples)) / mean)
+def ratio_of(parts: Sequence[tuple[int, int]]) -> Estimate:
+    """Σ amounts / Σ units (bytes a row, say) over a sample of `(units, amount)` parts; the error by how they differ.
+
+    The ratio estimator of survey sampling. A single part is taken as counted whole. Raises ValueError without units.
+    """
+    units, amount = sum(part[0] for part in parts), sum(part[1] for part in parts)
+    if units <= 0:
+        raise ValueError("a ratio needs at least one unit")
+    ratio = amount / units
+    if len(parts) == 1 or not amount:
+        return Estimate(ratio)
+    squares = sum((its - ratio * one) ** 2 for one, its in parts)
+    return Estimate(ratio, CONFIDENCE * math.sqrt(squares * len(parts) / (len(parts) - 1)) / amount)

@@ -9,8 +9,9 @@ not write). Otherwise the splits with changes are rewritten and the others linke
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from partitioner.counts import ChangeCount
+from partitioner.counts import ChangeCount, ratio_of
 from partitioner.errors import DriftError
+from partitioner.hashing import hash_key
 from partitioner.packing import PackingRules, pack
 from partitioner.plan_values import BatchPlan, PartitionPlan, SplitPlan
 from partitioner.sizing import SizingRules, first_split_count, rows_per_file, split_count
@@ -18,6 +19,9 @@ from partitioner.values import AttemptId, Bucket, ColumnSpec, DataFile, Estimate
 
 LEAST_ROWS_MEASURED = 10_000
 """Below, a partition's bytes a row are mostly footers, and the table's are used."""
+
+VERSIONS_SAMPLED = 1_000
+"""About so many partitions stand for the table where the touched ones hold too few rows to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +76,11 @@ def plan_batch(
 
     `live`: at least the touched partitions that exist; one that is missing does not exist. `locate`: partition →
     location of its new version. `parallelism`: tasks that can run at once. `bytes_per_row`: of the whole table, as
-    stored; by default measured from `live`. Raises DriftError if the key index places keys in a partition that does
-    not exist.
+    stored; by default measured from a sample of `live`. Raises DriftError if the key index places keys in a partition
+    that does not exist.
     """
     rules = rules or PlanRules()
-    frame = _Frame(tuple(columns), format, rules, bytes_per_row or measured_bytes_per_row(live.values()), locate)
+    frame = _Frame(tuple(columns), format, rules, bytes_per_row or table_bytes_per_row(live, counts), locate)
     absent = tuple(sorted(values for values, count in counts.items() if values not in live and _nothing_to_do(count)))
     drafts = [
         _plan_partition(values, live.get(values), counts[values], frame)
@@ -94,12 +98,24 @@ def plan_batch(
     )
 
 
+def table_bytes_per_row(live: Mapping[PartitionValues, Version], touched: Iterable[PartitionValues]) -> Estimate | None:
+    """Stored bytes a row of the table, by its touched partitions, or else by a sample of all: never by reading all.
+
+    The sample is drawn by a hash of the partition's values, so that equal tables give equal samples.
+    """
+    near = measured_bytes_per_row(live[values] for values in touched if values in live)
+    if near is not None:
+        return near
+    one_of = max(len(live) // VERSIONS_SAMPLED, 1)
+    return measured_bytes_per_row(
+        version for values, version in live.items() if hash_key("\0".join(values).encode()) % one_of == 0
+    )
+
+
 def measured_bytes_per_row(versions: Iterable[Version]) -> Estimate | None:
     """Stored bytes a row over all `versions`; None while they hold too few rows to tell."""
-    rows = stored = 0
-    for version in versions:
-        rows, stored = rows + version.rows, stored + version.bytes
-    return Estimate(stored / rows) if rows >= LEAST_ROWS_MEASURED else None
+    parts = [(version.rows, version.bytes) for version in versions]
+    return ratio_of(parts) if sum(rows for rows, _ in parts) >= LEAST_ROWS_MEASURED else None
 
 
 def file_name(bucket: Bucket, format: str) -> str:
@@ -123,12 +139,12 @@ def _plan_partition(values: PartitionValues, old: Version | None, count: ChangeC
     if old is None and count.must_exist:
         what = "keys that the key index knows are in a partition that does not exist"
         raise DriftError(values, None, what, (), count.must_exist)
-    rows = count.rows_after(old.rows if old else 0).value
+    rows = count.rows_after(old.rows if old else 0)
     measured = (measured_bytes_per_row([old]) if old else None) or frame.bytes_per_row
     n, whole = _split_count(old, count, rows, measured, frame)
     changes = count.per_bucket(n)
     reads = _reads(old.files if old else (), n)
-    written = rows / n * (measured.value if measured else frame.rules.costs.bytes_per_row_unmeasured)
+    written = rows.value / n * (measured.value if measured else frame.rules.costs.bytes_per_row_unmeasured)
     return PartitionPlan(
         partition=values,
         old=old,
@@ -139,7 +155,7 @@ def _plan_partition(values: PartitionValues, old: Version | None, count: ChangeC
                 bucket=Bucket(index, n),
                 reads=reads[index],
                 name=file_name(Bucket(index, n), frame.format),
-                changes=Estimate(changes.get(index, 0)),
+                changes=Estimate(changes.get(index, 0), count.error),
                 task=0,
                 cost=frame.rules.costs.seconds(reads[index], written),
             )
@@ -150,7 +166,7 @@ def _plan_partition(values: PartitionValues, old: Version | None, count: ChangeC
 
 
 def _split_count(
-    old: Version | None, count: ChangeCount, rows: float, bytes_per_row: Estimate | None, frame: _Frame
+    old: Version | None, count: ChangeCount, rows: Estimate, bytes_per_row: Estimate | None, frame: _Frame
 ) -> tuple[int, bool]:
     """The number of splits after the batch, and whether all of them are rewritten."""
     sizing = frame.rules.sizing

@@ -36,26 +36,29 @@ class SizingRules:
             raise ValueError(f"most_splits must be 1 to {MOST_SPLITS}")
 
 
-def rows_per_file(bytes_per_row: Estimate | None, rules: SizingRules) -> float:
+def rows_per_file(bytes_per_row: Estimate | None, rules: SizingRules) -> Estimate:
     """The target, in rows; at least 1. `bytes_per_row`: as stored in files, None while nothing is measured."""
     if bytes_per_row is None or bytes_per_row.value <= 0:
-        return float(rules.rows_before_measured)
+        return Estimate(rules.rows_before_measured)
     target = min(rules.bytes_per_file, rules.block_size / rules.grow_above)
-    return max(target / bytes_per_row.value, 1.0)
+    return Estimate(max(target / bytes_per_row.value, 1.0), bytes_per_row.error)
 
 
-def first_split_count(rows: float, target: float, rules: SizingRules) -> int:
+def first_split_count(rows: Estimate, target: Estimate, rules: SizingRules) -> int:
     """Splits of a partition that is written anew: the fewest that hold at most `target` rows each."""
-    wanted = max(math.ceil(rows / target), 1)
+    wanted = max(math.ceil(rows.value / target.value), 1)
     return min(1 << (wanted - 1).bit_length(), _floor_power_of_two(rules.most_splits))
 
 
-def split_count(rows: float, target: float, current: int, touched: int, rules: SizingRules) -> int:
-    """Splits after a batch that touches `touched` of the `current` ones and leaves about `rows` rows."""
-    share = rows / current / target
-    if share > rules.grow_above:
+def split_count(rows: Estimate, target: Estimate, current: int, touched: int, rules: SizingRules) -> int:
+    """Splits after a batch that touches `touched` of the `current` ones and leaves about `rows` rows.
+
+    Files are joined only if they are small even where the estimates are as wrong as they may be.
+    """
+    share = rows.over(Estimate(target.value * current, target.error))
+    if share.value > rules.grow_above:
         return max(first_split_count(rows, target, rules), current)
-    if share < rules.shrink_below and touched >= current * rules.shrink_touching:
+    if share.high < rules.shrink_below and touched >= current * rules.shrink_touching:
         return min(first_split_count(rows, target, rules), current)
     return current
 

@@ -77,6 +77,18 @@ class Estimate:
     value: float
     error: float = 0.0
 
+    @property
+    def low(self) -> float:
+        return max(self.value * (1 - self.error), 0.0)
+
+    @property
+    def high(self) -> float:
+        return self.value * (1 + self.error)
+
+    def over(self, other: "Estimate") -> "Estimate":
+        """The quotient; relative errors add up (to first order). `other` is not 0."""
+        return Estimate(self.value / other.value, self.error + other.error)
+
 
 def same_location(one: str, other: str) -> bool:
     """Whether two metastore locations name one directory: `file:/x` (Hive), `file:///x` and `/x` do."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.counts import MOST_SPLITS, ChangeCount, count_changes, mean_of, scale_up
+from partitioner.counts import MOST_SPLITS, ChangeCount, count_changes, of_sample, ratio_of, scale_up
 from partitioner.errors import InvalidChange
 from partitioner.hashing import bucket_of, hash_key
 from partitioner.values import Estimate
@@ -103,5 +103,42 @@ def test_nothing_found_in_a_part_says_nothing() -> None:
     assert math.isinf(scale_up(0, 0.5).error)
 
 
-def test_a_mean_of_equal_samples_has_no_error() -> None:
-    assert mean_of([40.0, 40.0, 40.0]) == Estimate(40.0, 0.0)
+def test_parts_that_are_all_alike_have_a_ratio_without_error() -> None:
+    assert ratio_of([(10, 400), (30, 1_200)]) == Estimate(40.0, 0.0)
+
+
+@given(st.integers(0, 2**32))
+def test_a_ratio_of_a_sample_is_within_twice_its_error(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(50, 200, 2_000)
+    stored = (rows * rng.normal(40, 8, 2_000).clip(1)).astype(int)
+    sample = ratio_of([(int(rows[i]), int(stored[i])) for i in rng.choice(2_000, 100, replace=False)])
+    truth = stored.sum() / rows.sum()
+    assert abs(sample.value - truth) <= 2.5 * sample.error * sample.value
+
+
+def test_a_ratio_without_a_unit_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one unit"):
+        ratio_of([(0, 0)])
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.5])
+def test_a_sample_stands_for_all_changes_of_each_kind(fraction: float) -> None:
+    seen = ChangeCount(np.arange(100), np.full(100, 10), inserts=600, updates=300, deletes=100)
+    whole = of_sample(seen, fraction)
+    assert (whole.inserts, whole.updates, whole.deletes) == (600 / fraction, 300 / fraction, 100 / fraction)
+    assert whole.total == 1_000 / fraction
+    assert 0 < whole.error < 0.1
+
+
+def test_a_sample_of_all_is_the_count_itself() -> None:
+    seen = one(inserts=3)
+    assert of_sample(seen, 1.0) is seen
+
+
+@given(st.integers(1, 400), st.integers(0, 8))
+def test_a_sample_touches_about_as_many_buckets_as_chance_would(hits: int, power: int) -> None:
+    buckets, changes = 1 << power, hits * 4
+    whole = of_sample(ChangeCount(np.array([0]), np.array([hits]), updates=hits), 0.25)
+    likely = buckets * (1 - (1 - 1 / buckets) ** changes)
+    assert abs(len(whole.per_bucket(buckets)) - likely) <= 4 * math.sqrt(likely) * 0.5 + 1
