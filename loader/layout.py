@@ -69,6 +69,10 @@ class Layout:
     def positions(self) -> str:
         return join(self.state, "positions")
 
+    @property
+    def debts(self) -> str:
+        return join(self.state, "debts")
+
     def changes(self, attempt: AttemptId) -> str:
         return join(self.state, "changes", f"{attempt}.arrow")
 
