@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from loader.files import Files, local_path
 from loader.layout import Layout
-from partitioner.keyindex import compaction, look_up, merge_segments
+from partitioner.keyindex import compaction, count_living, look_up, merge_segments
 from partitioner.values import AttemptId, scheme_of
 
 
@@ -22,6 +22,10 @@ class KeyStore:
     def look_up(self, segments: Sequence[str], hashes: np.ndarray, keys: pa.Array) -> pa.Array:
         """Escaped partition name of each key, null where the key lives nowhere."""
         return look_up([self._open(name) for name in segments], hashes, keys)
+
+    def count_living(self, segments: Sequence[str]) -> int:
+        """How many keys live somewhere."""
+        return count_living([self._open(name) for name in segments])
 
     def write(self, attempt: AttemptId, segment: pa.Table) -> str:
         """Store an attempt's delta; its name goes into the manifest. A delta is valid only if that is committed."""

@@ -28,7 +28,9 @@ from partitioner.manifest import Kind, Verdict
 from partitioner.rollback import NoSuchBatch, RollbackPlan, batch_as_of, committed_batches, plan_rollback
 
 if TYPE_CHECKING:
+    from loader.batches import BatchDetail, Difference
     from loader.config import Settings, TableSettings
+    from loader.service_checks import VerifyReport
 
 FORMATS = {"parquet": PARQUET, "orc": ORC}
 
@@ -135,6 +137,24 @@ class TableService:
         shown = _shown(records)
         newest = records.attempts[::-1][:limit]
         return tuple(_entry(attempt, attempt.intent.batch in shown) for attempt in newest)
+
+    def show_batch(self, batch: int) -> "BatchDetail":
+        """Raises ConfigError for a number that no attempt has."""
+        from loader.batches import detail_of  # noqa: PLC0415 - few verbs need it
+
+        return detail_of(str(self.env.table), self.env.state.records(), batch, self.env.name_of)
+
+    def diff(self, older: int, newer: int) -> "Difference":
+        """Raises ConfigError for a number that is no committed batch."""
+        from loader.batches import difference_of  # noqa: PLC0415 - few verbs need it
+
+        return difference_of(str(self.env.table), self.env.state.records(), older, newer, self.env.name_of)
+
+    def verify(self, settings: "TableSettings", deep: bool) -> "VerifyReport":
+        """Compare metastore, manifests and files; `deep` reads the files. Changes nothing."""
+        from loader.service_checks import verify  # noqa: PLC0415 - few verbs need it
+
+        return verify(self.env, settings, deep)
 
     def preview_rollback(self, to: int | None, as_of_ms: int | None) -> reports.RollbackPlan:
         """Raises ConfigError for a batch that is not there."""

@@ -89,6 +89,19 @@ def merge_segments(segments: Sequence[pa.Table], oldest: bool) -> pa.Table:
     return merged.filter(pc.is_valid(merged["partition"])) if oldest else merged
 
 
+def count_living(segments: Sequence[pa.Table]) -> int:
+    """How many keys live somewhere, by these segments, oldest first."""
+    total = 0
+    for age, segment in enumerate(segments):
+        alive = segment.filter(pc.is_valid(segment["partition"])).combine_chunks()
+        keys, hashes = pa.chunked_array(alive["key"].chunks, pa.binary()).combine_chunks(), _hashes(alive)
+        newest = np.ones(len(alive), dtype=bool)
+        for newer in segments[age + 1 :]:
+            newest &= find(newer, hashes, keys) < 0
+        total += int(newest.sum())
+    return total
+
+
 def compaction(sizes: Sequence[int], fan: int = 8) -> slice | None:
     """Which run of neighbouring segments to merge next (sizes in keys, oldest first), or None.
 

@@ -9,6 +9,7 @@ from loader.cli.output import Output
 from loader.errors import NeedsConfirmation
 
 if TYPE_CHECKING:
+    from loader.batches import BatchDetail, Difference
     from loader.config import Settings, TableSettings
     from loader.reports import (
         CleanReport,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         Settled,
         Status,
     )
+    from loader.service_checks import VerifyReport
 
 
 class Service(Protocol):
@@ -29,6 +31,12 @@ class Service(Protocol):
     def status(self) -> "Status": ...
 
     def history(self, limit: int) -> "tuple[HistoryEntry, ...]": ...
+
+    def show_batch(self, batch: int, /) -> "BatchDetail": ...
+
+    def diff(self, older: int, newer: int, /) -> "Difference": ...
+
+    def verify(self, settings: "TableSettings", /, deep: bool) -> "VerifyReport": ...
 
     def preview_rollback(self, to: int | None, as_of_ms: int | None) -> "RollbackPlan": ...
 
