@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -93,15 +94,24 @@ def with_one_dictionary(rows: pa.Table) -> pa.Table:
 def _compacted(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """`column`'s chunks share one dictionary."""
     dictionary = column.chunk(0).dictionary
-    used = np.zeros(len(dictionary), np.bool_)
-    for chunk in column.chunks:
-        used[chunk.indices.drop_null().to_numpy()] = True
+    used = _used(column, len(dictionary))
     if used.all():
         return column
     kept, places = dictionary.filter(pa.array(used)), pa.array(np.cumsum(used) - 1, column.type.index_type)
     return pa.chunked_array(
         [pa.DictionaryArray.from_arrays(places.take(chunk.indices), kept) for chunk in column.chunks]
     )
+
+
+def _used(column: pa.ChunkedArray, values: int) -> npt.NDArray[np.bool_]:
+    """Mask of the dictionary's values that occur. Few values have all been seen after a look at the first rows."""
+    used = np.zeros(values, np.bool_)
+    for chunk in column.chunks:
+        for start in range(0, len(chunk), SAMPLE_ROWS):
+            used[chunk.indices.slice(start, SAMPLE_ROWS).drop_null().to_numpy()] = True
+            if used.all():
+                return used
+    return used
 
 
 def _suits(kind: pa.DataType) -> bool:

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from partitioner.bucketed import keys_within
 from partitioner.changeset import Routed
 from partitioner.conform import conform, conform_table
 from partitioner.errors import SAMPLE_KEYS, DriftError, InvalidChange
-from partitioner.hashing import hashes_of, within
 from partitioner.routing import KIND
 from partitioner.rules import NEWEST_WINS, Combine, MergeRule
 from partitioner.values import Bucket, SplitId
@@ -103,14 +103,13 @@ class _Merge:
         wanted = self.split.bucket
         if claimed.count == wanted.count == 1:
             return batch, raw
-        hashes = hashes_of(raw)
-        if not (right := within(hashes, claimed)).all():
+        if not (right := keys_within(raw, claimed)).all():
             self._drift(
                 "keys hash to another bucket than that of the file that holds them", raw.filter(pa.array(~right))
             )
         if wanted.count <= claimed.count:
             return batch, raw
-        mine = pa.array(within(hashes, wanted))
+        mine = pa.array(keys_within(raw, wanted))
         return batch.filter(mine), raw.filter(mine)
 
     def check(self) -> None:
