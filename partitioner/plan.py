@@ -144,7 +144,8 @@ def _plan_partition(values: PartitionValues, old: Version | None, count: ChangeC
     n, whole = _split_count(old, count, rows, measured, frame)
     changes = count.per_bucket(n)
     reads = _reads(old.files if old else (), n)
-    written = rows.value / n * (measured.value if measured else frame.rules.costs.bytes_per_row_unmeasured)
+    a_row = measured or Estimate(frame.rules.costs.bytes_per_row_unmeasured, 1.0)
+    written = Estimate(rows.value / n * a_row.value, rows.error + a_row.error)
     return PartitionPlan(
         partition=values,
         old=old,
@@ -157,7 +158,8 @@ def _plan_partition(values: PartitionValues, old: Version | None, count: ChangeC
                 name=file_name(Bucket(index, n), frame.format),
                 changes=Estimate(changes.get(index, 0), count.error),
                 task=0,
-                cost=frame.rules.costs.seconds(reads[index], written),
+                cost=frame.rules.costs.seconds(reads[index], written.value),
+                written=written,
             )
             for index in (range(n) if whole else sorted(changes))
         ),

@@ -16,6 +16,7 @@ class SplitPlan:
     changes: Estimate
     task: int  # index of the task that does it
     cost: float  # predicted seconds; only its ratios matter
+    written: Estimate  # bytes of the new file
 
 
 @dataclass(frozen=True, slots=True)

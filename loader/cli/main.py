@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from loader.cli import act, check, load, see, show, tidy
+from loader.cli import act, check, load, plan, see, show, tidy
 from loader.cli.session import Loader, Session
 from loader.errors import ConfigError, HotswapError, as_object, as_text, from_foreign
 
@@ -25,6 +25,7 @@ app.command(short_help="Check HBase and the Hive table, and claim its location."
 app.command(short_help="Keep the Hive table equal to the HBase table until stopped.")(load.run)
 app.command(short_help="What is live, how far behind HBase, what stands in the way.")(see.status)
 app.command(short_help="The attempts of a table, newest first.")(see.history)
+app.command(short_help="The next batch as a dry run: files, bytes, tasks, time.")(plan.plan)
 app.command(short_help="One batch: what it read, changed, and what became of it.")(show.show)
 app.command(short_help="Two batches compared: partitions, rows, bytes.")(show.diff)
 app.command(short_help="Check that metastore, manifests, files and row counts agree.")(check.verify)

@@ -11,6 +11,7 @@ from loader.errors import NeedsConfirmation
 if TYPE_CHECKING:
     from loader.batches import BatchDetail, Difference
     from loader.config import Settings, TableSettings
+    from loader.next_batch import NextBatch
     from loader.reports import (
         CleanReport,
         HistoryEntry,
@@ -62,6 +63,8 @@ class Backend(Protocol):
 
     def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport": ...
 
+    def preview_next(self, settings: "Settings", table: "TableSettings", within_s: float) -> "NextBatch": ...
+
 
 class Loader:
     """The real backend. Imports what a verb needs when it needs it."""
@@ -80,6 +83,11 @@ class Loader:
         from loader.init import initialise  # noqa: PLC0415
 
         return initialise(settings, table, sample)
+
+    def preview_next(self, settings: "Settings", table: "TableSettings", within_s: float) -> "NextBatch":
+        from loader.previewing import preview_next  # noqa: PLC0415
+
+        return preview_next(settings, table, within_s)
 
     def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport":
         if once and "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit

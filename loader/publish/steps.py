@@ -9,6 +9,7 @@ from loader.publish import checks, moves
 from loader.publish import collect as collecting
 from loader.publish.batch import Batch, DirtyKeys
 from loader.publish.changesets import store_change_set
+from loader.publish.deciding import plan_of
 from loader.publish.locking import table_lock
 from loader.publish.quarantined import store_rejected
 from loader.publish.readback import not_committed, note_written_back, outcome_of_swap
@@ -20,10 +21,9 @@ from partitioner.changeset import NOWHERE
 from partitioner.counts import count_changes
 from partitioner.keyindex import segment_of
 from partitioner.manifest import Ending, Intent, Kind, Manifest, Verdict
-from partitioner.plan import plan_batch
 from partitioner.recent import Recent, without_unchanged
 from partitioner.settle import Outcome
-from partitioner.values import PartitionValues, canonical_location
+from partitioner.values import PartitionValues
 
 Step = Callable[[Batch], None]
 
@@ -107,17 +107,8 @@ def decide(batch: Batch) -> None:
     """Which files are read, written and linked. Pure from here to the plan."""
     env, work, intent = batch.env, batch.given, batch.attempt
     changes = batch.change_set
-    batch.plan = plan_batch(
-        batch=intent.batch,
-        attempt=intent.attempt,
-        live=batch.before.live,
-        counts=count_changes(changes.rows, changes.partitions),
-        columns=env.columns,
-        format=env.format,
-        locate=lambda partition: canonical_location(env.layout.version(env.name_of(partition), intent.attempt)),
-        rules=work.rules,
-        parallelism=work.parallelism,
-    )
+    counts = count_changes(changes.rows, changes.partitions)
+    batch.plan = plan_of(env, work, batch.before, intent.batch, intent.attempt, counts)
 
 
 def rewrite(batch: Batch) -> None:

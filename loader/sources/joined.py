@@ -1,6 +1,7 @@
 """Chunks of rows that were read one after the other, as one."""
 
 from collections.abc import Iterable
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +12,18 @@ from partitioner.changeset import NOWHERE
 from partitioner.values import PartitionValues
 
 
-def joined(chunks: Iterable[ReadRows]) -> ReadRows:
+class Chunk(Protocol):
+    """What any reader gives; see `loader.publish.batch.ReadRows`."""
+
+    @property
+    def rows(self) -> pa.Table: ...
+    @property
+    def partitions(self) -> tuple[PartitionValues, ...]: ...
+    @property
+    def rejected(self) -> tuple[Any, ...]: ...
+
+
+def joined(chunks: Iterable[Chunk]) -> ReadRows:
     """At least one chunk. Each numbers its own partitions; the whole has one numbering."""
     numbers: dict[PartitionValues, int] = {}
     tables: list[pa.Table] = []
@@ -22,7 +34,7 @@ def joined(chunks: Iterable[ReadRows]) -> ReadRows:
     return ReadRows(pa.concat_tables(tables).combine_chunks(), tuple(numbers), tuple(rejected))
 
 
-def _renumbered(chunk: ReadRows, numbers: dict[PartitionValues, int]) -> pa.Table:
+def _renumbered(chunk: Chunk, numbers: dict[PartitionValues, int]) -> pa.Table:
     ours = [numbers.setdefault(values, len(numbers)) for values in chunk.partitions]
     place = chunk.rows.schema.get_field_index("__target")
     targets = chunk.rows["__target"].combine_chunks()

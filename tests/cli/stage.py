@@ -10,10 +10,17 @@ from typing import Any
 from loader.cli.main import main
 from loader.cli.session import Session
 from loader.config import Settings, TableSettings, load
+from loader.next_batch import NextBatch, Patience, preview
+from loader.publish.batch import Work
+from loader.publish.recently import Recently
 from loader.reports import InitReport, RunReport
+from loader.rewrite import Tools
+from loader.rewrite_local import LocalRewriter
 from loader.service import TableService
 from metastore.memory import InMemoryMetastore
-from tests.world import Source, create_table, open_world, run_batch
+from partitioner.plan import PlanRules
+from partitioner.sizing import SizingRules
+from tests.world import COLUMNS, Source, create_table, open_world, raw_keys, run_batch
 
 CONFIG = """\
 metastore: {uris: thrift://localhost:9083}
@@ -62,6 +69,7 @@ class Stage:
     runs: Any = field(default_factory=count)
     asked: list[object] = field(default_factory=list)
     days: int = 0
+    at_once: int = 5_000
 
     def __post_init__(self) -> None:
         self.config = self.folder / "hotswap.yaml"
@@ -100,6 +108,14 @@ class Stage:
         self._meet(once, confirm_deletes)
         assert self.run_report
         return self.run_report
+
+    def preview_next(self, settings: Settings, table: TableSettings, within_s: float) -> NextBatch:
+        self._meet(within_s)
+        env = self._env()
+        unused = LocalRewriter(Tools(env.files, raw_keys, COLUMNS, "parquet"), env.layout.temporary)
+        rules = PlanRules(sizing=SizingRules(rows_before_measured=8))
+        work = Work(self.source.scan, self.source, unused, rules, 2, Recently(env.files, env.layout), max_rejected=0)
+        return preview(env, work, Patience(within_s, lambda: 0.0, self.at_once))
 
     def _meet(self, *asked: object) -> None:
         self.asked += asked

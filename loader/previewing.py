@@ -1,0 +1,51 @@
+"""`hotswap plan` on the real source: one window scanned and some of its rows read, nothing more."""
+
+import time
+from typing import TYPE_CHECKING
+
+from loader.next_batch import NextBatch, Patience, preview
+from loader.publish.batch import DirtyKeys, Work
+from loader.rewrite import Tools
+from loader.rewrite_local import LocalRewriter
+from loader.service import open_table
+from loader.sources.opening import connector, mapping_of, open_loop, window_rules
+from loader.sources.scan import scan_window
+from loader.sources.windows import window_end, window_to
+
+if TYPE_CHECKING:
+    from loader.config import Settings, TableSettings
+
+PARALLELISM = 2
+"""Tasks at once, as `run --once` has them; a cluster's are not known here."""
+
+
+def preview_next(settings: "Settings", table: "TableSettings", within_s: float) -> NextBatch:
+    """What a loader that starts now would publish first. Rows are read for `within_s` seconds at most."""
+    env = open_table(settings, table).env
+    try:
+
+        def never_used(tools: Tools) -> LocalRewriter:
+            return LocalRewriter(tools, env.layout.temporary)
+
+        loop = open_loop(settings, table, env, never_used, PARALLELISM, max_delete_share=table.max_delete_share)
+        families, rules = mapping_of(table).families, window_rules(table)
+
+        def scan() -> DirtyKeys:
+            env.sleep(table.lag)  # so that what was put before the command is in the window
+            window = window_to(window_end(env.clock(), rules), env.state.position(), rules)
+            scanned = scan_window(connector(settings), table.hbase_table, families, window)
+            return DirtyKeys(scanned.keys, window.span(loop.source_id))
+
+        work = Work(
+            scan,
+            loop.reader,
+            loop.rewriter,
+            loop.rules,
+            loop.parallelism,
+            loop.recently,
+            loop.max_rejected,
+            loop.max_delete_share,
+        )
+        return preview(loop.env, work, Patience(within_s, time.monotonic))
+    finally:
+        env.metastore.close()
