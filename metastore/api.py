@@ -186,6 +186,9 @@ class Metastore(Protocol):
 
     def server(self) -> Server: ...
 
+    def setting(self, key: str) -> str | None:
+        """What the server is configured to (`hive.…`, `metastore.…`); None if it is not set, or not told."""
+
     def database_exists(self, name: str) -> bool: ...
 
     def create_database(self, name: str, location: str | None = None) -> None:

@@ -93,6 +93,9 @@ class ThriftMetastore:
             self._server = self._detect()
         return self._server
 
+    def setting(self, key: str) -> str | None:
+        return self._optional(structs.GET_CONFIG, key, "") or None
+
     def database_exists(self, name: str) -> bool:
         try:
             self._read(structs.GET_DATABASE, name.lower())

@@ -77,10 +77,12 @@ class InMemoryMetastore:
         clock: Callable[[], float] = time.time,
         lock_timeout_s: float = 300.0,
         warehouse: str = "file:/warehouse",
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         numbers: Version = versions.detect(version, knows_uuid=True)[0]
         self._server = Server(numbers, version, _UUID if numbers >= (3, 0, 0) else None, lock_timeout_s=lock_timeout_s)
         self._clock, self._warehouse = clock, warehouse
+        self._settings = {"hive.txn.timeout": f"{lock_timeout_s:.0f}s", **(settings or {})}
         self._databases = {"default": warehouse}
         self._tables: dict[TableName, _Stored] = {}
         self._locks = LockQueue(clock, lock_timeout_s, versions.loader_lock_type(numbers))
@@ -120,6 +122,10 @@ class InMemoryMetastore:
     @_call
     def server(self) -> Server:
         return self._server
+
+    @_call
+    def setting(self, key: str) -> str | None:
+        return self._settings.get(key)
 
     @_call
     def database_exists(self, name: str) -> bool:

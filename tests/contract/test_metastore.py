@@ -459,3 +459,15 @@ def test_the_server_tells_its_version(metastore: Metastore) -> None:
     server = metastore.server()
     assert server.version >= (2, 3, 0)
     assert (server.uuid is None) == (server.version < (3, 0, 0))
+
+
+def test_the_server_tells_its_settings(metastore: Metastore) -> None:
+    assert metastore.setting("hive.txn.timeout")
+
+
+def test_a_setting_that_nobody_made_is_none(metastore: Metastore) -> None:
+    assert metastore.setting("hive.hotswap.no.such.setting") is None
+
+
+def test_a_setting_that_servers_keep_to_themselves_is_none(metastore: Metastore) -> None:
+    assert metastore.setting("java.home") is None
