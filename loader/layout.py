@@ -70,6 +70,10 @@ class Layout:
         return join(self.state, "positions")
 
     @property
+    def asked(self) -> str:
+        return join(self.state, "asked")
+
+    @property
     def debts(self) -> str:
         return join(self.state, "debts")
 

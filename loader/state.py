@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from loader.asked import still_there
 from loader.errors import Conflict, Damage
 from loader.files import Files, LocalFiles, join
 from loader.layout import Layout
@@ -104,7 +105,9 @@ class State:
         last = self._settled[-1].intent.batch
         times = [attempt.ending.concluded_ms for attempt in self._settled if attempt.committed and attempt.ending]
         older = self._numbered(self._layout.checkpoints)
-        folded = Checkpoint(last, times[-1] if times else None, self._state, tuple(quarantined))
+        answered = still_there(self._files, self._layout, self._state.answered)
+        state = replace(self._state, answered=answered)
+        folded = Checkpoint(last, times[-1] if times else None, state, tuple(quarantined))
         if self._create(self._layout.checkpoint(last), checkpoint_to(folded)):
             for name in older:
                 self._files.delete_file(join(self._layout.checkpoints, name))

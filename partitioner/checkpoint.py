@@ -38,6 +38,7 @@ def checkpoint_to(value: Checkpoint) -> dict[str, Any]:
         "span": plain_of(state.span) if state.span else None,
         "held_by": plain_of(state.held_by) if state.held_by else None,
         "owed": list(state.owed),
+        "answered": list(state.answered),
     }
 
 
@@ -52,5 +53,6 @@ def checkpoint_from(plain: Mapping[str, Any]) -> Checkpoint:
         span=Span(**fields["span"]) if fields["span"] else None,
         held_by=manifest_from(fields["held_by"]) if fields["held_by"] else None,
         owed=tuple(fields["owed"]),
+        answered=tuple(fields.get("answered", ())),
     )
     return Checkpoint(fields["attempt_batch"], fields["committed_ms"], state, tuple(fields["quarantined"]))

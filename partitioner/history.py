@@ -30,6 +30,7 @@ class TableState:
     span: Span | None = None
     held_by: Manifest | None = None  # the rollback that holds the table
     owed: tuple[int, ...] = ()  # batches whose keys must be read again
+    answered: tuple[str, ...] = ()  # asks that committed batches have answered
 
 
 def fold(attempts: Iterable[Attempt], up_to: int | None = None) -> TableState:
@@ -48,6 +49,7 @@ def after(state: TableState, manifest: Manifest) -> TableState:
         live=state.live | {move.partition: move.new for move in manifest.moves},
         index=manifest.index,
         span=_later(state.span, manifest.span),
+        answered=(*state.answered, *manifest.answered),
         held_by=_hold_after(state.held_by, manifest),
         owed=tuple(sorted((set(state.owed) | set(manifest.owed)) - set(manifest.paid))),
     )

@@ -90,6 +90,7 @@ class Manifest:
     owed: tuple[int, ...] = ()  # resume: batches whose keys the next batch must read again
     paid: tuple[int, ...] = ()  # batch: owed batches whose keys it read again
     healed: tuple[str, ...] = ()  # batch: quarantined keys (hex) whose row could be decoded this time, or is gone
+    answered: tuple[str, ...] = ()  # batch: asks (loader/asked.py) whose keys it read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ def manifest_from(plain: Mapping[str, Any]) -> Manifest:
         owed=tuple(fields["owed"]),
         paid=tuple(fields["paid"]),
         healed=tuple(fields["healed"]),
+        answered=tuple(fields.get("answered", ())),
     )
 
 

@@ -38,11 +38,17 @@ class Recent:
         return self if self.rows is None else Recent(self.rows.filter(pc.greater(self.rows[UNTIL], low)))
 
 
-def without_unchanged(changes: ChangeSet, recent: Recent) -> ChangeSet:
-    """Leave out the upserts that would write what the key's partition holds already."""
+def without_unchanged(changes: ChangeSet, recent: Recent, asked: pa.Array | None = None) -> ChangeSet:
+    """Leave out the upserts that would write what the key's partition holds already.
+
+    Not those of `asked` keys (binary): somebody has seen that the table does not hold what was published.
+    """
     if not len(recent) or not len(changes.rows):
         return changes
-    return ChangeSet(changes.rows.filter(pc.invert(_unchanged(changes, recent.rows))), changes.partitions)
+    left_out = _unchanged(changes, recent.rows)
+    if asked is not None and len(asked):
+        left_out = pc.and_(left_out, pc.invert(pc.is_in(changes.rows["__key"], asked)))
+    return ChangeSet(changes.rows.filter(pc.invert(left_out)), changes.partitions)
 
 
 def _unchanged(changes: ChangeSet, rows: pa.Table) -> pa.Array:

@@ -128,14 +128,18 @@ def open_world(
 
 
 def run_batch(
-    env: Environment, source: Source, rows_per_file: int = 8, rewriter: Callable[[Rewriter], Rewriter] = lambda it: it
+    env: Environment,
+    source: Source,
+    rows_per_file: int = 8,
+    rewriter: Callable[[Rewriter], Rewriter] = lambda it: it,
+    max_delete_share: float = 1.0,
 ) -> Batch:
     """One batch of everything that is dirty in `source`; `rewriter` may wrap what carries its plan out."""
     rules = PlanRules(sizing=SizingRules(rows_before_measured=rows_per_file))
     tools = Tools(env.files, raw_keys, COLUMNS, "parquet")
     local = rewriter(LocalRewriter(tools, env.layout.temporary))
     recently = Recently(env.files, env.layout)
-    work = Work(source.scan, source, local, rules, parallelism=2, recently=recently)
+    work = Work(source.scan, source, local, rules, parallelism=2, recently=recently, max_delete_share=max_delete_share)
     batch = publish(Batch(env, Kind.BATCH, work))
     source.dirty.clear()
     return batch

@@ -77,6 +77,7 @@ class Batch:
     counts: Counts = field(default_factory=Counts)  # collect
     paid: tuple[int, ...] = ()  # collect
     healed: tuple[str, ...] = ()  # collect
+    answered: tuple[str, ...] = ()  # collect: asks whose keys this batch reads
     found: Mapping[PartitionValues, Partition] = field(default_factory=dict)  # read_live
     written_back: tuple[PartitionValues, ...] = ()  # read_live, check: partitions that a stale write put back
     plan: BatchPlan | None = None  # decide

@@ -86,12 +86,12 @@ def check_rejected(env: Environment, work: Work, rejected: Sequence[Rejected]) -
         )
 
 
-def check_deletes(env: Environment, work: Work, before: TableState, counts: Counts) -> None:
+def check_deletes(env: Environment, work: Work, before: TableState, deletes: int) -> None:
     """A truncated source, lost rights or a wrong namespace look like many deletes."""
     rows = sum(version.rows for version in before.live.values())
-    if counts.deletes > max(SMALL_DELETE, work.max_delete_share * rows):
+    if deletes > max(SMALL_DELETE, work.max_delete_share * rows):
         raise NeedsConfirmation(
-            f"this batch would delete {counts.deletes} of the {rows} rows of {env.table}",
+            f"this batch would delete {deletes} of the {rows} rows of {env.table}",
             "If HBase really lost them, run once with --confirm-deletes; if not, check the table and its permissions.",
         )
 

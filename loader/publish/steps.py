@@ -5,7 +5,7 @@ from collections.abc import Callable
 from loader.errors import Conflict, Damage, Held, OutcomeUnknown, Unavailable
 from loader.files import join
 from loader.layout import attempt_id
-from loader.publish import checks, moves
+from loader.publish import asks, checks, moves
 from loader.publish import collect as collecting
 from loader.publish.batch import Batch, DirtyKeys
 from loader.publish.changesets import store_change_set
@@ -33,6 +33,7 @@ def scan(batch: Batch) -> None:
     records = batch.env.state.records()
     batch.dirty = batch.given.scan()
     batch.idle = not len(batch.dirty.keys) and not records.state.owed and not records.unsettled
+    batch.idle = batch.idle and not asks.any_open(batch.env, records.state)
 
 
 def lock(batch: Batch) -> None:
@@ -55,6 +56,7 @@ def settle(batch: Batch) -> None:
             f"Changes wait in HBase. `hotswap resume {env.table}` ends the hold and catches up.",
         )
     batch.idle = batch.dirty is not None and not len(batch.dirty.keys) and not batch.before.owed
+    batch.idle = batch.idle and not asks.any_open(env, batch.before)
 
 
 def claim(batch: Batch) -> None:
@@ -78,15 +80,18 @@ def collect(batch: Batch) -> None:
     dirty = batch.dirty or DirtyKeys(collecting.owed_keys(env, ()), None)
     batch.paid = batch.before.owed
     keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, batch.paid))
+    batch.answered, theirs = asks.take(env, batch.before)
+    keys = collecting.with_owed(keys, theirs.keys)
     read = work.reader.read(keys, dirty.span.end if dirty.span else env.clock())
     collecting.check_rejected(env, work, read.rejected)
     stored = collecting.change_set_of(env, batch.before, read)
     changes = collecting.effective(stored, batch.before)
-    batch.changes = without_unchanged(changes, work.recently.refresh(records) if work.recently else Recent())
+    known = work.recently.refresh(records) if work.recently else Recent()
+    batch.changes = without_unchanged(changes, known, theirs.keys)
     batch.healed = collecting.healed_keys(env, keys, read.rejected)
     batch.counts = collecting.counts_of(batch.changes, len(read.rejected))
-    collecting.check_deletes(env, work, batch.before, batch.counts)
-    if not (len(batch.changes.rows) or read.rejected or batch.healed or batch.paid):
+    collecting.check_deletes(env, work, batch.before, asks.unconfirmed(batch.counts, batch.changes, theirs))
+    if not (len(batch.changes.rows) or read.rejected or batch.healed or batch.paid or batch.answered):
         batch.idle = True
         return
     claim(batch)
@@ -156,6 +161,7 @@ def record(batch: Batch) -> None:
         owed=batch.owed,
         paid=batch.paid,
         healed=batch.healed,
+        answered=batch.answered,
     )
     env.state.record(manifest)
     batch.manifest = manifest

@@ -1,0 +1,34 @@
+"""The asked keys of one batch: which it takes, whose deletes a person has agreed to, and whether any wait."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loader import asked
+from loader.publish.environment import Environment
+from partitioner.changeset import ChangeSet, Op
+from partitioner.history import TableState
+from partitioner.manifest import Counts
+
+NOBODY = asked.Asked(pa.array([], pa.binary()), pa.array([], pa.binary()))
+
+
+def any_open(env: Environment, state: TableState) -> bool:
+    """Whether somebody waits for a batch."""
+    return bool(asked.open_asks(env.files, env.layout, state.answered))
+
+
+def take(env: Environment, before: TableState) -> tuple[tuple[str, ...], asked.Asked]:
+    """What this batch answers, by name, and its keys. Under the lock; what was answered before is deleted."""
+    asked.forget(env.files, env.layout, before.answered)
+    taken = asked.of_one_batch(asked.open_asks(env.files, env.layout, before.answered))
+    if not taken:
+        return (), NOBODY
+    return tuple(found.name for found in taken), asked.load(env.files, env.layout, taken)
+
+
+def unconfirmed(counts: Counts, changes: ChangeSet, theirs: asked.Asked) -> int:
+    """Deletes that nobody has agreed to yet."""
+    if not len(theirs.confirmed):
+        return counts.deletes
+    agreed = pc.and_(pc.equal(changes.rows["__op"], int(Op.DELETE)), pc.is_in(changes.rows["__key"], theirs.confirmed))
+    return counts.deletes - int(pc.sum(agreed).as_py() or 0)
