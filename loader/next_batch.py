@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from loader.errors import HotswapError, from_foreign
 from loader.layout import attempt_id
-from loader.publish import checks
+from loader.publish import asks, checks
 from loader.publish import collect as collecting
 from loader.publish.batch import DirtyKeys, ReadRows, Work
 from loader.publish.deciding import plan_of
@@ -110,10 +110,13 @@ def preview(env: Environment, work: Work, patience: Patience) -> NextBatch:
     records = env.state.records()
     dirty, owed = work.scan(), records.state.owed
     keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, owed))
+    _, theirs = asks.look(env, records.state)
+    keys = collecting.with_owed(keys, theirs.keys)
     read = _read(work, keys, dirty.span.end if dirty.span else env.clock(), patience)
     fraction = read.asked / len(keys) if len(keys) else 1.0
     found = collecting.effective(collecting.change_set_of(env, records.state, read.rows), records.state)
-    changes = without_unchanged(found, work.recently.refresh(records) if work.recently else Recent())
+    known = work.recently.refresh(records) if work.recently else Recent()
+    changes = without_unchanged(found, known, theirs.keys)
     counts = {
         values: of_sample(count, fraction) for values, count in count_changes(changes.rows, changes.partitions).items()
     }
@@ -181,7 +184,7 @@ def _obstacles(
     touched = sorted({changes.partitions[index] for index in _places(changes)})
     for proves in (
         lambda: collecting.check_rejected(env, work, read.rejected),
-        lambda: collecting.check_deletes(env, work, records.state, kinds),
+        lambda: collecting.check_deletes(env, work, records.state, kinds.deletes),
         lambda: checks.check_table(env),
         lambda: checks.check_locations(env, touched, records.state, _partitions(env, touched)),
     ):

@@ -17,13 +17,18 @@ def any_open(env: Environment, state: TableState) -> bool:
     return bool(asked.open_asks(env.files, env.layout, state.answered))
 
 
-def take(env: Environment, before: TableState) -> tuple[tuple[str, ...], asked.Asked]:
-    """What this batch answers, by name, and its keys. Under the lock; what was answered before is deleted."""
-    asked.forget(env.files, env.layout, before.answered)
-    taken = asked.of_one_batch(asked.open_asks(env.files, env.layout, before.answered))
+def look(env: Environment, state: TableState) -> tuple[tuple[str, ...], asked.Asked]:
+    """What the next batch will answer, by name, and its keys."""
+    taken = asked.of_one_batch(asked.open_asks(env.files, env.layout, state.answered))
     if not taken:
         return (), NOBODY
     return tuple(found.name for found in taken), asked.load(env.files, env.layout, taken)
+
+
+def take(env: Environment, before: TableState) -> tuple[tuple[str, ...], asked.Asked]:
+    """What this batch answers. Under the lock; what was answered before is deleted."""
+    asked.forget(env.files, env.layout, before.answered)
+    return look(env, before)
 
 
 def unconfirmed(counts: Counts, changes: ChangeSet, theirs: asked.Asked) -> int:
