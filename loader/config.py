@@ -141,6 +141,7 @@ class TableSettings(_Model):
     format: FileFormat = "parquet"
     compression: Literal["snappy", "zstd", "gzip", "none"] = "snappy"
     timestamps: Literal["int96", "int64"] = "int96"
+    max_keys: Annotated[int, Field(ge=1)] = 1_000_000
     max_rejected: Annotated[int, Field(ge=0)] = 1000
     max_delete_share: Share = 0.5
     lock_wait: Seconds = 60.0

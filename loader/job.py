@@ -28,6 +28,7 @@ from loader.rewrite_either import EitherRewriter
 from loader.rewrite_local import LocalRewriter
 from loader.rewrite_spark import SparkRewriter
 from loader.service import open_table
+from loader.sources.dirty import IncompleteScan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +42,8 @@ FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
 SILENCE_S = 5.0
 """So long without a trigger, beyond `poll_every`, and HBase is asked whether it is there."""
-WAITED_OUT = (Unavailable, OutcomeUnknown, Locked, Held)
-"""What `run` waits out: servers that come back, locks that end, holds that an operator ends."""
+WAITED_OUT = (Unavailable, OutcomeUnknown, Locked, Held, IncompleteScan)
+"""What `run` waits out: servers that come back, locks that end, holds that an operator ends, a table in the making."""
 
 
 def run(settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool = False) -> RunReport:
@@ -199,24 +200,29 @@ class Job:
 
     def _batch(self, frame: DataFrame, number: int) -> None:
         """foreachBatch. What may pass is waited out here, so that the query lives on; the window only grows."""
-        from loader.sources.dirty import dirty_keys_from_rows  # noqa: PLC0415
-
         loop, self.heard = self.loop, time.monotonic()
         if loop is None or not (self.once or loop.due()):
             return
         try:
-            with self.turning:
-                report = loop.turn(lambda: dirty_keys_from_rows(frame.toArrow()))
+            self._turn(loop, frame)
+            while loop.behind and not self.waiting.stop.is_set():
+                self._turn(loop, frame)
         except (PySparkException, HotswapError, OSError, *_metastore_errors()) as error:
             self.failure = error
             self._wait_or_raise(error)
             self.failure = None
             return
+        loop.collect_old()
+
+    def _turn(self, loop: Loop, frame: DataFrame) -> None:
+        from loader.sources.dirty import dirty_keys_from_rows  # noqa: PLC0415
+
+        with self.turning:
+            report = loop.turn(lambda: dirty_keys_from_rows(frame.toArrow()))
         self.waiting.worked(self.name)
         if report is not None:
             self.reports.append(report)
             events.batch_done(report)
-        loop.collect_old()
 
     def low_watermark_ms(self) -> int | None:
         if self.loop is None:

@@ -77,11 +77,20 @@ class Layout:
     def debts(self) -> str:
         return join(self.state, "debts")
 
+    @property
+    def sightings(self) -> str:
+        """What was seen last of the source's table, to know it again."""
+        return join(self.state, "sightings")
+
     def changes(self, attempt: AttemptId) -> str:
         return join(self.state, "changes", f"{attempt}.arrow")
 
     def quarantine(self, attempt: AttemptId) -> str:
         return join(self.state, "quarantine", f"{attempt}.json")
+
+    def keys(self, name: str) -> str:
+        """Keys that were put aside for a later batch."""
+        return join(self.state, "keys", name)
 
     @property
     def condemned(self) -> str:

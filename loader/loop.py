@@ -4,6 +4,7 @@ Knows neither Spark nor threads: `job.py` calls `turn` from its stream, tests ca
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -20,7 +21,10 @@ from loader.publish.repair import astray, repair, warn_of
 from loader.publish.report import report_of
 from loader.reports import BatchReport
 from loader.rewrite import Rewriter
+from loader.sources.admission import Slice, slices_of
+from loader.sources.blindspots import Blindspots
 from loader.sources.dirty import DirtyKeys as Scanned
+from loader.sources.dirty import IncompleteScan
 from loader.sources.windows import Taken
 from metastore.errors import MetastoreError
 from partitioner.manifest import Kind
@@ -38,6 +42,22 @@ POSITION_EVERY_MS = 15_000
 """How often a quiet table's position is stored: lag is told from it, and an alarm at a minute must not flap."""
 
 
+MAX_KEYS = 1_000_000
+"""Dirty keys a batch."""
+SCANS = 3
+"""So often a window is read again in one turn, because the table was replaced meanwhile."""
+
+
+@dataclass(slots=True)
+class Pending:
+    """What one scan found and is not published yet: its slices, `slices[0]` next. `rows`: of the table before them."""
+
+    scanned: Scanned
+    slices: deque[Slice]
+    rows: int
+    deleted: int = 0
+
+
 @dataclass(slots=True)
 class Loop:
     """The state of one loader run between batches. `publish_every_ms`: the least time between two swaps."""
@@ -51,6 +71,8 @@ class Loop:
     publish_every_ms: int = 0
     max_rejected: int | None = None
     max_delete_share: float = 1.0
+    max_keys: int = MAX_KEYS
+    blindspots: Blindspots | None = None  # None: nobody looks at the table itself
     retention: RetentionRules | None = None  # None: nothing is collected
     watch: Watch = no_watch
     taken: Taken = field(default_factory=Taken)
@@ -59,6 +81,7 @@ class Loop:
     position_ms: int | None = None
     cleaned_ms: int | None = None
     watched_ms: int | None = None
+    pending: Pending | None = None
 
     def __post_init__(self) -> None:
         self.recently = Recently(self.env.files, self.env.layout)
@@ -67,30 +90,21 @@ class Loop:
         """Whether a batch may be published now. A poll that is not due is skipped whole: the window just grows."""
         return self.published_ms is None or self.env.clock() - self.published_ms >= self.publish_every_ms
 
+    @property
+    def behind(self) -> bool:
+        """Whether the last scan found more than one batch takes: `turn` goes on with it at once."""
+        return self.pending is not None
+
     def turn(self, scan: Callable[[], Scanned]) -> BatchReport | None:
-        """Scan, and publish what is new. None: nothing was."""
-        found: list[Scanned] = []
-
-        def new_keys() -> DirtyKeys:
-            found.append(scan())
-            return self._new(found[0])
-
-        work = Work(
-            new_keys,
-            self.reader,
-            self.rewriter,
-            self.rules,
-            self.parallelism,
-            self.recently,
-            self.max_rejected,
-            self.max_delete_share,
-        )
+        """Scan, and publish what is new; while `behind`, publish the next part of it. None: nothing was new."""
         try:
-            batch = publish(Batch(self.env, Kind.BATCH, work), watch=self.watch)
-        except Held:
-            self.watch_locations()
+            batch = publish(Batch(self.env, Kind.BATCH, self._work(scan)), watch=self.watch)
+        except BaseException as error:
+            self.pending = None  # the next window begins where the last part was settled
+            if isinstance(error, Held):
+                self.watch_locations()
             raise
-        found[0].take(self.taken)  # published, or read and found as it was
+        self._settled(batch)
         if batch.written_back:
             self.watched_ms = None  # where one partition was put back, others may have been
         self.watch_locations()
@@ -102,9 +116,57 @@ class Loop:
         self._checkpoint()
         return report_of(batch)
 
-    def _new(self, scanned: Scanned) -> DirtyKeys:
-        keys = pa.array(scanned.not_taken(self.taken), pa.binary())
-        return DirtyKeys(keys, scanned.window.span(self.source_id))
+    def _work(self, scan: Callable[[], Scanned]) -> Work:
+        return Work(
+            lambda: self._next(scan),
+            self.reader,
+            self.rewriter,
+            self.rules,
+            self.parallelism,
+            self.recently,
+            self.max_rejected,
+            self._delete_share(),
+        )
+
+    def _next(self, scan: Callable[[], Scanned]) -> DirtyKeys:
+        """The next slice; of a new scan if there is none."""
+        if self.pending is None:
+            scanned = self._believed(scan)
+            keys = scanned.not_taken(self.taken)
+            slices = slices_of(scanned.oldest(keys), scanned.window, self.max_keys)
+            self.pending = Pending(scanned, deque(slices), self._rows())
+        part = self.pending.slices[0]
+        return DirtyKeys(pa.array(part.keys, pa.binary()), part.window.span(self.source_id))
+
+    def _believed(self, scan: Callable[[], Scanned]) -> Scanned:
+        """A table that is truncated in mid-scan ends the scan early and without an error: then scan again."""
+        settled = self.env.state.position()
+        for _ in range(SCANS):
+            scanned = scan()
+            if self.blindspots is None or self.blindspots.after_scan(scanned.window, settled):
+                return scanned
+        raise IncompleteScan(f"the HBase table of {self.env.table} is replaced again and again while it is read")
+
+    def _settled(self, batch: Batch) -> None:
+        """Published, or read and found as it was. What the scan saw is taken once all of it is."""
+        pending = self.pending
+        if pending is None:
+            return
+        pending.slices.popleft()
+        pending.deleted += batch.counts.deletes
+        if not pending.slices:
+            pending.scanned.take(self.taken)
+            self.pending = None
+
+    def _delete_share(self) -> float:
+        """A share of the table's rows; the parts of one backlog have one share together."""
+        if self.pending is None or not self.pending.deleted:
+            return self.max_delete_share
+        left = self.max_delete_share * self.pending.rows - self.pending.deleted
+        return max(0.0, left / max(1, self._rows()))
+
+    def _rows(self) -> int:
+        return sum(version.rows for version in self.env.state.records().state.live.values())
 
     def _remember_quiet(self, batch: Batch) -> None:
         """A position object now and then keeps the next window short, also after a restart."""

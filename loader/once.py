@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from loader import log as events
-from loader.reports import RunReport
+from loader.reports import BatchReport, RunReport
 from loader.rewrite import Tools
 from loader.rewrite_local import LocalRewriter
 from loader.service import open_table
@@ -23,7 +23,7 @@ THREADS = 2
 
 
 def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool = False) -> RunReport:
-    """One window, one batch or none. Waits for nobody: raises what stands in the way."""
+    """One window, in as many batches as `max_keys` wants, or none. Waits for nobody: raises what stands in the way."""
     started = time.perf_counter()
     env = open_table(settings, table).env
     try:
@@ -40,16 +40,18 @@ def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool
             window = window_to(window_end(env.clock(), rules), env.state.position(), rules)
             return scan_window(connector(settings), table.hbase_table, families, window)
 
-        report = loop.turn(scan)
-        if report is not None:
-            events.batch_done(report)
+        published: list[BatchReport | None] = []
+        while not published or loop.behind:
+            published.append(loop.turn(scan))
+            if published[-1] is not None:
+                events.batch_done(published[-1])
         loop.collect_old()
         position = env.state.position()
     finally:
         env.metastore.close()
     return RunReport(
         table=str(table.hive_table),
-        batches=(report,) if report else (),
+        batches=tuple(report for report in published if report is not None),
         low_watermark_ms=position.low if position else None,
         seconds=time.perf_counter() - started,
     )

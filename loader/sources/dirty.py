@@ -39,17 +39,26 @@ class DirtyKeys:
     """Every row that has a cell or a delete marker in `window`.
 
     `keys`: binary, sorted, unique. `marks`: key → its cells in the window, hashed by timestamp (see `windows.Taken`).
-    `unmarked`: the keys that also have cells too old to be remembered.
+    `unmarked`: the keys that also have cells too old to be remembered, each with the timestamp of one of them.
     """
 
     keys: pa.Array
     marks: Mapping[bytes, frozenset[Mark]]
-    unmarked: frozenset[bytes]
+    unmarked: Mapping[bytes, int]
     window: Window
 
     def not_taken(self, taken: Taken) -> list[bytes]:
         """The keys to be read again, sorted: those whose cells the last batches did not take."""
-        return sorted(self.unmarked.union(taken.new(self.marks, self.window)))
+        return sorted({*self.unmarked, *taken.new(self.marks, self.window)})
+
+    def oldest(self, keys: Iterable[bytes]) -> dict[bytes, int]:
+        """Of each key a cell's timestamp in the window, the oldest that is known; its start where none is left."""
+        return {key: self._oldest(key) for key in keys}
+
+    def _oldest(self, key: bytes) -> int:
+        if key in self.unmarked:
+            return self.unmarked[key]
+        return min((timestamp for timestamp, _ in self.marks.get(key, ())), default=self.window.start_ms)
 
     def take(self, taken: Taken) -> None:
         """The batch made of these keys has committed."""
@@ -80,11 +89,12 @@ def dirty_keys_from_rows(rows: pa.Table) -> DirtyKeys:
     window = _one_window(markers)
     _check_cover((row["key"], row["stop"]) for row in markers)
     marks, unmarked = _marks(rows.filter(pc.equal(rows["kind"], DIRTY)))
-    return DirtyKeys(pa.array(sorted(unmarked.union(marks)), pa.binary()), marks, unmarked, window)
+    return DirtyKeys(pa.array(sorted({*unmarked, *marks}), pa.binary()), marks, unmarked, window)
 
 
-def _marks(found: pa.Table) -> tuple[dict[bytes, frozenset[Mark]], frozenset[bytes]]:
-    unmarked = frozenset(found["key"].filter(pc.is_null(found["fingerprint"])).to_pylist())
+def _marks(found: pa.Table) -> tuple[dict[bytes, frozenset[Mark]], dict[bytes, int]]:
+    old = found.filter(pc.is_null(found["fingerprint"]))
+    unmarked = dict(zip(old["key"].to_pylist(), old["version"].to_pylist(), strict=True))
     marked = found.filter(pc.is_valid(found["fingerprint"]))
     marks: dict[bytes, set[Mark]] = {}
     columns = (marked[name].to_pylist() for name in ("key", "version", "fingerprint"))

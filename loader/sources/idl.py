@@ -36,9 +36,8 @@ class Row:
 
 
 class RegionInfo:
-    """A `THRegionInfo` as read."""
+    """A `THRegionInfo` as read. Its regionId is always 0: the server does not fill it in."""
 
-    regionId: int
     startKey: bytes = b""
     endKey: bytes = b""
     replicaId: int = 0
@@ -51,9 +50,13 @@ class RegionLocation:
 
 
 class Family:
-    """A `TColumnFamilyDescriptor` as read."""
+    """A `TColumnFamilyDescriptor` as read. `attributes`: TTL, VERSIONS and the like, as the HBase shell shows them;
+    `configuration`: what the family sets otherwise than the server.
+    """
 
     name: bytes
+    attributes: dict[bytes, bytes] = {}  # noqa: RUF012 - thrift's C code sets the instance's own
+    configuration: dict[bytes, bytes] = {}  # noqa: RUF012 - likewise
 
 
 class TableDescriptor:
@@ -152,11 +155,10 @@ CELL = read_as(
     (6, "type", BYTE),
 )
 ROW = read_as(Row, (1, "row", BINARY), (2, "columnValues", list_of(CELL)))
-REGION = read_as(
-    RegionInfo, (1, "regionId", I64), (3, "startKey", BINARY), (4, "endKey", BINARY), (7, "replicaId", I32)
-)
+REGION = read_as(RegionInfo, (3, "startKey", BINARY), (4, "endKey", BINARY), (7, "replicaId", I32))
 LOCATION = read_as(RegionLocation, (2, "regionInfo", REGION))
-TABLE = read_as(TableDescriptor, (2, "columns", list_of(read_as(Family, (1, "name", BINARY)))))
+FAMILY = read_as(Family, (1, "name", BINARY), (2, "attributes", BINARY_MAP), (3, "configuration", BINARY_MAP))
+TABLE = read_as(TableDescriptor, (2, "columns", list_of(FAMILY)))
 
 
 class DeleteType:

@@ -17,6 +17,7 @@ from loader.publish.checks import check_configured, specs
 from loader.publish.environment import Environment
 from loader.retention import retention_of
 from loader.rewrite import Rewriter, Tools, WriteSettings
+from loader.sources.blindspots import Blindspots, look_at
 from loader.sources.joined import joined
 from loader.sources.reader import ReadRows, RowReader
 from loader.sources.sample import Sampled, sample
@@ -159,9 +160,14 @@ def open_loop(
     check_configured(env.table, "partition keys", specs(env.partition_keys), mapping.partition_keys)
     keystore = None if mapping.partition_from_key else KeyStore(env.files, env.layout)
     env = replace(env, keystore=keystore)
+    source = f"hbase:{table.hbase_table}"
+    look = look_at(connector(settings), table.hbase_table, mapping.families)
+    allowed_ms = window_rules(table).deep_overlap_ms
     return Loop(
         env=env,
-        source_id=f"hbase:{table.hbase_table}",
+        source_id=source,
+        blindspots=Blindspots(env.files, env.layout, source, allowed_ms, look, env.clock),
+        max_keys=table.max_keys,
         reader=ChunkedReader(reader_of(settings, table, mapping)),
         retention=retention_of(table),
         rewriter=rewriter(tools_of(table, env, mapping)),

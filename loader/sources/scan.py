@@ -110,7 +110,7 @@ def row_marks(cells: Iterable[Cell], marks_from_ms: int = 0) -> list[tuple[int, 
     for cell in cells:
         timestamp = cell.timestamp
         if timestamp < marks_from_ms:
-            old = max(old, timestamp)
+            old = timestamp if old < 0 else min(old, timestamp)
             continue
         family, qualifier, value = cell.family, cell.qualifier, cell.value
         head = _HEAD.pack(cell.type, len(family), len(qualifier), len(value))

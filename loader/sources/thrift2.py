@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from loader.errors import SourceError
+from loader.errors import SourceError, Unavailable
 from loader.sources.connection import Connection, ConnectionLost, Endpoint, Refused, ScannerGone, ServerBusy
 from loader.sources.idl import (
     DeleteType,
@@ -36,7 +36,11 @@ _TRANSIENT = (ConnectionLost, ServerBusy, ScannerGone)
 
 
 class NoSuchTable(SourceError):
-    """The HBase table does not exist, or is disabled."""
+    """The HBase table does not exist."""
+
+
+class TableDisabled(Unavailable):
+    """The HBase table is there but disabled: for a while (a truncate, a change of its settings), or for good."""
 
 
 class NoSuchFamily(SourceError):
@@ -54,11 +58,10 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Region:
-    """Keys `[start, stop)`; an empty stop is the end of the table. `id` is the region's creation time in ms."""
+    """Keys `[start, stop)`; an empty stop is the end of the table."""
 
     start: bytes
     stop: bytes
-    id: int
 
 
 def endpoints(addresses: Sequence[str], read_timeout: float) -> tuple[Endpoint, ...]:
@@ -111,15 +114,19 @@ class Thrift2:
 
     def families(self, table: str) -> frozenset[bytes]:
         """The table's column families. Raises NoSuchTable."""
+        return frozenset(self.family_settings(table))
+
+    def family_settings(self, table: str) -> dict[bytes, dict[bytes, bytes]]:
+        """Family → its settings (TTL, VERSIONS, …, its own configuration) as HBase spells them. Raises NoSuchTable."""
         if not self.table_exists(table):
             raise NoSuchTable(
                 f"HBase has no table {table!r} (asked {self.endpoint})", "Check hbase_table and its namespace."
             )
         descriptor = self._call("getTableDescriptor", table=_table_name(table))
-        return frozenset(family.name for family in descriptor.columns)
+        return {family.name: {**family.attributes, **family.configuration} for family in descriptor.columns}
 
     def check_table(self, table: str, families: Sequence[bytes]) -> None:
-        """Raises NoSuchTable or NoSuchFamily unless the table is there, enabled, and has these families."""
+        """Raises NoSuchTable, NoSuchFamily or TableDisabled unless the table is there, enabled, with these families."""
         present = self.families(table)
         for family in families:
             if family not in present:
@@ -129,13 +136,15 @@ class Thrift2:
                     f"Its families are: {names}. Correct the mapping.",
                 )
         if not self._call("isTableEnabled", tableName=_table_name(table)):
-            raise NoSuchTable(f"HBase table {table!r} is disabled", f"Enable it in the HBase shell: enable '{table}'.")
+            raise TableDisabled(
+                f"HBase table {table!r} is disabled", f"Enable it in the HBase shell: enable '{table}'."
+            )
 
     def regions(self, table: str) -> tuple[Region, ...]:
         """The table's regions in key order. Raises NoSuchTable (the call itself answers with an empty list)."""
         answer = self._call("getAllRegionLocations", table=table.encode())
         infos = [location.regionInfo for location in answer]
-        regions = {Region(info.startKey, info.endKey, info.regionId) for info in infos if not info.replicaId}
+        regions = {Region(info.startKey, info.endKey) for info in infos if not info.replicaId}
         if not regions:
             self.check_table(table, ())
             raise ServerBusy(f"HBase names no region of table {table!r}")
@@ -283,5 +292,6 @@ __all__ = [
     "TPut",
     "TRowMutations",
     "TScan",
+    "TableDisabled",
     "Thrift2",
 ]
