@@ -22,8 +22,19 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """Why Hive may differ from HBase although every window was read, and since when that is known."""
+
+    reason: str
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """A table as it stands. `batch` is None before the first commit; `lag_s`: since the end of the last window."""
+    """A table as it stands. `batch` is None before the first commit; `lag_s`: since the end of the last window.
+
+    With `debts` the low watermark is provisional: what lies before it is in, as far as a window can tell.
+    """
 
     table: str
     batch: int | None
@@ -37,6 +48,7 @@ class Status:
     rows: int
     bytes: int
     last_error: str | None = None
+    debts: tuple[Owed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from loader import reports
 from loader.claim import check_claim, claim_of
+from loader.debt import debts
 from loader.errors import ConfigError, Conflict, Held
 from loader.files import Files, LocalFiles
 from loader.layout import Layout
@@ -129,6 +130,7 @@ class TableService:
             rows=sum(version.rows for version in versions),
             bytes=sum(version.bytes for version in versions),
             last_error=_last_error(standing.attempts),
+            debts=tuple(reports.Owed(debt.reason, debt.since_ms) for debt in debts(self.env.files, self.env.layout)),
         )
 
     def history(self, limit: int) -> tuple[reports.HistoryEntry, ...]:

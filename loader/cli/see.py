@@ -62,6 +62,12 @@ def alarms_of(status: "Status", max_lag: float) -> tuple[str, ...]:
         alarms.append(f"held by rollback {status.hold.batch}: `hotswap resume {status.table}` ends it")
     if len(status.unsettled) > 1:  # one may be under way
         alarms.append(f"{len(status.unsettled)} attempts are not settled: run `hotswap recover {status.table}`")
+    if status.debts:
+        since = moment_text(status.debts[0].since_ms)
+        alarms.append(
+            f"changes may be missing, known since {since}: {status.debts[0].reason}."
+            f" Run `hotswap reconcile {status.table}`"
+        )
     if status.quarantine:
         alarms.append(f"{counted(status.quarantine, 'row')} in quarantine: correct HBase, or the mapping")
     return tuple(alarms)
@@ -72,7 +78,7 @@ def _show_status(out: Output, status: "Status", alarms: tuple[str, ...]) -> None
     facts = [
         ("live batch", f"{status.batch}, {moment_text(status.committed_at_ms)}" if status.batch else "none"),
         ("behind HBase", span_text(status.lag_s)),
-        ("low watermark", moment_text(status.low_watermark_ms)),
+        ("low watermark", moment_text(status.low_watermark_ms) + (" (provisional)" if status.debts else "")),
         (
             "holds",
             f"{counted(status.partitions, 'partition')}, {counted(status.rows, 'row')}, {size_text(status.bytes)}",
