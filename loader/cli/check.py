@@ -1,4 +1,4 @@
-"""The verbs that check: `verify` one table against its files. What they find comes with what to do."""
+"""The verbs that check: `verify` a table against its files, `doctor` all that is around it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +12,7 @@ from loader.findings import Finding, Grade, exit_code
 from loader.quantities import counted, size_text
 
 if TYPE_CHECKING:
+    from loader.doctor.examine import DoctorReport
     from loader.service_checks import VerifyReport
 
 MARKS = {Grade.DAMAGE: ("✗", "bold red"), Grade.TO_DO: ("!", "yellow"), Grade.NOTE: ("·", "")}
@@ -61,6 +62,49 @@ def _show_verified(out: Output, report: "VerifyReport") -> None:
     verdict = f"{counted(len(wrong), 'finding')}" if wrong else "all agree"
     line = f"{report.table} at batch {report.batch}: {what} {read} in {span_text(report.seconds)}; {verdict}."
     out.line(line, style="" if wrong else "green")
+
+
+def doctor(
+    context: typer.Context,
+    table: options.Table = None,
+    config: options.Config = options.DEFAULT_CONFIG,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> int:
+    """Find what will hurt later: servers, versions, settings, permissions, clocks, and two truths that differ.
+
+    Does to a scratch table of its own what the loader does to yours (writes files, adds partitions, locks, swaps, reads
+    back, drops) and puts it away. Changes nothing else, and may run beside the loader. Without TABLE it looks at every
+    table of the configuration. Each finding says what to do.
+
+    Exit code 5: damage; 6: there is a finding; 0: all is well. What begins with a dot is worth knowing, and no finding.
+
+    \b
+    Examples:
+      hotswap doctor
+      hotswap doctor ads.performance --json
+    """
+    session = options.session_of(context)
+    settings = session.backend.load(config)
+    chosen = [settings.table(table)] if table else list(settings.tables.values())
+    for item in chosen:
+        settings.check(item)
+    found = [session.backend.doctor(settings, item) for item in chosen]
+    if json:
+        session.out.json({"tables": found})
+    for report in () if json else found:
+        _show_examined(session.out, report)
+    return exit_code(finding for report in found for finding in report.findings)
+
+
+def _show_examined(out: Output, report: "DoctorReport") -> None:
+    out.line(report.table, style="bold")
+    if report.facts:
+        out.facts(report.facts)
+    show_findings(out, report.findings)
+    wrong = sum(finding.grade is not Grade.NOTE for finding in report.findings)
+    verdict = counted(wrong, "finding") if wrong else "nothing found"
+    out.line(f"{counted(len(report.checks), 'check')} made, {verdict}.", style="" if wrong else "green")
 
 
 def show_findings(out: Output, findings: Sequence[Finding]) -> None:

@@ -29,6 +29,7 @@ app.command(short_help="The next batch as a dry run: files, bytes, tasks, time."
 app.command(short_help="One batch: what it read, changed, and what became of it.")(show.show)
 app.command(short_help="Two batches compared: partitions, rows, bytes.")(show.diff)
 app.command(short_help="Check that metastore, manifests, files and row counts agree.")(check.verify)
+app.command(short_help="Find what will hurt later, by looking and by doing.")(check.doctor)
 app.command(short_help="Make the table again what it was after an earlier batch.")(act.rollback)
 app.command(short_help="End the hold that a rollback left.")(act.resume)
 app.command(short_help="Settle attempts that crashed or whose reply was lost.")(act.recover)

@@ -11,6 +11,7 @@ from loader.errors import NeedsConfirmation
 if TYPE_CHECKING:
     from loader.batches import BatchDetail, Difference
     from loader.config import Settings, TableSettings
+    from loader.doctor.examine import DoctorReport
     from loader.next_batch import NextBatch
     from loader.reports import (
         CleanReport,
@@ -70,6 +71,8 @@ class Loader:
     """The real backend. Imports what a verb needs when it needs it."""
 
     def load(self, path: str) -> "Settings":
+    def doctor(self, settings: "Settings", table: "TableSettings") -> "DoctorReport": ...
+
         from loader.config import load  # noqa: PLC0415
 
         return load(path)
@@ -97,6 +100,11 @@ class Loader:
         from loader.job import run  # noqa: PLC0415
 
         return run(settings, table, once, confirm_deletes=confirm_deletes)
+
+    def doctor(self, settings: "Settings", table: "TableSettings") -> "DoctorReport":
+        from loader.doctor.examine import doctor  # noqa: PLC0415
+
+        return doctor(settings, table)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The command line over a whole table in one process: real verbs, real files, the in-memory metastore."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
@@ -10,6 +11,9 @@ from typing import Any
 from loader.cli.main import main
 from loader.cli.session import Session
 from loader.config import Settings, TableSettings, load
+from loader.doctor.examine import DoctorReport, examine
+from loader.doctor.patient import Patient
+from loader.errors import Unavailable
 from loader.next_batch import NextBatch, Patience, preview
 from loader.publish.batch import Work
 from loader.publish.recently import Recently
@@ -103,6 +107,24 @@ class Stage:
         self._meet(sample)
         assert self.init_report
         return self.init_report
+
+    def doctor(self, settings: Settings, table: TableSettings) -> DoctorReport:
+        """On the machine's own clock, for the servers' clocks are compared with it; there is no HBase."""
+
+        def away() -> Any:
+            raise Unavailable("no HBase here", "Start it.")
+
+        patient = Patient(
+            settings=settings,
+            table=table,
+            metastores=lambda uri: self.metastore,
+            hbase=away,
+            environment=lambda metastore, hive: self._env(),
+            clock=lambda: time.time_ns() // 1_000_000,
+            run=f"doctor{next(self.runs)}",
+            java=lambda: 17,
+        )
+        return examine(patient)
 
     def run(self, settings: Settings, table: TableSettings, once: bool, confirm_deletes: bool) -> RunReport:
         self._meet(once, confirm_deletes)

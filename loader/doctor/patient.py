@@ -1,0 +1,45 @@
+"""What the checks are given: the configuration, and as much of the rest as could be reached."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from loader.findings import Finding, Grade
+from loader.publish.environment import Environment
+from metastore.api import Metastore, Table
+
+if TYPE_CHECKING:
+    from loader.config import Settings, TableSettings
+    from loader.sources.thrift2 import Thrift2
+
+to_do = partial(Finding, Grade.TO_DO)
+note = partial(Finding, Grade.NOTE)
+
+
+@dataclass(slots=True)
+class Patient:
+    """One table under examination. `env` and `hive` are None until the metastore has answered, or if there is no table.
+
+    `metastores` opens a metastore at one URI, `hbase` makes a client, `java` tells the version of the Java here.
+    `facts` are what is told besides findings.
+    """
+
+    settings: "Settings"
+    table: "TableSettings"
+    metastores: Callable[[str], Metastore]
+    hbase: "Callable[[], Thrift2]"
+    environment: Callable[[Metastore, Table], Environment]
+    clock: Callable[[], int]
+    run: str
+    java: Callable[[], int | None]
+    metastore: Metastore | None = None
+    hive: Table | None = None
+    env: Environment | None = None
+    facts: list[tuple[str, str]] = field(default_factory=list)
+
+    def fact(self, name: str, value: str) -> None:
+        self.facts.append((name, value))
+
+
+Check = Callable[[Patient], Iterator[Finding]]
