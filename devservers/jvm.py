@@ -118,14 +118,15 @@ class Jvm:
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
 
-    def run_in_thread(self, target: Any, method: str, *arguments: Any) -> None:
-        """Call a Java method in a Java daemon thread. What it throws goes to the log."""
+    def run_in_thread(self, target: Any, method: str, *arguments: Any) -> Any:
+        """Call a Java method in a Java daemon thread, and return that. What it throws goes to the log."""
         beans, lang = self.java.java.beans, self.java.java.lang
         statement = beans.Statement(target, method, self.array("java.lang.Object", arguments))
         runnable = beans.EventHandler.create(lang.Class.forName("java.lang.Runnable"), statement, "execute")
         thread = lang.Thread(runnable, method)
         thread.setDaemon(True)
         thread.start()
+        return thread
 
     def array(self, class_name: str, items: Sequence[Any]) -> Any:
         """A Java array; the name of bytes is "[B"."""

@@ -16,12 +16,13 @@ from devservers import tether
 Process = subprocess.Popen[Any]
 
 
-def start(command: Sequence[str], **kwargs: Any) -> Process:
+def start(command: Sequence[str], user: tuple[int, int] | None = None, **kwargs: Any) -> Process:
     """Popen of a command that is killed when this process ends, however it ends.
 
-    It is in a session of its own, so Ctrl-C does not reach it.
+    It is in a session of its own, so Ctrl-C does not reach it. `user`: the ids of the user and group that it runs as.
     """
-    tethered = [sys.executable, "-S", "-E", tether.__file__, str(os.getpid()), *command]
+    identity = "{}:{}".format(*user) if user else ""
+    tethered = [sys.executable, "-S", "-E", tether.__file__, str(os.getpid()), identity, *command]
     return _in_launcher(lambda: subprocess.Popen(tethered, start_new_session=True, **kwargs))
 
 

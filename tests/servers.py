@@ -1,4 +1,4 @@
-"""Fixtures: a real HBase, a real metastore and Spark, one of each a session and worker.
+"""Fixtures: a real HBase, real metastores and Spark, one of each a session and worker, started when first asked for.
 
 `HOTSWAP_TEST_HBASE=host:port` (Thrift2) and `HOTSWAP_TEST_HMS=thrift://host:port` run the tests on servers of yours
 instead; tests that must flush, split, kill or pause a server skip then. `HOTSWAP_TEST_WAREHOUSE` is a folder that your
@@ -17,7 +17,12 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
+from devservers.metastore_base import Metastore
+from devservers.metastore_newer import Metastore31, Metastore40, Metastore40OnPostgres
 from tests import hbase_ddl
+
+METASTORES = {"2.3.10": "hms", "3.1.3": "hms31", "4.0.1": "hms40", "4.0.1 on PostgreSQL": "hms40_postgres"}
+"""What each metastore's fixture is called. The first may be given by HOTSWAP_TEST_HMS."""
 
 
 class Given:
@@ -90,6 +95,34 @@ def hms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore23 | Give
         return
     with Metastore23.start(tmp_path_factory.mktemp("metastore")) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def hms31(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore31]:
+    """A metastore of Hive 3.1.3 on Derby."""
+    with Metastore31.start(tmp_path_factory.mktemp("metastore-3.1")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def hms40(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore40]:
+    """A metastore of Hive 4.0.1 on Derby."""
+    with Metastore40.start(tmp_path_factory.mktemp("metastore-4.0")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def hms40_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore40OnPostgres]:
+    """A metastore of Hive 4.0.1 on PostgreSQL."""
+    with Metastore40OnPostgres.start(tmp_path_factory.mktemp("metastore-4.0-postgres")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session", params=METASTORES.values(), ids=METASTORES.keys())
+def each_hms(request: pytest.FixtureRequest) -> Metastore | GivenMetastore:
+    """Every metastore, one after the other."""
+    found: Metastore | GivenMetastore = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture(scope="session")

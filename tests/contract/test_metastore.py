@@ -29,6 +29,7 @@ from metastore.client import connect
 from metastore.errors import AlreadyExists, NoSuchDatabase, NoSuchLock, NoSuchPartition, NoSuchTable, Refused
 from metastore.fence import fence_values, list_fences
 from metastore.memory import InMemoryMetastore
+from tests.servers import METASTORES
 
 DATABASE = "contract"
 COLUMNS = (Column("id", "bigint"), Column("title", "string", "as shown"))
@@ -69,12 +70,14 @@ def undated(parameters: object) -> dict[str, str]:
     return {k: v for k, v in dict(parameters).items() if k != "transient_lastDdlTime"}  # type: ignore[call-overload]
 
 
-@pytest.fixture(params=["memory 2.3.10", "memory 4.0.1", "server"], scope="module")
+@pytest.fixture(params=["memory 2.3.10", "memory 3.1.3", "memory 4.0.1", *METASTORES], scope="module")
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     warehouse = f"file:{tmp_path_factory.mktemp('contract')}"
     kind, _, version = request.param.partition(" ")
     metastore: Metastore = (
-        InMemoryMetastore(version) if kind == "memory" else connect([request.getfixturevalue("hms").uri])
+        InMemoryMetastore(version)
+        if kind == "memory"
+        else connect([request.getfixturevalue(METASTORES[request.param]).uri])
     )
     if not metastore.database_exists(DATABASE):
         metastore.create_database(DATABASE, f"{warehouse}/{DATABASE}.db")

@@ -82,7 +82,7 @@ def test_options_that_java_refuses_are_told_by_its_own_words(tmp_path: Path) -> 
 def test_start_on_a_taken_port_tells_so_with_the_servers_last_lines(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(DevServerError, match=f"Hive metastore failed: .*{port}") as caught:
+        with pytest.raises(DevServerError, match=f"Hive metastore 2.3.10 failed: .*{port}") as caught:
             Metastore23.start(tmp_path, ports=port)
     assert "WARN" in caught.value.log
 

@@ -1,0 +1,122 @@
+"""Real Hive metastores 3.1.3 and 4.0.1, on 127.0.0.1 only.
+
+    with Metastore31.start(folder) as metastore:              # on an embedded Derby
+    with Metastore40.start(folder) as metastore:              # on an embedded Derby
+    with Metastore40OnPostgres.start(folder) as metastore:    # on a PostgreSQL of its own
+
+3.1.3's main class binds every interface, so its parts are put together here as it does it
+(`HiveMetaStore.startMetaStore` of Hive 3.1.3). 4.0.1 has a setting for that, and runs as it is.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from devservers.hive_release import HIVE_3_1, HIVE_4_0
+from devservers.jvm import Jvm
+from devservers.metastore_base import Metastore, thread_pool
+from devservers.metastore_schema import extracted_scripts
+from devservers.postgres import USER, Postgres
+
+_OPENS = tuple(
+    f"--add-opens=java.base/{package}=ALL-UNNAMED"
+    for package in ("java.lang", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util", "java.time")
+)
+_HEAP = ("-Xmx1g", "-Xss16m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+
+
+class Metastore31(Metastore):
+    """A running metastore of Hive 3.1. Made by `start`, 4 to 6 s."""
+
+    release = HIVE_3_1
+    site_name = "metastore-site"
+    java_options = (*_HEAP, *_OPENS)
+
+    def _class_path(self) -> list[str]:
+        return self.release.class_path()
+
+    def _site(self) -> dict[str, str]:
+        return super()._site() | _PLAIN
+
+    def _serve(self, jvm: Jvm) -> Any:
+        metastore = jvm.java.org.apache.hadoop.hive.metastore
+        conf = metastore.conf.MetastoreConf.newMetastoreConf()
+        handler = metastore.HiveMetaStore.HMSHandler("devservers", conf, False)
+        retrying = metastore.RetryingHMSHandler.getProxy(conf, handler, True)
+        server = thread_pool(jvm.java, metastore.TSetIpAddressProcessor(retrying), self.port)
+        return jvm.run_in_thread(server, "serve")
+
+
+class Metastore40(Metastore):
+    """A running metastore of Hive 4.0. Made by `start`, 5 to 8 s."""
+
+    release = HIVE_4_0
+    site_name = "metastore-site"
+    java_options = (*_HEAP, *_OPENS)
+
+    def _class_path(self) -> list[str]:
+        return self.release.class_path()
+
+    def _site(self) -> dict[str, str]:
+        return super()._site() | _PLAIN | {"metastore.thrift.bind.host": "127.0.0.1"}
+
+    def _serve(self, jvm: Jvm) -> Any:
+        main = jvm.java.java.lang.Class.forName("org.apache.hadoop.hive.metastore.HiveMetaStore")
+        return jvm.run_in_thread(main, "main", jvm.array("java.lang.String", ["-p", str(self.port)]))
+
+
+class Metastore40OnPostgres(Metastore40):
+    """A running metastore of Hive 4.0 with PostgreSQL behind it. Made by `start`, 10 s; the first one prepares."""
+
+    def __init__(self, base: Path, port: int, settings: Mapping[str, str]) -> None:
+        self.postgres = Postgres.start(base / "postgres")
+        self._is_new = True
+        try:
+            super().__init__(base, port, settings)
+        except BaseException:
+            self.postgres.close()
+            raise
+
+    def close(self) -> None:
+        super().close()
+        self.postgres.close()
+
+    def _prepare_database(self) -> None:
+        """Done in `_serve`, where the driver is."""
+
+    def _database_url(self) -> str:
+        return f"{self.postgres.url()}?user={USER}"
+
+    def _site(self) -> dict[str, str]:
+        return super()._site() | {
+            "javax.jdo.option.ConnectionURL": self.postgres.url(),
+            "javax.jdo.option.ConnectionDriverName": "org.postgresql.Driver",
+            "javax.jdo.option.ConnectionUserName": USER,
+            "javax.jdo.option.ConnectionPassword": USER,
+            "datanucleus.connectionPoolingType": "HikariCP",
+        }
+
+    def _serve(self, jvm: Jvm) -> Any:
+        if self._is_new:
+            self._make_schema(jvm)
+            self._is_new = False
+        return super()._serve(jvm)
+
+    def _make_schema(self, jvm: Jvm) -> None:
+        connection = jvm.java.java.sql.DriverManager.getConnection(self._database_url())
+        with tempfile.TemporaryDirectory(dir=self.base) as folder:
+            for script in extracted_scripts(self.release, self.release.archive(), Path(folder), "postgres"):
+                connection.createStatement().execute(script.read_text())
+        connection.close()
+
+
+_PLAIN = {
+    "metastore.stats.autogather": "false",
+    "metastore.task.threads.always": "org.apache.hadoop.hive.metastore.events.EventCleanerTask",
+    "metastore.expression.proxy": "org.apache.hadoop.hive.metastore.DefaultPartitionExpressionProxy",
+    "hive.async.log.enabled": "false",
+    "metastore.async.log.enabled": "false",
+}
