@@ -62,6 +62,8 @@ class Backend(Protocol):
 
     def initialise(self, settings: "Settings", table: "TableSettings", sample: int | None) -> "InitReport": ...
 
+    def doctor(self, settings: "Settings", table: "TableSettings") -> "DoctorReport": ...
+
     def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport": ...
 
     def preview_next(self, settings: "Settings", table: "TableSettings", within_s: float) -> "NextBatch": ...
@@ -71,8 +73,6 @@ class Loader:
     """The real backend. Imports what a verb needs when it needs it."""
 
     def load(self, path: str) -> "Settings":
-    def doctor(self, settings: "Settings", table: "TableSettings") -> "DoctorReport": ...
-
         from loader.config import load  # noqa: PLC0415
 
         return load(path)
@@ -92,6 +92,11 @@ class Loader:
 
         return preview_next(settings, table, within_s)
 
+    def doctor(self, settings: "Settings", table: "TableSettings") -> "DoctorReport":
+        from loader.doctor.examine import doctor  # noqa: PLC0415
+
+        return doctor(settings, table)
+
     def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport":
         if once and "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit
             from loader.once import run_once  # noqa: PLC0415
@@ -100,11 +105,6 @@ class Loader:
         from loader.job import run  # noqa: PLC0415
 
         return run(settings, table, once, confirm_deletes=confirm_deletes)
-
-    def doctor(self, settings: "Settings", table: "TableSettings") -> "DoctorReport":
-        from loader.doctor.examine import doctor  # noqa: PLC0415
-
-        return doctor(settings, table)
 
 
 @dataclass(frozen=True, slots=True)
