@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from loader.config import Settings, TableSettings
     from loader.doctor.examine import DoctorReport
     from loader.next_batch import NextBatch
+    from loader.one_key import KeyReport
     from loader.reports import (
         CleanReport,
         HistoryEntry,
@@ -68,6 +69,8 @@ class Backend(Protocol):
 
     def preview_next(self, settings: "Settings", table: "TableSettings", within_s: float) -> "NextBatch": ...
 
+    def show_key(self, settings: "Settings", table: "TableSettings", key: bytes) -> "KeyReport": ...
+
 
 class Loader:
     """The real backend. Imports what a verb needs when it needs it."""
@@ -96,6 +99,11 @@ class Loader:
         from loader.doctor.examine import doctor  # noqa: PLC0415
 
         return doctor(settings, table)
+
+    def show_key(self, settings: "Settings", table: "TableSettings", key: bytes) -> "KeyReport":
+        from loader.key_source import show_key  # noqa: PLC0415
+
+        return show_key(settings, table, key)
 
     def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport":
         if once and "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit

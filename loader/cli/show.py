@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loader.cli import options
+from loader.cli.key import parse_key, show_key
 from loader.cli.output import Output
 from loader.cli.times import moment_text
+from loader.errors import ConfigError
 from loader.quantities import counted, size_text
 
 if TYPE_CHECKING:
     from loader.batches import BatchDetail, Change, Difference
+    from loader.cli.session import Session
+    from loader.config import Settings
 
 MOST_SHOWN = 30
 CHANGES = ("partition", "rows before", "rows after", "change", "bytes before", "bytes after", "files")
@@ -20,27 +24,51 @@ CHANGES = ("partition", "rows before", "rows after", "change", "bytes before", "
 def show(
     context: typer.Context,
     table: options.NamedTable,
-    batch: Annotated[int, typer.Argument(metavar="BATCH", min=1, help="The number of a batch, as `history` lists it.")],
+    batch: Annotated[
+        int | None, typer.Argument(metavar="[BATCH]", min=1, help="The number of a batch, as `history` lists it.")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="KEY", help="A row key instead, as HBase's shell prints it: text with \\xNN."),
+    ] = None,
+    as_hex: Annotated[bool, typer.Option("--hex", help="KEY is in hex digits, two a byte.")] = False,
     config: options.Config = options.DEFAULT_CONFIG,
     json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """One batch: what it read, what it changed in each partition, and what became of it.
+    """One batch: what it read, what it changed in each partition, and what became of it. Or, with --key, one row.
 
-    Reads the state folder only: what the batch did, not what is live now (see `verify` for that).
+    Of a batch it reads the state folder only: what it did, not what is live now (see `verify` for that).
+
+    Of a key it tells where the row lives, which batch wrote it, what HBase says now, and why they differ if they do:
+    not yet seen by a window, held, in quarantine, expired, or missed by every window.
 
     \b
     Examples:
       hotswap show ads.performance 41
-      hotswap show ads.performance 41 --json
+      hotswap show ads.performance --key 'ad-17'
+      hotswap show ads.performance --key 8000002a --hex --json
     """
+    if (batch is None) == (key is None):
+        raise ConfigError("give either a BATCH or --key KEY", "`hotswap history` lists the batches.")
     session = options.session_of(context)
     settings = session.backend.load(config)
-    detail = session.backend.open_table(settings, settings.table(table)).show_batch(batch)
+    if key is not None:
+        _one_key(session, settings, table, parse_key(key, as_hex), json)
+        return
+    detail = session.backend.open_table(settings, settings.table(table)).show_batch(batch or 0)
     if json:
         session.out.json(detail)
     else:
         _show(session.out, detail)
+
+
+def _one_key(session: "Session", settings: "Settings", table: str, key: bytes, json: bool) -> None:
+    found = session.backend.show_key(settings, settings.table(table), key)
+    if json:
+        session.out.json(found)
+    else:
+        show_key(session.out, found)
 
 
 def _show(out: Output, detail: "BatchDetail") -> None:

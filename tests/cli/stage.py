@@ -8,6 +8,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from loader.cli.main import main
 from loader.cli.session import Session
 from loader.config import Settings, TableSettings, load
@@ -15,6 +17,7 @@ from loader.doctor.examine import DoctorReport, examine
 from loader.doctor.patient import Patient
 from loader.errors import Unavailable
 from loader.next_batch import NextBatch, Patience, preview
+from loader.one_key import Asked, KeyReport, RawTimes, View, look_at
 from loader.publish.batch import Work
 from loader.publish.recently import Recently
 from loader.reports import InitReport, RunReport
@@ -74,6 +77,8 @@ class Stage:
     asked: list[object] = field(default_factory=list)
     days: int = 0
     at_once: int = 5_000
+    hbase_away: bool = False
+    times: RawTimes = field(default_factory=lambda: RawTimes(None, None))
 
     def __post_init__(self) -> None:
         self.config = self.folder / "hotswap.yaml"
@@ -138,6 +143,15 @@ class Stage:
         rules = PlanRules(sizing=SizingRules(rows_before_measured=8))
         work = Work(self.source.scan, self.source, unused, rules, 2, Recently(env.files, env.layout), max_rejected=0)
         return preview(env, work, Patience(within_s, lambda: 0.0, self.at_once))
+
+    def show_key(self, settings: Settings, table: TableSettings, key: bytes) -> KeyReport:
+        self._meet(key)
+        return look_at(self._env(), key, View(raw_keys, self._ask, None))
+
+    def _ask(self, key: bytes, at_ms: int) -> Asked:
+        if self.hbase_away:
+            return Asked(None, problem="HBase is away")
+        return Asked(self.source.read(pa.array([key], pa.binary()), at_ms), self.times)
 
     def _meet(self, *asked: object) -> None:
         self.asked += asked
