@@ -18,6 +18,7 @@ class Trick(Enum):
     NO_ANSWER = "the server answers, the client waits for ever"
     LATE_REPLY = "the server answers, the client gets it when `deliver` is called"
     LATE_REQUEST = "the client's connection breaks, the server gets the request when `land` is called"
+    TWICE = "the server gets the request twice, the client its second answer"
 
 
 class Proxy:
@@ -28,6 +29,7 @@ class Proxy:
         self._upstream = (host, int(port))
         self.seen: list[str] = []
         self._tricks: dict[str, Trick] = {}
+        self._strikes: dict[int, Trick] = {}
         self._hooks: dict[str, Callable[[], None]] = {}
         self._requests: list[bytes] = []
         self._open: list[socket.socket] = []
@@ -43,6 +45,10 @@ class Proxy:
     def play(self, trick: Trick, call: str) -> None:
         """On the next call of this name, once."""
         self._tricks[call] = trick
+
+    def strike(self, trick: Trick, calls_from_now: int) -> None:
+        """On the call that comes after so many others, whatever its name, once."""
+        self._strikes[len(self.seen) + calls_from_now] = trick
 
     def before(self, call: str, action: Callable[[], None]) -> None:
         """Do this before the next call of this name goes on its way, once."""
@@ -98,6 +104,9 @@ class Proxy:
             return False
         if trick is not None:
             reply = self._aside(request)
+            if trick is Trick.TWICE:
+                client.sendall(self._aside(request))
+                return True
             if trick is Trick.LATE_REPLY:
                 self._late.wait(10)
                 with suppress(OSError):
@@ -122,7 +131,7 @@ class Proxy:
         call = request[8 : 8 + length].decode()
         self.seen.append(call)
         self._hooks.pop(call, lambda: None)()
-        return self._tricks.pop(call, None)
+        return self._tricks.pop(call, None) or self._strikes.pop(len(self.seen) - 1, None)
 
     @staticmethod
     def _forward_replies(server: socket.socket, client: socket.socket) -> None:

@@ -1,77 +1,21 @@
-"""Swaps that are lost, late or interrupted between a loader and a real metastore, over a proxy that makes them so."""
+"""Swaps lost, late or interrupted between a loader and each real metastore, over a proxy that makes them so."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loader.errors import HotswapError, OutcomeUnknown
-from loader.publish.environment import Environment
 from loader.publish.repair import repair
 from loader.publish.settling import settle_all
 from loader.service import TableService
-from metastore.client import Retries, ThriftMetastore, connect
-from tests.contract.proxy import Proxy, Trick
-from tests.world import TABLE, Row, Source, create_table, expected, open_world, run_batch, visible
-
-ALTER = "alter_partitions_with_environment_context"
-DAYS = ("mon", "tue", "wed")
-
-
-@dataclass
-class Line:
-    """A loaded table on a real metastore; loaders reach it through the proxy, or beside it."""
-
-    server: Any
-    proxy: Proxy
-    beside: ThriftMetastore
-    folder: Path
-    fence: bool
-    source: Source = field(default_factory=Source)
-    opened: list[ThriftMetastore] = field(default_factory=list)
-
-    def load(self) -> None:
-        for number in range(9):
-            self.source.put(f"k{number}", DAYS[number % 3], number)
-        run_batch(self.open("base", self.beside), self.source)
-
-    def open(self, run: str, metastore: ThriftMetastore | None = None) -> Environment:
-        """A loader; without a metastore of its own it goes through the proxy."""
-        store = metastore or connect([self.proxy.uri], timeout_s=20, retries=Retries(attempts=1))
-        self.opened.append(store)
-        clock = 1_000_000 * (len(self.opened) + 1)
-        return open_world(store, self.folder, run, fence=self.fence, clock=clock)
-
-    def change(self) -> None:
-        self.source.put("k0", "tue", 100)
-        self.source.delete("k2")
-        self.source.put("new", "fri", 101)
-
-    def publish(self, env: Environment) -> None:
-        self.source.dirty |= set(self.source.rows) | {b"k2"}
-        run_batch(env, self.source)
-
-    def publish_newer(self, run: str) -> None:
-        """Another loader publishes what this one could not, and more."""
-        self.source.put("k0", "tue", 200)
-        self.source.put("k1", "wed", 201)
-        self.publish(self.open(run, self.beside))
-
-    def let_its_lock_expire(self) -> None:
-        for lock in self.beside.locks(TABLE):
-            self.beside.unlock(lock.id)
-
-    def visible(self) -> dict[str, Row]:
-        return visible(self.beside)
-
-    def close(self) -> None:
-        for store in self.opened:
-            store.close()
-        self.proxy.close()
+from metastore.client import Retries, connect
+from tests.contract.proxy import Trick
+from tests.integration.line import ALTER, Line, loaded_line
+from tests.world import expected, run_batch
 
 
 @pytest.fixture
@@ -80,14 +24,9 @@ def fence() -> bool:
 
 
 @pytest.fixture
-def line(hms: Any, tmp_path: Path, fence: bool) -> Iterator[Line]:
-    beside = connect([hms.uri])
-    create_table(beside, tmp_path / "clicks")
-    line = Line(hms, Proxy(hms.uri), beside, tmp_path / "clicks", fence)
-    line.load()
-    yield line
-    beside.drop_table(TABLE)
-    line.close()
+def line(each_hms: Any, tmp_path: Path, fence: bool) -> Iterator[Line]:
+    with loaded_line(each_hms, tmp_path / "clicks", fence) as line:
+        yield line
 
 
 def test_a_swap_that_arrives_after_its_successor_is_refused_whole(line: Line) -> None:
