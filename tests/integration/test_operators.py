@@ -1,0 +1,119 @@
+"""`doctor`, `verify`, `show` and `diff` on real servers: a healthy table has no finding, and what is wrong is named."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from devservers.hbase import HBase
+from devservers.metastore import Metastore23
+from loader.files import local_path
+from loader.sources.idl import TColumnValue, TPut
+from metastore.api import TableName
+from metastore.errors import NoSuchTable
+from tests.integration.clicks import THREE, Clicks, NewClicks, hotswap
+
+
+def findings(table: Clicks, verb: str, *options: str) -> tuple[int, list[dict[str, Any]]]:
+    """The exit code, and what it found but for notes."""
+    done = hotswap(table.kept, verb, "--json", *options)
+    assert done.out, done.err
+    told = json.loads(done.out)
+    (report,) = told["tables"] if "tables" in told else (told,)
+    return done.code, [item for item in report["findings"] if item["grade"] != "note"]
+
+
+def test_doctor_has_nothing_to_say_of_a_healthy_table(clicks: NewClicks) -> None:
+    assert findings(clicks(*THREE), "doctor") == (0, [])
+
+
+def test_doctor_tries_all_that_a_publish_does_and_leaves_nothing(clicks: NewClicks) -> None:
+    table = clicks(*THREE)
+    before = table.locations()
+    done = hotswap(table.kept, "doctor")
+    assert "tried              write, create, add, lock, swap, read, fence, drop" in done.out
+    scratch = TableName("default", f"hotswap_doctor_{table.kept.table.hive_table.table}")
+    with table.metastore() as metastore:
+        assert not metastore.locks(scratch)
+        with pytest.raises(NoSuchTable):
+            metastore.table(scratch)
+    folder = local_path(next(iter(before.values()))).parents[1].parent
+    assert (table.locations(), (folder / "doctor").exists()) == (before, False)
+
+
+def test_doctor_names_a_port_on_which_something_else_listens(clicks: NewClicks, hms: Metastore23) -> None:
+    table = clicks(*THREE)
+    text = table.kept.config.read_text().replace(table.hbase.thrift, hms.uri.removeprefix("thrift://"))
+    table.kept.config.write_text(text)
+    code, found = findings(table, "doctor")
+    assert (code, {item["check"] for item in found}) == (6, {"hbase", "decoding"})
+    assert "hbase thrift2 start" in found[0]["do"]
+
+
+def test_doctor_says_that_a_family_keeps_no_delete_markers_and_what_to_do(hbase: HBase, clicks: NewClicks) -> None:
+    told = hotswap(clicks(*THREE).kept, "doctor").out
+    assert "hbase.hstore.time.to.purge.deletes is not set for it" in told
+    assert "CONFIGURATION => {'hbase.hstore.time.to.purge.deletes' => '86400000'}" in told
+
+
+def test_doctor_finds_a_cell_from_the_future(clicks: NewClicks) -> None:
+    table = clicks(*THREE)
+    ahead = round(time.time() * 1000) + 3_600_000
+    with table.client() as client:
+        value = TColumnValue(family=b"d", qualifier=b"day", value=b"mon", timestamp=ahead)
+        client.put(table.kept.table.hbase_table, TPut(row=b"late", columnValues=[value]))
+    code, found = findings(table, "doctor")
+    assert (code, [item["check"] for item in found]) == (6, ["clocks"])
+    assert "late" in found[0]["what"]
+
+
+def test_doctor_counts_rows_that_cannot_be_decoded(clicks: NewClicks) -> None:
+    table = clicks(*THREE)
+    table.put_cells({"bad": {b"day": b"mon", b"clicks": b"not eight"}})
+    code, found = findings(table, "doctor")
+    assert (code, found[0]["where"]) == (6, "clicks")
+    assert "init" in found[0]["do"]
+
+
+def test_doctor_before_init_sends_to_init(clicks: NewClicks) -> None:
+    table = clicks(init=False)
+    code, found = findings(table, "doctor")
+    assert (code, found[0]["do"]) == (6, f"hotswap init {table.kept.hive_name}")
+
+
+def test_verify_agrees_row_by_row_after_moves_deletes_and_a_rollback(clicks: NewClicks) -> None:
+    table = clicks(*THREE)
+    table.put(("a", "wed", 9), ("e", "mon", 5))
+    table.delete("c")
+    assert hotswap(table.kept, "run", "--once").code == 0
+    assert findings(table, "verify", "--deep") == (0, [])
+    assert hotswap(table.kept, "rollback", table.kept.hive_name, "--to", "1", "--yes").code == 0
+    assert findings(table, "verify", "--deep") == (0, [])
+
+
+def test_verify_names_the_file_of_somebodys_insert(clicks: NewClicks) -> None:
+    table = clicks(*THREE)
+    theirs = local_path(table.locations()["mon"]) / "000000_0"
+    theirs.write_bytes(b"PAR1")
+    code, found = findings(table, "verify")
+    assert (code, str(theirs) in found[0]["do"]) == (6, True)
+
+
+def test_verify_calls_a_lost_file_damage(clicks: NewClicks) -> None:
+    table = clicks(*THREE)
+    next(local_path(table.locations()["mon"]).glob("*.parquet")).unlink()
+    code, found = findings(table, "verify")
+    assert (code, found[0]["grade"], "hotswap rollback" in found[0]["do"]) == (5, "damage", True)
+
+
+def test_diff_and_show_tell_of_the_batches(clicks: NewClicks) -> None:
+    table = clicks(*THREE)
+    table.put(("a", "wed", 9))
+    assert hotswap(table.kept, "run", "--once").code == 0
+    told = json.loads(hotswap(table.kept, "diff", table.kept.hive_name, "1", "2", "--json").out)
+    assert {item["partition"] for item in told["partitions"]} == {"day=mon", "day=wed"}
+    shown = json.loads(hotswap(table.kept, "show", table.kept.hive_name, "2", "--json").out)
+    assert (shown["outcome"], shown["moves"]) == ("committed", 1)
