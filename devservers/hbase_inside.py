@@ -64,6 +64,11 @@ class Inside:
     def region_server(self) -> Any:
         return self._cluster.getRegionServers().get(0).getRegionServer()
 
+    def threads_named(self, prefix: str) -> list[Any]:
+        """Java threads of the servers."""
+        threads = self._jvm.java.java.lang.Thread.getAllStackTraces().keySet()
+        return [thread for thread in list(threads) if thread.getName().startswith(prefix)]
+
     def wait(self, ready: Callable[[], bool], what: str) -> None:
         self._jvm.wait_until(ready, what, _SECONDS)
 

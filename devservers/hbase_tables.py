@@ -87,6 +87,34 @@ class Tables(ABC):
             names = [bytes(region.getRegionName()) for region in list(admin.getRegions(self._name(name)))[:2]]
             admin.mergeRegionsAsync(self._inside.byte_arrays(names), False).get()
 
+    def reopen(self, name: str) -> None:
+        """Every region is closed and opened again, as a move does: what the server knew of scanners is gone."""
+        with self._admin() as admin:
+            for region in list(admin.getRegions(self._name(name))):
+                admin.unassign(region.getRegionName())
+                admin.assign(region.getRegionName())
+            self._inside.wait(lambda: admin.isTableAvailable(self._name(name)), f"the regions of {name}")
+
+    def disable(self, name: str) -> None:
+        with self._admin() as admin:
+            admin.disableTable(self._name(name))
+
+    def enable(self, name: str) -> None:
+        with self._admin() as admin:
+            admin.enableTable(self._name(name))
+
+    @contextlib.contextmanager
+    def stalled_wal(self) -> Iterator[None]:
+        """Puts have their timestamps and wait for the log's sync: nobody sees them, and everything else goes on."""
+        stalled = self._inside.threads_named("sync.")
+        for thread in stalled:
+            thread.suspend()
+        try:
+            yield
+        finally:
+            for thread in stalled:
+                thread.resume()
+
     def region_count(self, name: str) -> int:
         return len(self._regions(name))
 
