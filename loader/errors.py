@@ -11,7 +11,8 @@ HotswapError                 1   nothing changed
 │   ├── ForeignChange            partition, expected, found
 │   ├── ForeignClaim             the location belongs to another table
 │   ├── UnsuitableTable          the Hive table is of a kind that cannot be kept
-│   ├── Held                     an operator's rollback stands
+│   ├── Held                     an operator's rollback or hold stands
+│   ├── PlanChanged              the table is not any more as it was when the plan was shown
 │   └── NeedsConfirmation        what would happen, and the flag that confirms it
 ├── OutcomeUnknown           4   run `hotswap recover TABLE`
 └── Damage                   5   each partition, what was found
@@ -84,6 +85,10 @@ class UnsuitableTable(Conflict):
 
 class Held(Conflict):
     """A rollback holds the table; `hotswap resume` ends it."""
+
+
+class PlanChanged(Conflict):
+    """What was shown to somebody is not what would be done now; nothing was done."""
 
 
 class NeedsConfirmation(Conflict):

@@ -21,11 +21,11 @@ class KeyStore:
 
     def look_up(self, segments: Sequence[str], hashes: np.ndarray, keys: pa.Array) -> pa.Array:
         """Escaped partition name of each key, null where the key lives nowhere."""
-        return look_up([self._open(name) for name in segments], hashes, keys)
+        return look_up([self.open(name) for name in segments], hashes, keys)
 
     def count_living(self, segments: Sequence[str]) -> int:
         """How many keys live somewhere."""
-        return count_living([self._open(name) for name in segments])
+        return count_living([self.open(name) for name in segments])
 
     def write(self, attempt: AttemptId, segment: pa.Table) -> str:
         """Store an attempt's delta; its name goes into the manifest. A delta is valid only if that is committed."""
@@ -33,12 +33,12 @@ class KeyStore:
 
     def compact(self, segments: Sequence[str]) -> tuple[str, ...]:
         """Merge neighbours where it pays. The list that comes back means the same; the next manifest takes it up."""
-        sizes = [self._open(name).num_rows for name in segments]
+        sizes = [self.open(name).num_rows for name in segments]
         run = compaction(sizes)
         if run is None:
             return tuple(segments)
         chosen = list(segments[run])
-        merged = merge_segments([self._open(name) for name in chosen], oldest=run.start == 0)
+        merged = merge_segments([self.open(name) for name in chosen], oldest=run.start == 0)
         name = f"{chosen[0].removesuffix('.arrow')}_{chosen[-1].removesuffix('.arrow').rpartition('_')[2]}.arrow"
         return (*segments[: run.start], self._store(name, merged))
 
@@ -50,7 +50,8 @@ class KeyStore:
             self._files.create(self._layout.index_segment(name), sink.getvalue().to_pybytes())
         return name
 
-    def _open(self, name: str) -> pa.Table:
+    def open(self, name: str) -> pa.Table:
+        """One segment, sorted by hash."""
         if name not in self._opened:
             path = self._layout.index_segment(name)
             local = scheme_of(path) == "file"

@@ -175,7 +175,7 @@ def _obstacles(
 ) -> Sequence[str]:
     """Why the batch would not be published as things stand."""
     found = []
-    hold = records.state.held_by
+    hold = records.state.whole_hold
     if hold is not None:
         found.append(f"the table is held, since batch {hold.batch}: `hotswap resume {env.table}` ends it")
     if records.unsettled:

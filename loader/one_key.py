@@ -251,5 +251,8 @@ def _reason(waiting: Mapping[str, Any] | None, asked: Asked) -> str | None:
 
 
 def _held(records: Records) -> str | None:
-    hold = records.state.held_by
-    return f"the table is held since batch {hold.batch}" if hold else None
+    hold = records.state.whole_hold
+    if hold is not None:
+        return f"the table is held since batch {hold.batch}"
+    some = records.state.holds
+    return f"partitions of the table are held since batch {some[0].batch}; their rows wait" if some else None

@@ -14,11 +14,15 @@ Window = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A rollback that keeps the loader from publishing: the rollback's batch, what it went back to, since when."""
+    """What keeps the loader from publishing: the rollback's or the hold's batch, and since when.
+
+    `target`: the batch that a rollback went back to. `partitions`: those that are held; None: the whole table.
+    """
 
     batch: int
-    target: int
+    target: int | None
     since_ms: int
+    partitions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,8 @@ class Status:
     bytes: int
     last_error: str | None = None
     debts: tuple[Owed, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    deferred: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class HistoryEntry:
 
     batch: int
     attempt: str
-    kind: Literal["batch", "rollback", "resume", "repair"]
+    kind: Literal["batch", "rollback", "hold", "resume", "repair"]
     outcome: Literal["committed", "aborted", "unsettled"]
     started_ms: int
     ended_ms: int | None
@@ -83,23 +89,34 @@ class PartitionRollback:
 
 @dataclass(frozen=True, slots=True)
 class RollbackPlan:
-    """What a rollback would do. `target_committed_ms` tells a person which batch that is."""
+    """What a rollback would do. `target_committed_ms` tells a person which batch that is.
+
+    `asked`: the partitions that were named; `held`: those and the ones that keys have moved between since, which
+    therefore go back with them. Both None: the whole table.
+    """
 
     table: str
     target_batch: int
     target_committed_ms: int | None
     partitions: tuple[PartitionRollback, ...]
     batches_undone: tuple[int, ...]
+    asked: tuple[str, ...] | None = None
+    held: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ResumePlan:
-    """What a resume would do: end `hold`, and have the next batch read again the keys of `batches`."""
+    """What a resume would do: end `holds` as far as they are of `partitions` (None: altogether).
+
+    The next batch reads again the `keys` of `batches`, and those that are `deferred`, each once.
+    """
 
     table: str
-    hold: Hold
+    holds: tuple[Hold, ...]
+    partitions: tuple[str, ...] | None
     batches: tuple[int, ...]
     keys: int
+    deferred: int
 
 
 @dataclass(frozen=True, slots=True)

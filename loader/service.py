@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from loader import reports
+from loader import holds, reports, rollbacks
 from loader.claim import check_claim, claim_of
 from loader.debt import debts
-from loader.errors import ConfigError, Conflict, Held
 from loader.files import Files, LocalFiles
 from loader.layout import Layout
 from loader.publish.environment import Environment, Identity
@@ -24,9 +23,8 @@ from loader.quantities import counted
 from loader.retention import retention_of
 from loader.state import Records, State
 from metastore.api import ORC, PARQUET, Metastore, Table
-from partitioner.history import Attempt, TableState, unsettled
-from partitioner.manifest import Kind, Verdict
-from partitioner.rollback import NoSuchBatch, RollbackPlan, batch_as_of, committed_batches, plan_rollback
+from partitioner.history import Attempt, unsettled
+from partitioner.manifest import Verdict
 
 if TYPE_CHECKING:
     from loader.batches import BatchDetail, Difference
@@ -115,15 +113,15 @@ class TableService:
 
     def status(self) -> reports.Status:
         standing, position = self.env.state.latest(), self.env.state.position()
-        versions = standing.state.live.values()
+        versions, whole = standing.state.live.values(), standing.state.whole_hold
         waiting = quarantined(self.env.files, self.env.layout, standing.attempts, standing.quarantined)
         return reports.Status(
             table=str(self.env.table),
             batch=standing.state.batch or None,
             committed_at_ms=standing.committed_ms,
-            low_watermark_ms=position.low if position else None,
+            low_watermark_ms=_earliest(position.low, standing.state.watermark) if position else None,
             lag_s=max(0.0, (self.env.clock() - position.end) / 1000) if position else None,
-            hold=_hold(standing.state),
+            hold=holds.hold_report(self.env, whole) if whole else None,
             quarantine=len(waiting),
             unsettled=tuple(attempt.intent.attempt for attempt in unsettled(standing.attempts)),
             partitions=len(standing.state.live),
@@ -131,6 +129,8 @@ class TableService:
             bytes=sum(version.bytes for version in versions),
             last_error=_last_error(standing.attempts),
             debts=tuple(reports.Owed(debt.reason, debt.since_ms) for debt in debts(self.env.files, self.env.layout)),
+            holds=holds.hold_reports(self.env, standing.state),
+            deferred=holds.deferred_keys(standing.state),
         )
 
     def history(self, limit: int) -> tuple[reports.HistoryEntry, ...]:
@@ -158,78 +158,33 @@ class TableService:
 
         return verify(self.env, settings, deep)
 
-    def preview_rollback(self, to: int | None, as_of_ms: int | None) -> reports.RollbackPlan:
-        """Raises ConfigError for a batch that is not there."""
-        records = self.env.state.records()
-        plan = self._plan(records, to, as_of_ms)
-        return reports.RollbackPlan(
-            table=str(self.env.table),
-            target_batch=plan.target,
-            target_committed_ms=_committed_at(records, plan.target),
-            partitions=tuple(
-                reports.PartitionRollback(
-                    name=self.env.name_of(step.partition),
-                    from_location=step.now.location,
-                    to_location=step.then.location if step.then else "(empty)",
-                    rows_now=step.now.rows,
-                    rows_then=step.then.rows if step.then else 0,
-                )
-                for step in plan.steps
-            ),
-            batches_undone=plan.undone,
-        )
+    def preview_rollback(
+        self, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = ()
+    ) -> reports.RollbackPlan:
+        """Raises ConfigError for a batch or a partition that is not there."""
+        return rollbacks.preview_rollback(self.env, to, as_of_ms, partitions)
 
-    def _plan(self, records: Records, to: int | None, as_of_ms: int | None) -> RollbackPlan:
-        try:
-            target = to if to is not None else batch_as_of(records.attempts, as_of_ms or 0)
-            return plan_rollback(records.attempts, target)
-        except NoSuchBatch as error:
-            known = ", ".join(str(batch) for batch in committed_batches(records.attempts)[-10:]) or "none"
-            raise ConfigError(f"{self.env.table}: {error}", f"Committed batches: {known}.") from None
+    def rollback(self, preview: reports.RollbackPlan, /) -> reports.Published:
+        """Carry out what was shown. Raises PlanChanged if the table has moved on since."""
+        return rollbacks.rollback_as_shown(self.env, preview)
 
-    def rollback(self, preview: reports.RollbackPlan) -> reports.Published:
-        """Carry out what was shown. Raises Conflict if the table has moved on since."""
-        from loader.publish.batch import Batch  # noqa: PLC0415 - brings pyarrow
-        from loader.publish.publish import publish  # noqa: PLC0415
-        from loader.publish.repair import repair  # noqa: PLC0415
-        from loader.publish.rollback import rollback_steps  # noqa: PLC0415
+    def rollback_now(
+        self, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = ()
+    ) -> tuple[reports.RollbackPlan, reports.Published]:
+        """Plan under the lock and carry it out: no loader can come in between."""
+        return rollbacks.rollback_now(self.env, to, as_of_ms, partitions)
 
-        started = time.perf_counter()
-        repair(self.env)
-        plan = self._plan(self.env.state.records(), preview.target_batch, None)
-        if self.preview_rollback(plan.target, None) != preview:
-            raise Conflict(
-                f"{self.env.table} has changed since this rollback was shown",
-                "Nothing was moved. Look at the preview again.",
-            )
-        batch = publish(Batch(self.env, Kind.ROLLBACK), rollback_steps(plan))
-        return reports.Published(
-            table=str(self.env.table),
-            batch=batch.attempt.batch,
-            attempt=batch.attempt.attempt,
-            partitions=len(batch.moves),
-            rows=sum(move.new.rows for move in batch.moves),
-            seconds=time.perf_counter() - started,
-        )
+    def hold(self, partitions: Sequence[str] = ()) -> reports.Hold:
+        """Keep the loader from publishing over these partitions; none: over the table."""
+        return holds.hold(self.env, partitions)
 
-    def preview_resume(self) -> reports.ResumePlan:
+    def preview_resume(self, partitions: Sequence[str] = ()) -> reports.ResumePlan:
         """Raises Held (there is nothing to resume)."""
-        records = self.env.state.records()
-        hold, held_by = _hold(records.state), records.state.held_by
-        if hold is None or held_by is None:
-            raise Held(f"{self.env.table} is not held", "There is nothing to resume.")
-        undone = set(held_by.undone)
-        counted = [a.manifest.counts for a in records.attempts if a.manifest and a.intent.batch in undone]
-        keys = sum(counts.upserts + counts.deletes for counts in counted)
-        return reports.ResumePlan(str(self.env.table), hold, held_by.undone, keys)
+        return holds.preview_resume(self.env, partitions)
 
-    def resume(self, plan: reports.ResumePlan) -> None:
-        """End the hold; the next batch reads the keys of the rolled-back batches again."""
-        from loader.publish.batch import Batch  # noqa: PLC0415 - brings pyarrow
-        from loader.publish.publish import publish  # noqa: PLC0415
-        from loader.publish.rollback import RESUME_STEPS  # noqa: PLC0415
-
-        publish(Batch(self.env, Kind.RESUME), RESUME_STEPS)
+    def resume(self, plan: reports.ResumePlan, /) -> None:
+        """End the holds; the next batch reads again what was taken back, and what had to wait."""
+        holds.resume(self.env, plan)
 
     def recover(self, believe_old: bool = False) -> tuple[reports.Settled, ...]:
         """Settle every unsettled attempt under the lock, drop fences that nobody needs any more, and mend what a
@@ -282,16 +237,8 @@ def _verdict(verdict: Verdict) -> Literal["committed", "aborted"]:
     return "committed" if verdict is Verdict.COMMITTED else "aborted"
 
 
-def _committed_at(records: Records, batch: int) -> int | None:
-    attempt = records.attempt(batch)
-    return attempt.ending.concluded_ms if attempt and attempt.committed and attempt.ending else None
-
-
-def _hold(state: TableState) -> reports.Hold | None:
-    held_by = state.held_by
-    if held_by is None or held_by.target is None:
-        return None
-    return reports.Hold(held_by.batch, held_by.target, held_by.recorded_ms)
+def _earliest(*marks: int | None) -> int | None:
+    return min((mark for mark in marks if mark is not None), default=None)
 
 
 def _last_error(attempts: Sequence[Attempt]) -> str | None:
@@ -309,7 +256,7 @@ def _shown(records: Records) -> frozenset[int]:
         if reach is not None and attempt.intent.batch > reach:
             continue
         shown.add(attempt.intent.batch)
-        reach = attempt.manifest.target if attempt.manifest else None
+        reach = attempt.manifest.target if attempt.manifest and attempt.manifest.held is None else None
     return frozenset(shown)
 
 

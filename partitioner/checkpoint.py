@@ -3,12 +3,21 @@
 The history itself stays where it is: rollback, clean and `history` need it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from partitioner.history import TableState
-from partitioner.manifest import FORMAT, Span, checked, manifest_from, plain_of, version_from
+from partitioner.history import Hold, TableState
+from partitioner.manifest import (
+    FORMAT,
+    KeySet,
+    Span,
+    checked,
+    key_set_from,
+    partitions_from,
+    plain_of,
+    version_from,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +45,11 @@ def checkpoint_to(value: Checkpoint) -> dict[str, Any]:
         "live": [plain_of(version) for version in state.live.values()],
         "index": list(state.index),
         "span": plain_of(state.span) if state.span else None,
-        "held_by": plain_of(state.held_by) if state.held_by else None,
+        "holds": [plain_of(hold) for hold in state.holds],
         "owed": list(state.owed),
+        "deferred": [plain_of(aside) for aside in state.deferred],
+        "released": [plain_of(aside) for aside in state.released],
+        "watermark": state.watermark,
         "answered": list(state.answered),
     }
 
@@ -51,8 +63,32 @@ def checkpoint_from(plain: Mapping[str, Any]) -> Checkpoint:
         live={version.partition: version for version in live},
         index=tuple(fields["index"]),
         span=Span(**fields["span"]) if fields["span"] else None,
-        held_by=manifest_from(fields["held_by"]) if fields["held_by"] else None,
+        holds=_holds(fields),
         owed=tuple(fields["owed"]),
+        deferred=_key_sets(fields.get("deferred", ())),
+        released=_key_sets(fields.get("released", ())),
+        watermark=fields.get("watermark"),
         answered=tuple(fields.get("answered", ())),
     )
     return Checkpoint(fields["attempt_batch"], fields["committed_ms"], state, tuple(fields["quarantined"]))
+
+
+def _holds(fields: Mapping[str, Any]) -> tuple[Hold, ...]:
+    """`held_by`, a rollback's whole manifest, is how format 1 began; such a hold is of the whole table."""
+    old = fields.get("held_by")
+    if old:
+        return (Hold(old["batch"], old["target"], old["recorded_ms"], None, tuple(old["undone"])),)
+    return tuple(
+        Hold(
+            hold["batch"],
+            hold["target"],
+            hold["since_ms"],
+            partitions_from(hold["partitions"]),
+            tuple(hold["undone"]),
+        )
+        for hold in fields.get("holds", ())
+    )
+
+
+def _key_sets(plain: Iterable[Mapping[str, Any]]) -> tuple[KeySet, ...]:
+    return tuple(aside for item in plain if (aside := key_set_from(item)) is not None)

@@ -1,9 +1,9 @@
 """The table's history as a value: attempts in order of their numbers, and what they add up to."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from partitioner.manifest import Ending, Intent, Kind, Manifest, Span, Verdict
+from partitioner.manifest import Ending, Intent, KeySet, Kind, Manifest, Span, Verdict
 from partitioner.values import PartitionValues, Version
 
 
@@ -21,6 +21,21 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """What an operator keeps the loader from publishing over, and what a resume has to read again.
+
+    `batch`: the attempt that put it; `target`: the batch that it went back to, None for a bare hold. `partitions` None:
+    the whole table. `undone`: batches whose keys must be read again (the deferred keys of the state beside them).
+    """
+
+    batch: int
+    target: int | None
+    since_ms: int
+    partitions: tuple[PartitionValues, ...] | None
+    undone: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TableState:
     """What the committed manifests add up to: where every partition should live."""
 
@@ -28,8 +43,27 @@ class TableState:
     live: dict[PartitionValues, Version] = field(default_factory=dict)
     index: tuple[str, ...] = ()
     span: Span | None = None
-    held_by: Manifest | None = None  # the rollback that holds the table
+    holds: tuple[Hold, ...] = ()
     owed: tuple[int, ...] = ()  # batches whose keys must be read again
+    deferred: tuple[KeySet, ...] = ()  # keys that wait for a hold to end
+    released: tuple[KeySet, ...] = ()  # keys put aside that the next batch must read again
+    watermark: int | None = None  # where the low watermark stops while anything waits; None: nothing does
+
+    @property
+    def whole_hold(self) -> Hold | None:
+        """The hold of the whole table, the newest if there are several."""
+        return next((hold for hold in reversed(self.holds) if hold.partitions is None), None)
+
+    @property
+    def held(self) -> frozenset[PartitionValues]:
+        """The partitions held one by one."""
+        return frozenset(partition for hold in self.holds for partition in hold.partitions or ())
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether the next batch has keys to read that no window tells it."""
+        return bool(self.owed or self.released)
+
     answered: tuple[str, ...] = ()  # asks that committed batches have answered
 
 
@@ -44,14 +78,21 @@ def fold(attempts: Iterable[Attempt], up_to: int | None = None) -> TableState:
 
 def after(state: TableState, manifest: Manifest) -> TableState:
     """The table's state once `manifest` is committed."""
+    owed = tuple(sorted((set(state.owed) | set(manifest.owed)) - set(manifest.paid)))
+    holds = _holds_after(state.holds, manifest)
+    deferred, released = _aside_after(state, manifest)
+    waits = bool(owed or deferred or released or any(hold.undone for hold in holds))
     return TableState(
         batch=manifest.batch,
         live=state.live | {move.partition: move.new for move in manifest.moves},
         index=manifest.index,
         span=_later(state.span, manifest.span),
+        holds=holds,
+        owed=owed,
+        deferred=deferred,
+        released=released,
+        watermark=_earlier(state.watermark, manifest.watermark) if waits else None,
         answered=(*state.answered, *manifest.answered),
-        held_by=_hold_after(state.held_by, manifest),
-        owed=tuple(sorted((set(state.owed) | set(manifest.owed)) - set(manifest.paid))),
     )
 
 
@@ -66,7 +107,41 @@ def _later(known: Span | None, new: Span | None) -> Span | None:
     return Span(new.source, new.start, max(known.end, new.end), max(known.low, new.low))
 
 
-def _hold_after(hold: Manifest | None, manifest: Manifest) -> Manifest | None:
-    if manifest.kind is Kind.ROLLBACK:
-        return manifest
-    return None if manifest.kind is Kind.RESUME else hold
+def _holds_after(holds: tuple[Hold, ...], manifest: Manifest) -> tuple[Hold, ...]:
+    if manifest.kind is Kind.RESUME:
+        return ended(holds, manifest.held)
+    if manifest.kind not in (Kind.ROLLBACK, Kind.HOLD):
+        return holds
+    new = Hold(manifest.batch, manifest.target, manifest.recorded_ms, manifest.held, manifest.undone)
+    if manifest.kind is Kind.ROLLBACK and manifest.held is None:  # its `undone` holds all that earlier ones owed
+        holds = tuple(hold for hold in holds if hold.partitions is not None)
+    return (*holds, new)
+
+
+def ended(holds: tuple[Hold, ...], partitions: tuple[PartitionValues, ...] | None) -> tuple[Hold, ...]:
+    """What stays held once `partitions` (None: everything) are not any more."""
+    if partitions is None:
+        return ()
+    gone = frozenset(partitions)
+    kept = [
+        replace(hold, partitions=tuple(p for p in hold.partitions if p not in gone))
+        for hold in holds
+        if hold.partitions is not None
+    ]
+    return (*(hold for hold in holds if hold.partitions is None), *(hold for hold in kept if hold.partitions))
+
+
+def _aside_after(state: TableState, manifest: Manifest) -> tuple[tuple[KeySet, ...], tuple[KeySet, ...]]:
+    """The deferred and the released key sets."""
+    put_aside = [*state.deferred, *([manifest.deferred] if manifest.deferred else [])]
+    freed = [aside for aside in put_aside if aside.name in manifest.released]
+    open_ = [*state.released, *freed, *([manifest.rest] if manifest.rest else [])]
+    return (
+        tuple(aside for aside in put_aside if aside.name not in manifest.released),
+        tuple(aside for aside in open_ if aside.name not in manifest.taken),
+    )
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    known = [mark for mark in (one, other) if mark is not None]
+    return min(known, default=None)

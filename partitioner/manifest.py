@@ -16,6 +16,7 @@ class Kind(StrEnum):
 
     BATCH = "batch"
     ROLLBACK = "rollback"
+    HOLD = "hold"
     RESUME = "resume"
     REPAIR = "repair"
 
@@ -45,6 +46,14 @@ class Counts:
     deletes: int = 0
     moves: int = 0
     rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """Keys put aside for a later batch: the name of the object that lists them, and how many they are."""
+
+    name: str
+    keys: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,12 @@ class Manifest:
     owed: tuple[int, ...] = ()  # resume: batches whose keys the next batch must read again
     paid: tuple[int, ...] = ()  # batch: owed batches whose keys it read again
     healed: tuple[str, ...] = ()  # batch: quarantined keys (hex) whose row could be decoded this time, or is gone
+    held: tuple[PartitionValues, ...] | None = None  # rollback, hold, resume: of these partitions; None: of the table
+    deferred: KeySet | None = None  # batch: keys that wait for a hold; rollback of partitions: keys that it takes back
+    rest: KeySet | None = None  # batch: keys of what did not fit into one call; the next batch reads them again
+    released: tuple[str, ...] = ()  # resume: deferred key sets that the next batch must read again
+    taken: tuple[str, ...] = ()  # batch: released key sets, and rests, that it read again
+    watermark: int | None = None  # what is before it is in; stands until all that is owed, deferred or left is read
     answered: tuple[str, ...] = ()  # batch: asks (loader/asked.py) whose keys it read again
 
 
@@ -108,8 +123,8 @@ def to_plain(value: Intent | Manifest | Ending) -> dict[str, Any]:
     return {"format": FORMAT, **plain_of(value)}
 
 
-def plain_of(value: Intent | Manifest | Ending | Version | Span) -> dict[str, Any]:
-    """The same for a part of something stored."""
+def plain_of(value: Any) -> dict[str, Any]:
+    """The same for a part of something stored; `value` is one of the dataclasses above, or a Version."""
     return asdict(value)
 
 
@@ -142,6 +157,12 @@ def manifest_from(plain: Mapping[str, Any]) -> Manifest:
         owed=tuple(fields["owed"]),
         paid=tuple(fields["paid"]),
         healed=tuple(fields["healed"]),
+        held=partitions_from(fields.get("held")),
+        deferred=key_set_from(fields.get("deferred")),
+        rest=key_set_from(fields.get("rest")),
+        released=tuple(fields.get("released", ())),
+        taken=tuple(fields.get("taken", ())),
+        watermark=fields.get("watermark"),
         answered=tuple(fields.get("answered", ())),
     )
 
@@ -158,6 +179,14 @@ def checked(plain: Mapping[str, Any]) -> Mapping[str, Any]:
     if plain.get("format", 0) > FORMAT:
         raise ValueError(f"stored form {plain['format']} is newer than this program's {FORMAT}: upgrade hotswap")
     return plain
+
+
+def partitions_from(partitions: list[list[str]] | None) -> tuple[PartitionValues, ...] | None:
+    return None if partitions is None else tuple(tuple(values) for values in partitions)
+
+
+def key_set_from(plain: Mapping[str, Any] | None) -> KeySet | None:
+    return KeySet(plain["name"], plain["keys"]) if plain else None
 
 
 def _values(values: list[str] | None) -> PartitionValues | None:

@@ -1,14 +1,19 @@
 """The rollback plan: every partition that has moved since the target, and where it lived then. Pure.
 
-All partitions that moved since the target go back together, so the set is closed over key moves by construction.
+Of the whole table all partitions that moved since the target go back together, so the set is closed over key moves by
+construction. Of single partitions it is closed by `closure`: a key that has moved since must not be left in two places,
+or in none.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from partitioner.history import Attempt, TableState, fold
 from partitioner.manifest import Kind
 from partitioner.values import PartitionValues, Version, same_location
+
+KeyMove = tuple[PartitionValues | None, PartitionValues | None]
+"""Where some key lived then and where it lives now; None: nowhere."""
 
 
 class NoSuchBatch(ValueError):
@@ -17,35 +22,64 @@ class NoSuchBatch(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RollbackStep:
-    """One partition: from the version it is at to the one it had. `then` None: it did not exist, it becomes empty."""
+    """One partition: from the version it is at to the one it had.
+
+    `now` None: it does not exist any more, and is added. `then` None: it did not exist, it becomes empty.
+    """
 
     partition: PartitionValues
-    now: Version
+    now: Version | None
     then: Version | None
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackPlan:
-    """What a rollback to `target` does. `undone`: batches whose keys a resume must read again."""
+    """What a rollback to `target` does.
+
+    `undone`: batches that it takes back, and whose keys a resume must read again. `asked`: the partitions that somebody
+    named, `held` those and the ones that they drag along; both None for the whole table. `index`: the target's.
+    """
 
     target: int
     steps: tuple[RollbackStep, ...]
     undone: tuple[int, ...]
     index: tuple[str, ...]
+    asked: tuple[PartitionValues, ...] | None = None
+    held: tuple[PartitionValues, ...] | None = None
 
 
 def plan_rollback(attempts: Sequence[Attempt], target: int) -> RollbackPlan:
-    """Raises NoSuchBatch."""
-    known = committed_batches(attempts)
-    if target not in known:
-        raise NoSuchBatch(f"batch {target} is not a committed batch; the last ones are {_last(known)}")
+    """Of the whole table. Raises NoSuchBatch."""
+    check_target(attempts, target)
     now, then = fold(attempts), fold(attempts, up_to=target)
-    steps = tuple(
-        RollbackStep(partition, version, then.live.get(partition))
-        for partition, version in sorted(now.live.items())
-        if _differs(version, then.live.get(partition))
-    )
+    steps = _steps(now, then, now.live.keys() | then.live.keys())
     return RollbackPlan(target, steps, _undone(attempts, then, target), then.index)
+
+
+def plan_partial(
+    attempts: Sequence[Attempt], target: int, asked: Collection[PartitionValues], moves: Iterable[KeyMove]
+) -> RollbackPlan:
+    """Of single partitions. `moves`: of every key that lives elsewhere now than at the target. Raises NoSuchBatch."""
+    check_target(attempts, target)
+    now, then = fold(attempts), fold(attempts, up_to=target)
+    held = closure(asked, moves)
+    steps = _steps(now, then, held)
+    return RollbackPlan(target, steps, later_batches(attempts, target), then.index, tuple(sorted(asked)), held)
+
+
+def closure(asked: Iterable[PartitionValues], moves: Iterable[KeyMove]) -> tuple[PartitionValues, ...]:
+    """`asked`, and every partition that a chain of key moves ties to it, sorted."""
+    tied: dict[PartitionValues, set[PartitionValues]] = {}
+    for then, now in moves:
+        if then is not None and now is not None:
+            tied.setdefault(then, set()).add(now)
+            tied.setdefault(now, set()).add(then)
+    found, open_ = set(asked), list(asked)
+    while open_:
+        new = tied.get(open_.pop(), set()) - found
+        found |= new
+        open_ += new
+    return tuple(sorted(found))
 
 
 def batch_as_of(attempts: Iterable[Attempt], when_ms: int) -> int:
@@ -64,22 +98,40 @@ def committed_batches(attempts: Iterable[Attempt]) -> tuple[int, ...]:
     return tuple(attempt.intent.batch for attempt in attempts if attempt.committed)
 
 
-def _differs(now: Version, then: Version | None) -> bool:
-    if then is None:
-        return bool(now.rows)
+def later_batches(attempts: Iterable[Attempt], target: int) -> tuple[int, ...]:
+    """The committed batches of changes after the target."""
+    return tuple(
+        attempt.intent.batch
+        for attempt in attempts
+        if attempt.committed and attempt.intent.kind is Kind.BATCH and attempt.intent.batch > target
+    )
+
+
+def check_target(attempts: Iterable[Attempt], target: int) -> None:
+    """Raises NoSuchBatch."""
+    known = committed_batches(attempts)
+    if target not in known:
+        raise NoSuchBatch(f"batch {target} is not a committed batch; the last ones are {_last(known)}")
+
+
+def _steps(now: TableState, then: TableState, among: Collection[PartitionValues]) -> tuple[RollbackStep, ...]:
+    return tuple(
+        RollbackStep(partition, now.live.get(partition), then.live.get(partition))
+        for partition in sorted(among)
+        if _differs(now.live.get(partition), then.live.get(partition))
+    )
+
+
+def _differs(now: Version | None, then: Version | None) -> bool:
+    if now is None or then is None:
+        return bool((now and now.rows) or (then and then.rows))
     return not same_location(now.location, then.location)
 
 
 def _undone(attempts: Iterable[Attempt], then: TableState, target: int) -> tuple[int, ...]:
     """Batches after the target, and what the target's own state still owed."""
-    later = {
-        attempt.manifest.batch
-        for attempt in attempts
-        if attempt.committed and attempt.manifest and attempt.manifest.kind is Kind.BATCH
-        if attempt.manifest.batch > target
-    }
-    held = set(then.held_by.undone) if then.held_by else set()
-    return tuple(sorted(later | held | set(then.owed)))
+    held = {batch for hold in then.holds for batch in hold.undone}
+    return tuple(sorted({*later_batches(attempts, target), *held, *then.owed}))
 
 
 def _last(batches: Sequence[int]) -> str:

@@ -31,7 +31,8 @@ app.command(short_help="Two batches compared: partitions, rows, bytes.")(show.di
 app.command(short_help="Check that metastore, manifests, files and row counts agree.")(check.verify)
 app.command(short_help="Find what will hurt later, by looking and by doing.")(check.doctor)
 app.command(short_help="Make the table again what it was after an earlier batch.")(act.rollback)
-app.command(short_help="End the hold that a rollback left.")(act.resume)
+app.command(short_help="Keep the loader from publishing, and move nothing.")(act.hold)
+app.command(short_help="End holds: the loader publishes again.")(act.resume)
 app.command(short_help="Settle attempts that crashed or whose reply was lost.")(act.recover)
 app.command(short_help="Old versions that may be deleted; with --yes delete them.")(tidy.clean)
 

@@ -31,6 +31,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON; errors too, on s
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking: for scripts.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
+PARTITION: Any = typer.Option(
+    "--partition",
+    "-p",
+    metavar="KEY=VALUE[/…]",
+    help="Only this partition, as SHOW PARTITIONS prints it; may be given several times.",
+)
+
 DEFAULT_CONFIG = "hotswap.yaml"
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loader.cli import options
+from loader.cli.holding import held_text, hold_text
 from loader.cli.output import Output
 from loader.cli.times import moment_text, span_text, utc_text
 from loader.quantities import counted, size_text
@@ -58,8 +59,10 @@ def alarms_of(status: "Status", max_lag: float) -> tuple[str, ...]:
         alarms.append("nothing is published yet: start `hotswap run`")
     elif status.lag_s is None or status.lag_s > max_lag:
         alarms.append(f"{span_text(status.lag_s)} behind HBase, more than {span_text(max_lag)}: is `hotswap run` up?")
-    if status.hold:
-        alarms.append(f"held by rollback {status.hold.batch}: `hotswap resume {status.table}` ends it")
+    for hold in status.holds:
+        how = f"rollback {hold.batch}" if hold.target is not None else f"hold {hold.batch}"
+        of = "" if hold.partitions is None else f" of {held_text(hold)}"
+        alarms.append(f"held by {how}{of}: `hotswap resume {status.table}` ends it")
     if len(status.unsettled) > 1:  # one may be under way
         alarms.append(f"{len(status.unsettled)} attempts are not settled: run `hotswap recover {status.table}`")
     if status.debts:
@@ -86,9 +89,9 @@ def _show_status(out: Output, status: "Status", alarms: tuple[str, ...]) -> None
         ("quarantine", counted(status.quarantine, "row")),
         ("not settled", ", ".join(status.unsettled) or "nothing"),
     ]
-    if status.hold:
-        since = moment_text(status.hold.since_ms)
-        facts.append(("hold", f"rollback {status.hold.batch} to batch {status.hold.target}, since {since}"))
+    facts += [("hold", hold_text(hold)) for hold in status.holds]
+    if status.deferred:
+        facts.append(("waiting", f"{counted(status.deferred, 'key')} for a hold to end"))
     if status.last_error:
         facts.append(("last error", status.last_error))
     out.facts(facts)

@@ -1,7 +1,7 @@
 """What a verb is given: the loader's functions behind one protocol, and the streams."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from loader.reports import (
         CleanReport,
         HistoryEntry,
+        Hold,
         InitReport,
         Published,
         ResumePlan,
@@ -41,11 +42,19 @@ class Service(Protocol):
 
     def verify(self, settings: "TableSettings", /, deep: bool) -> "VerifyReport": ...
 
-    def preview_rollback(self, to: int | None, as_of_ms: int | None) -> "RollbackPlan": ...
+    def preview_rollback(
+        self, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = (), /
+    ) -> "RollbackPlan": ...
 
     def rollback(self, preview: "RollbackPlan", /) -> "Published": ...
 
-    def preview_resume(self) -> "ResumePlan": ...
+    def rollback_now(
+        self, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = (), /
+    ) -> "tuple[RollbackPlan, Published]": ...
+
+    def hold(self, partitions: Sequence[str] = (), /) -> "Hold": ...
+
+    def preview_resume(self, partitions: Sequence[str] = (), /) -> "ResumePlan": ...
 
     def resume(self, plan: "ResumePlan", /) -> None: ...
 

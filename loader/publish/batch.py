@@ -15,7 +15,7 @@ from metastore.errors import MetastoreError
 from metastore.locks import TableLock
 from partitioner.changeset import ChangeSet
 from partitioner.history import TableState
-from partitioner.manifest import Counts, Intent, Kind, Manifest, PartitionMove, Span
+from partitioner.manifest import Counts, Intent, KeySet, Kind, Manifest, PartitionMove, Span
 from partitioner.plan import PlanRules
 from partitioner.plan_values import BatchPlan, SplitResult
 from partitioner.settle import Outcome
@@ -94,6 +94,12 @@ class Batch:
     target: int | None = None  # decide of a rollback
     undone: tuple[int, ...] = ()  # decide of a rollback
     owed: tuple[int, ...] = ()  # decide of a resume
+    held: tuple[PartitionValues, ...] | None = None  # decide of a rollback, a hold or a resume
+    released: tuple[str, ...] = ()  # decide of a resume
+    taken: tuple[str, ...] = ()  # collect
+    waiting: pa.Array | None = None  # collect: keys that have to wait for a hold, and were not waiting yet
+    deferred: KeySet | None = None  # collect; decide of a rollback of partitions
+    watermark: int | None = None  # collect, decide of a rollback
 
     @property
     def attempt(self) -> Intent:

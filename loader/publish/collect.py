@@ -10,14 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader.errors import NeedsConfirmation, TooManyRejected
-from loader.publish.batch import ReadRows, Work
-from loader.publish.changesets import load_change_set
+from loader.publish.aside import keys_of, not_among, put_aside
+from loader.publish.batch import Batch, ReadRows, Work
+from loader.publish.closing import changed_keys
 from loader.publish.environment import Environment
 from loader.publish.quarantined import Rejected, quarantined
 from metastore.names import parse_partition_name
 from partitioner.changeset import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
+from partitioner.deferral import without_held
 from partitioner.history import TableState
-from partitioner.manifest import Counts
+from partitioner.manifest import Counts, KeySet
 from partitioner.values import PartitionValues
 
 SMALL_DELETE = 1000
@@ -96,11 +98,27 @@ def check_deletes(env: Environment, work: Work, before: TableState, deletes: int
         )
 
 
-def owed_keys(env: Environment, owed: Sequence[int]) -> pa.Array:
-    """The keys that the batches `owed` changed, from their change sets."""
-    attempts = {attempt.intent.batch: attempt.intent.attempt for attempt in env.state.records().attempts}
-    keys = [load_change_set(env.files, env.layout, attempts[batch]).rows["__key"].combine_chunks() for batch in owed]
-    return pa.concat_arrays(keys) if keys else pa.array([], pa.binary())
+def what_goes_on(env: Environment, before: TableState, changes: ChangeSet) -> tuple[ChangeSet, pa.Array | None]:
+    """Without the changes that a hold keeps back, and their keys as far as they are not waiting yet (None: none)."""
+    if not before.held:
+        return changes, None
+    published, keys = without_held(changes, before.held)
+    waiting = not_among(keys, keys_of(env, before.deferred))
+    return published, waiting if len(waiting) else None
+
+
+def defer(batch: Batch) -> None:
+    """The keys that wait become durable before anything is published that comes after them."""
+    if batch.waiting is not None:
+        batch.deferred = put_aside(batch.env, batch.attempt.attempt, batch.waiting, "deferred")
+        batch.watermark = batch.before.span.low if batch.before.span else None
+
+
+def owed_keys(env: Environment, owed: Sequence[int], released: Sequence[KeySet] = ()) -> pa.Array:
+    """The keys that the batches `owed` read, by their change sets and what they put aside; and the keys `released`."""
+    attempts = {attempt.intent.batch: attempt for attempt in env.state.records().attempts}
+    keys = [changed_keys(env, attempts[batch]) for batch in owed]
+    return pa.concat_arrays([*keys, keys_of(env, released)])
 
 
 def with_owed(dirty: pa.Array, owed: pa.Array) -> pa.Array:

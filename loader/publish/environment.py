@@ -13,6 +13,8 @@ from metastore.names import partition_name
 from partitioner.values import ColumnSpec, PartitionValues
 
 if TYPE_CHECKING:  # the keystore brings pyarrow, which `status` does without
+    import pyarrow as pa
+
     from loader.keystore import KeyStore
 
 
@@ -45,6 +47,7 @@ class Environment:
     sleep: Callable[[float], None]
     lock_wait: float = 60.0
     compacted: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    aside: dict[str, "pa.Array"] = field(default_factory=dict)  # key sets that were read, by name: none changes
 
     def name_of(self, partition: PartitionValues) -> str:
         """The escaped name, `p=v/q=w`."""

@@ -10,6 +10,7 @@ from loader.publish import collect as collecting
 from loader.publish.batch import Batch, DirtyKeys
 from loader.publish.changesets import store_change_set
 from loader.publish.deciding import plan_of
+from loader.publish.environment import Environment
 from loader.publish.locking import table_lock
 from loader.publish.quarantined import store_rejected
 from loader.publish.readback import not_committed, note_written_back, outcome_of_swap
@@ -19,6 +20,7 @@ from metastore.api import Partition
 from metastore.errors import AlreadyExists, MetastoreError
 from partitioner.changeset import NOWHERE
 from partitioner.counts import count_changes
+from partitioner.history import TableState
 from partitioner.keyindex import segment_of
 from partitioner.manifest import Ending, Intent, Kind, Manifest, Verdict
 from partitioner.recent import Recent, without_unchanged
@@ -32,7 +34,7 @@ def scan(batch: Batch) -> None:
     """Dirty keys of the window. None: no lock, no batch."""
     records = batch.env.state.records()
     batch.dirty = batch.given.scan()
-    batch.idle = not len(batch.dirty.keys) and not records.state.owed and not records.unsettled
+    batch.idle = not len(batch.dirty.keys) and not records.state.is_owed and not records.unsettled
     batch.idle = batch.idle and not asks.any_open(batch.env, records.state)
 
 
@@ -42,21 +44,29 @@ def lock(batch: Batch) -> None:
 
 
 def settle(batch: Batch) -> None:
-    """Settle every unsettled attempt; then the state is known. A hold stops here: nobody waits for it with the lock."""
+    """Settle every unsettled attempt; then the state is known. A hold of the whole table stops here."""
     env = batch.env
     env.fences.check_own()
     settle_all(env)
     if env.fences.own is None:
         env.fences.drop_others()
     batch.before = env.state.records().state
-    hold = batch.before.held_by
-    if batch.kind is Kind.BATCH and hold is not None:
-        raise Held(
-            f"{env.table} is held at batch {hold.target} by the rollback in batch {hold.batch}",
-            f"Changes wait in HBase. `hotswap resume {env.table}` ends the hold and catches up.",
-        )
-    batch.idle = batch.dirty is not None and not len(batch.dirty.keys) and not batch.before.owed
+    if batch.kind is Kind.BATCH:
+        _check_hold(env, batch.before)
+    batch.idle = batch.dirty is not None and not len(batch.dirty.keys) and not batch.before.is_owed
     batch.idle = batch.idle and not asks.any_open(env, batch.before)
+
+
+def _check_hold(env: Environment, state: TableState) -> None:
+    """Nobody waits for a person with the lock."""
+    hold = state.whole_hold
+    if hold is None:
+        return
+    how = f"at batch {hold.target} by the rollback" if hold.target is not None else "by the `hotswap hold`"
+    raise Held(
+        f"{env.table} is held {how} in batch {hold.batch}",
+        f"Changes wait in HBase. `hotswap resume {env.table}` ends the hold and catches up.",
+    )
 
 
 def claim(batch: Batch) -> None:
@@ -78,23 +88,27 @@ def collect(batch: Batch) -> None:
     """Re-read the rows under the lock, decode, look up the index, store the change set. Nothing new: no batch."""
     env, work, records = batch.env, batch.given, batch.env.state.records()
     dirty = batch.dirty or DirtyKeys(collecting.owed_keys(env, ()), None)
-    batch.paid = batch.before.owed
-    keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, batch.paid))
+    batch.paid, batch.taken = batch.before.owed, tuple(aside.name for aside in batch.before.released)
+    keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, batch.paid, batch.before.released))
     batch.answered, theirs = asks.take(env, batch.before)
     keys = collecting.with_owed(keys, theirs.keys)
     read = work.reader.read(keys, dirty.span.end if dirty.span else env.clock())
     collecting.check_rejected(env, work, read.rejected)
-    stored = collecting.change_set_of(env, batch.before, read)
+    stored, batch.waiting = collecting.what_goes_on(
+        env, batch.before, collecting.change_set_of(env, batch.before, read)
+    )
     changes = collecting.effective(stored, batch.before)
     known = work.recently.refresh(records) if work.recently else Recent()
     batch.changes = without_unchanged(changes, known, theirs.keys)
     batch.healed = collecting.healed_keys(env, keys, read.rejected)
     batch.counts = collecting.counts_of(batch.changes, len(read.rejected))
     collecting.check_deletes(env, work, batch.before, asks.unconfirmed(batch.counts, batch.changes, theirs))
-    if not (len(batch.changes.rows) or read.rejected or batch.healed or batch.paid or batch.answered):
+    is_news = batch.paid or batch.taken or batch.answered or batch.waiting is not None
+    if not (len(batch.changes.rows) or read.rejected or batch.healed or is_news):
         batch.idle = True
         return
     claim(batch)
+    collecting.defer(batch)
     store_rejected(env.files, env.layout, batch.attempt.attempt, read.rejected)
     store_change_set(env.files, env.layout, batch.attempt.attempt, stored)
 
@@ -162,6 +176,11 @@ def record(batch: Batch) -> None:
         paid=batch.paid,
         healed=batch.healed,
         answered=batch.answered,
+        held=batch.held,
+        deferred=batch.deferred,
+        released=batch.released,
+        taken=batch.taken,
+        watermark=batch.watermark,
     )
     env.state.record(manifest)
     batch.manifest = manifest
