@@ -74,6 +74,10 @@ class Layout:
         return join(self.state, "asked")
 
     @property
+    def reconciles(self) -> str:
+        return join(self.state, "reconciles")
+
+    @property
     def debts(self) -> str:
         return join(self.state, "debts")
 

@@ -72,7 +72,7 @@ class RowReader:
     def _read(self, client: Thrift2, keys: Sequence[bytes], at_ms: int) -> ReadRows:
         decoded = self._mapping.decode(self._fetch(client, keys))
         if self._transform is not None:
-            decoded = _transformed(decoded, self._transform)
+            decoded = transformed(decoded, self._transform)
         decoded, partitions, targets = self._mapping.place(decoded)
         known = {*decoded.keys, *(rejected.key for rejected in decoded.rejected)}
         gone = [key for key in keys if key not in known]
@@ -142,7 +142,7 @@ class RowReader:
         return pa.schema([*META, *self._mapping.schema])
 
 
-def _transformed(decoded: DecodedRows, transform: Transform) -> DecodedRows:
+def transformed(decoded: DecodedRows, transform: Transform) -> DecodedRows:
     """Rows that the transform filters out are left out, and so count as deleted."""
     result = transform.apply(decoded.table)
     left = without(

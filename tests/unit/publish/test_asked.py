@@ -121,7 +121,7 @@ def many_gone(stage: Stage) -> list[str]:
     keys = [f"m{number}" for number in range(1_100)]
     for key in keys:
         stage.source.put(key, "mon", 1)
-    stage.run()
+    run_batch(stage.open("many"), stage.source, rows_per_file=5_000)
     for key in keys:
         stage.source.delete(key)
     stage.source.dirty.clear()
@@ -133,7 +133,7 @@ def test_many_deletes_that_were_asked_for_need_a_persons_yes(stage: Stage) -> No
     env = stage.open("asks")
     ask(env, *keys)
     with pytest.raises(NeedsConfirmation):
-        run_batch(env, stage.source, max_delete_share=0.5)
+        run_batch(env, stage.source, rows_per_file=5_000, max_delete_share=0.5)
     assert len(waiting(env)) == 1
 
 
@@ -141,5 +141,5 @@ def test_confirmed_deletes_are_published(stage: Stage) -> None:
     keys = many_gone(stage)
     env = stage.open("asks")
     ask(env, *keys, confirmed=True)
-    assert run_batch(env, stage.source, max_delete_share=0.5).outcome is Outcome.COMMITTED
+    assert run_batch(env, stage.source, rows_per_file=5_000, max_delete_share=0.5).outcome is Outcome.COMMITTED
     assert stage.visible() == stage.expected()

@@ -1,0 +1,366 @@
+"""One comparison from begin to end. See docs/reconcile.md.
+
+Hive is read once, as of one state of the table whose low watermark is known; HBase range by range after that. A row
+that differs is drift if no cell of it, hidden or not, is as young as that watermark: no window that is still to come
+will see it, and all that came before should have been in. Any other difference is left open; it is drift if it still
+stands once the watermark has passed the moment at which HBase was read.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from loader import asked
+from loader.debt import debts, pay
+from loader.errors import Conflict, Held
+from loader.publish.collect import SMALL_DELETE
+from loader.publish.environment import Environment
+from loader.reconcile.compare import Looked, Step, compare
+from loader.reconcile.digests import VERSION, Digests
+from loader.reconcile.hive_now import HiveNow
+from loader.reconcile.hive_side import HiveSide, scratch_folder
+from loader.reconcile.pace import Pace
+from loader.reconcile.store import Store
+from loader.reconcile.values import Begun, Done, Drift, Kind, Piece, Range, TableMapping
+from loader.sources.ranges import Block, Ranges
+from partitioner.values import Version
+
+PIECE_ROWS = 100_000
+"""Rows of both sides after which what was found is stored: at most so much is compared again after a kill."""
+POLL_S = 5.0
+NOBODY_LOADS_MS = 60_000
+"""A running loader stores a position every 15 s, also of a quiet table."""
+SAMPLES = 20
+STALE_MS = 24 * 3_600_000
+"""A comparison that began longer ago is not gone on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`rate`: rows a second of HBase, 0: no limit. `wait_s`: how long open differences may take to settle.
+
+    `repair`: hand what stands to the next batch.
+    """
+
+    rate: float = 0.0
+    wait_s: float = 900.0
+    repair: bool = False
+    max_delete_share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is. `phase`: hive, hbase, settling or repair."""
+
+    phase: str
+    ranges: int
+    of: int
+    rows: int
+    drift: int
+
+
+Told = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came out: `done` as stored, the drift by partition and kind, and sample keys of each kind."""
+
+    done: Done
+    by_partition: dict[str, dict[str, int]]
+    samples: dict[str, tuple[Drift, ...]]
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is found so far."""
+
+    hbase_rows: int = 0
+    hive_rows: int = 0
+    rejected: int = 0
+    unsettled: int = 0
+    read_ms: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    partitions: dict[str, dict[str, int]] = field(default_factory=dict)
+    samples: dict[str, list[Drift]] = field(default_factory=dict)
+
+    @property
+    def drift(self) -> int:
+        return sum(self.kinds.values())
+
+    def add(self, piece: Piece) -> None:
+        self.hbase_rows += piece.hbase_rows
+        self.hive_rows += piece.hive_rows
+        self.rejected += piece.rejected
+        self.read_ms = max(self.read_ms, piece.read_ms)
+        self.found(piece.drift)
+
+    def found(self, drift: tuple[Drift, ...]) -> None:
+        for one in drift:
+            self.kinds[one.kind.value] = self.kinds.get(one.kind.value, 0) + 1
+            partition = self.partitions.setdefault(one.partition, {})
+            partition[one.kind.value] = partition.get(one.kind.value, 0) + 1
+            samples = self.samples.setdefault(one.kind.value, [])
+            if len(samples) < SAMPLES:
+                samples.append(one)
+
+
+@dataclass(slots=True)
+class _Waits:
+    """How long open differences are waited for, and how HBase had their rows when they were last looked at."""
+
+    env: Environment
+    wait_s: float
+    seen: dict[bytes, tuple[int | None, int]] = field(default_factory=dict)
+    since_ms: int = field(init=False)
+    moved_ms: int = field(init=False)
+    end: int | None = None
+
+    def __post_init__(self) -> None:
+        self.since_ms = self.moved_ms = self.env.clock()
+
+    def low(self) -> int:
+        position = self.env.state.position()
+        if position and position.end != self.end:
+            self.end, self.moved_ms = position.end, self.env.clock()
+        return position.low if position else 0
+
+    def over(self) -> bool:
+        """The time is over, or no loader runs."""
+        now = self.env.clock()
+        return now - self.since_ms >= self.wait_s * 1000 or now - self.moved_ms >= NOBODY_LOADS_MS
+
+    def stood(self, key: bytes, digest: int | None, low: int) -> bool:
+        """The watermark has passed the moment at which HBase had this very row: a cell of the future, say."""
+        return key in self.seen and self.seen[key][0] == digest and self.seen[key][1] < low
+
+    def remember(self, key: bytes, digest: int | None, read_ms: int) -> None:
+        if key not in self.seen or self.seen[key][0] != digest:
+            self.seen[key] = digest, read_ms
+
+
+@dataclass(slots=True)
+class Reconcile:
+    """One run of the comparison. `export` is given everything that stands, once.
+
+    `confirm`: asked before a repair that would delete many rows: (how many, of how many); raises NeedsConfirmation.
+    """
+
+    env: Environment
+    reader: Ranges
+    mapping: TableMapping
+    rules: Rules
+    confirm: Callable[[int, int], None]
+    told: Told = lambda progress: None
+    export: Callable[[Drift], None] = lambda drift: None
+    piece_rows: int = PIECE_ROWS
+    tally: _Tally = field(default_factory=_Tally)
+
+    @property
+    def digest(self) -> str:
+        return f"{self.mapping.digest} {VERSION}"
+
+    def run(self) -> Outcome:
+        """Raises Held, Conflict (never loaded, or another comparison runs here), what `confirm` and reading raise."""
+        self._check_ready()
+        store = Store(self.env.files, self.env.layout)
+        hive = HiveSide(scratch_folder(self.env.layout.table) / "hive.duckdb")
+        finished = False
+        try:
+            begun = self._resumed(store)
+            low = self._hive_side(hive, resumed=begun is not None)
+            begun = begun or store.begin(self.env.clock(), self.digest, self._ranges())
+            outcome = self._compare(store, hive, begun, low)
+            finished = True
+            return outcome
+        finally:
+            hive.close(delete=finished)
+
+    def _check_ready(self) -> None:
+        state = self.env.state.records().state
+        if state.held_by is not None:
+            raise Held(
+                f"{self.env.table} is held: it is meant to differ from HBase",
+                f"`hotswap resume {self.env.table}` ends the hold.",
+            )
+        if self.env.state.position() is None:
+            raise Conflict(f"{self.env.table} was never loaded", f"Run `hotswap run {self.env.table}` first.")
+
+    def _resumed(self, store: Store) -> Begun | None:
+        begun = store.unfinished()
+        if begun is None or begun.digest != self.digest or self.env.clock() - begun.begun_ms > STALE_MS:
+            return None
+        return begun
+
+    def _ranges(self) -> tuple[Range, ...]:
+        return tuple(Range(start, stop) for start, stop in self.reader.regions())
+
+    # Hive, once
+
+    def _hive_side(self, hive: HiveSide, resumed: bool) -> int:
+        """The low watermark of the state that was read: what was settled before the state was looked at is in it."""
+        known = hive.low_ms(self.digest) if resumed else None
+        if known is not None:
+            return known
+        position, state = self.env.state.position(), self.env.state.records().state
+        low = position.low if position else 0
+        live = {self.env.name_of(partition): version for partition, version in state.live.items()}
+
+        def raw_keys(batch: pa.RecordBatch, version: Version) -> pa.Array:
+            return self.mapping.raw_keys(batch, version.partition)
+
+        hive.make(
+            self.env.files,
+            live,
+            self.mapping.columns,
+            raw_keys,
+            low,
+            self.digest,
+            lambda rows: self.told(Progress("hive", 0, 0, rows, 0)),
+        )
+        return low
+
+    # HBase, range by range
+
+    def _compare(self, store: Store, hive: HiveSide, begun: Begun, low: int) -> Outcome:
+        pace = Pace(self.rules.rate, self.env.clock, self.env.sleep)
+        hive.forget_found()
+        open_: list[Drift] = []
+        for at, one in enumerate(begun.ranges):
+            for piece in self._pieces(store, hive, begun, at, one, low, pace):
+                self._take(hive, piece.drift)
+                self.tally.add(piece)
+                open_ += piece.open
+                self._tell("hbase", at, begun)
+        self._settle_open(hive, open_)
+        return self._end(store, hive, begun)
+
+    def _tell(self, phase: str, at: int, begun: Begun) -> None:
+        self.told(Progress(phase, at, len(begun.ranges), self.tally.hbase_rows, self.tally.drift))
+
+    def _pieces(
+        self, store: Store, hive: HiveSide, begun: Begun, at: int, whole: Range, low: int, pace: Pace
+    ) -> Iterator[Piece]:
+        """Those that are stored, then those that are compared now."""
+        start, number = whole.start, 0
+        for piece in store.pieces(begun, at):
+            yield piece
+            if piece.upto is None:
+                return
+            start, number = piece.upto + b"\0", number + 1
+        for piece in self._compared(hive, Range(start, whole.stop), low, pace):
+            yield store.put(begun, at, number, piece)
+            number += 1
+
+    def _compared(self, hive: HiveSide, rest: Range, low: int, pace: Pace) -> Iterator[Piece]:
+        digests = Digests(self.mapping.columns)
+        rejected = [0]
+
+        def looked() -> Iterator[Looked]:
+            for block in self.reader.blocks(rest.start, rest.stop):
+                pace.took(len(block.keys))
+                rejected[0] += len(block.rejected)
+                yield self._looked(digests, block)
+
+        steps: list[Step] = []
+        for step in compare(looked(), hive.entries(rest.start, rest.stop)):
+            steps.append(step)
+            if sum(done.hbase_rows + done.hive_rows for done in steps) >= self.piece_rows:
+                yield self._piece(steps, step.upto, rejected[0], low)
+                steps, rejected[0] = [], 0
+        yield self._piece(steps, None, rejected[0], low)
+
+    def _looked(self, digests: Digests, block: Block) -> Looked:
+        names = pa.array([self.env.name_of(values) for values in block.partitions], pa.string())
+        partitions = names.take(pa.array(block.targets, pa.int32()))
+        bad = frozenset(row.key for row in block.rejected)
+        return Looked(digests.entries(block.keys, block.table, partitions), block.last, bad)
+
+    def _piece(self, steps: list[Step], upto: bytes | None, rejected: int, low: int) -> Piece:
+        read_ms = self.env.clock()
+        found = [drift for step in steps for drift in step.drift]
+        young = self.reader.touched_since(sorted({drift.key for drift in found}), low) if found else set()
+        return Piece(
+            upto,
+            read_ms,
+            sum(step.hbase_rows for step in steps),
+            sum(step.hive_rows for step in steps),
+            rejected,
+            tuple(drift for drift in found if drift.key not in young),
+            tuple(drift for drift in found if drift.key in young),
+        )
+
+    # What is open
+
+    def _settle_open(self, hive: HiveSide, open_: list[Drift]) -> None:
+        """Look again until nothing is open, the time is over, or nobody moves the watermark."""
+        waits = _Waits(self.env, self.rules.wait_s)
+        now = HiveNow(self.env, self.reader, self.mapping)
+        while open_:
+            open_ = self._look_again(hive, now, open_, waits)
+            if not open_ or waits.over():
+                break
+            self.told(Progress("settling", 0, len(open_), self.tally.hbase_rows, self.tally.drift))
+            self.env.sleep(POLL_S)
+        self.tally.unsettled = len(open_)
+
+    def _look_again(self, hive: HiveSide, now: HiveNow, open_: list[Drift], waits: "_Waits") -> list[Drift]:
+        """What is still open. The watermark is read first, Hive's state second, HBase third, young cells last."""
+        low = waits.low()
+        still = now.differing(open_)
+        read_ms = self.env.clock()
+        young = self.reader.touched_since(sorted({drift.key for drift in still}), low) if still else set()
+        stands = tuple(
+            drift for drift, digest in still.items() if drift.key not in young or waits.stood(drift.key, digest, low)
+        )
+        for drift, digest in still.items():
+            waits.remember(drift.key, digest, read_ms)
+        self._take(hive, stands)
+        self.tally.found(stands)
+        return [drift for drift in still if drift not in stands]
+
+    # The end
+
+    def _take(self, hive: HiveSide, drift: tuple[Drift, ...]) -> None:
+        for one in drift:
+            self.export(one)
+        if drift:
+            rows = pa.table({"key": [one.key for one in drift], "partition": [one.partition for one in drift]})
+            hive.put_found(rows.cast(pa.schema([("key", pa.binary()), ("partition", pa.string())])))
+
+    def _end(self, store: Store, hive: HiveSide, begun: Begun) -> Outcome:
+        tally = self.tally
+        asks = self._repair(hive) if self.rules.repair and tally.drift else ()
+        done = Done(
+            number=begun.number,
+            begun_ms=begun.begun_ms,
+            ended_ms=self.env.clock(),
+            digest=self.mapping.digest,
+            hbase_rows=tally.hbase_rows,
+            hive_rows=tally.hive_rows,
+            rejected=tally.rejected,
+            drift=tally.kinds,
+            unsettled=tally.unsettled,
+            repaired=bool(asks) or not tally.drift,
+            asks=asks,
+            columns=tuple(name for name, _ in self.mapping.columns),
+        )
+        if done.repaired:
+            self._pay(begun)
+        store.finish(done)
+        samples = {kind: tuple(found) for kind, found in tally.samples.items()}
+        return Outcome(done, tally.partitions, samples)
+
+    def _repair(self, hive: HiveSide) -> tuple[str, ...]:
+        extra = self.tally.kinds.get(Kind.EXTRA, 0)
+        many = extra > max(SMALL_DELETE, self.rules.max_delete_share * self.tally.hive_rows)
+        if many:
+            self.confirm(extra, self.tally.hive_rows)
+        asker = asked.Asker("reconcile", self.env.identity.run, self.env.clock, confirmed=many)
+        return asked.ask(self.env.files, self.env.layout, hive.found(), asker)
+
+    def _pay(self, begun: Begun) -> None:
+        for debt in debts(self.env.files, self.env.layout):
+            if debt.since_ms <= begun.begun_ms:
+                pay(self.env.files, self.env.layout, debt, self.env.clock(), f"reconcile {begun.number}")

@@ -1,0 +1,127 @@
+"""All rows of a range of keys as they are now, in key order: what a comparison and a first load read."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from loader.mapping import Mapping
+from loader.quarantine import Rejected
+from loader.sources.connection import Refused, ServerBusy
+from loader.sources.filters import rows_filter
+from loader.sources.idl import Row, TColumn, TScan, TTimeRange
+from loader.sources.reader import transformed
+from loader.sources.scan import ALL_VERSIONS, RAW
+from loader.sources.thrift2 import Thrift2
+from loader.transform import Transform
+from partitioner.values import PartitionValues
+
+BLOCK = 5_000
+"""Rows in memory at a time."""
+NO_END = 2**63 - 1
+"""The largest timestamp that a time range takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Neighbouring rows that exist. `table`: the data columns; `targets` index `partitions`.
+
+    `last`: the last key that was looked at, rows that do not exist or were rejected included.
+    """
+
+    keys: pa.Array
+    versions: list[int]
+    table: pa.Table
+    partitions: tuple[PartitionValues, ...]
+    targets: list[int]
+    rejected: tuple[Rejected, ...]
+    last: bytes
+
+
+class Ranges(Protocol):
+    """A source whose rows are ordered by key; `RangeReader` is HBase."""
+
+    def regions(self) -> tuple[tuple[bytes, bytes], ...]: ...
+
+    def blocks(self, start: bytes, stop: bytes) -> Iterator[Block]: ...
+
+    def rows(self, keys: list[bytes]) -> Iterator[Block]: ...
+
+    def touched_since(self, keys: list[bytes], low_ms: int) -> set[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RangeReader:
+    """Reads one HBase table. `connect` makes a client, which lives as long as one call."""
+
+    connect: Callable[[], Thrift2]
+    table: str
+    mapping: Mapping
+    transform: Transform | None = None
+
+    def regions(self) -> tuple[tuple[bytes, bytes], ...]:
+        """[start, stop) of every region, in key order; the last stop is empty. Raises NoSuchTable, NoSuchFamily."""
+        with self.connect() as client:
+            client.check_table(self.table, self.mapping.families)
+            return tuple((region.start, region.stop) for region in client.regions(self.table))
+
+    def blocks(self, start: bytes, stop: bytes, filter_bytes: bytes | None = None) -> Iterator[Block]:
+        """Keys [start, stop), an empty stop being the end. Regions may split, merge and move meanwhile.
+
+        Raises NoSuchTable if the table is dropped or disabled under the scan, which HBase ends without an error.
+        """
+        columns = [TColumn(family=family, qualifier=qualifier) for family, qualifier in self.mapping.qualifiers]
+        scan = TScan(startRow=start, stopRow=stop, columns=columns, caching=1000, maxVersions=1, cacheBlocks=False)
+        if filter_bytes is not None:
+            scan.filterBytes = filter_bytes
+        with self.connect() as client:
+            try:
+                for rows in client.scan(self.table, scan, BLOCK):
+                    yield self._block(rows)
+            except (ServerBusy, Refused):
+                client.check_table(self.table, self.mapping.families)
+                raise
+            client.check_table(self.table, self.mapping.families)
+
+    def rows(self, keys: list[bytes]) -> Iterator[Block]:
+        """Those of `keys` (sorted, unique) that exist."""
+        for first in range(0, len(keys), BLOCK):
+            part = keys[first : first + BLOCK]
+            yield from self.blocks(part[0], part[-1] + b"\0", rows_filter(part))
+
+    def touched_since(self, keys: list[bytes], low_ms: int) -> set[bytes]:
+        """Those of `keys` (sorted, unique) with a cell or a marker, hidden or not, from `low_ms` on."""
+        found: set[bytes] = set()
+        families = [TColumn(family=family) for family in self.mapping.families]
+        with self.connect() as client:
+            for first in range(0, len(keys), BLOCK):
+                part = keys[first : first + BLOCK]
+                scan = TScan(
+                    startRow=part[0],
+                    stopRow=part[-1] + b"\0",
+                    columns=families,
+                    caching=1000,
+                    maxVersions=ALL_VERSIONS,
+                    timeRange=TTimeRange(minStamp=low_ms, maxStamp=NO_END),
+                    attributes=RAW,
+                    cacheBlocks=False,
+                    filterBytes=rows_filter(part),
+                )
+                found.update(row.row for rows in client.scan(self.table, scan, BLOCK) for row in rows)
+        return found
+
+    def _block(self, rows: list[Row]) -> Block:
+        decoded = self.mapping.decode(rows)
+        if self.transform is not None:
+            decoded = transformed(decoded, self.transform)
+        decoded, partitions, targets = self.mapping.place(decoded)
+        return Block(
+            pa.array(decoded.keys, pa.binary()),
+            decoded.versions,
+            decoded.table.select(self.mapping.schema.names),
+            partitions,
+            targets,
+            decoded.rejected,
+            rows[-1].row,
+        )
