@@ -45,6 +45,7 @@ class TableState:
     span: Span | None = None
     holds: tuple[Hold, ...] = ()
     owed: tuple[int, ...] = ()  # batches whose keys must be read again
+    answered: tuple[str, ...] = ()  # asks that committed batches have answered
     deferred: tuple[KeySet, ...] = ()  # keys that wait for a hold to end
     released: tuple[KeySet, ...] = ()  # keys put aside that the next batch must read again
     watermark: int | None = None  # where the low watermark stops while anything waits; None: nothing does
@@ -63,8 +64,6 @@ class TableState:
     def is_owed(self) -> bool:
         """Whether the next batch has keys to read that no window tells it."""
         return bool(self.owed or self.released)
-
-    answered: tuple[str, ...] = ()  # asks that committed batches have answered
 
 
 def fold(attempts: Iterable[Attempt], up_to: int | None = None) -> TableState:

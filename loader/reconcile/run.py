@@ -106,6 +106,13 @@ class _Tally:
                 samples.append(one)
 
 
+def low_watermark(env: Environment) -> int:
+    """What is before it is in every state of the table that is read after this call; 0: nothing is known to be."""
+    position, waits = env.state.position(), env.state.records().state.watermark
+    low = position.low if position else 0
+    return low if waits is None else min(low, waits)
+
+
 @dataclass(slots=True)
 class _Waits:
     """How long open differences are waited for, and how HBase had their rows when they were last looked at."""
@@ -124,7 +131,7 @@ class _Waits:
         position = self.env.state.position()
         if position and position.end != self.end:
             self.end, self.moved_ms = position.end, self.env.clock()
-        return position.low if position else 0
+        return low_watermark(self.env)
 
     def over(self) -> bool:
         """The time is over, or no loader runs."""
@@ -179,7 +186,7 @@ class Reconcile:
 
     def _check_ready(self) -> None:
         state = self.env.state.records().state
-        if state.held_by is not None:
+        if state.whole_hold is not None:
             raise Held(
                 f"{self.env.table} is held: it is meant to differ from HBase",
                 f"`hotswap resume {self.env.table}` ends the hold.",
@@ -203,8 +210,8 @@ class Reconcile:
         known = hive.low_ms(self.digest) if resumed else None
         if known is not None:
             return known
-        position, state = self.env.state.position(), self.env.state.records().state
-        low = position.low if position else 0
+        low = low_watermark(self.env)
+        state = self.env.state.records().state
         live = {self.env.name_of(partition): version for partition, version in state.live.items()}
 
         def raw_keys(batch: pa.RecordBatch, version: Version) -> pa.Array:
