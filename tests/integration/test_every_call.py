@@ -33,7 +33,7 @@ def struck_batch(line: Line, trick: Trick, at: int, run: str) -> list[str]:
     """A batch with moves, a delete and a new partition, whose call number `at` meets the trick. Its calls, in order."""
     store = connect([line.proxy.uri], timeout_s=0.5, retries=Retries(attempts=2, first_wait_s=0.0))
     line.opened.append(store)
-    env = open_world(store, line.folder, run, clock=1_000_000 * (len(line.opened) + 1))
+    env = open_world(store, line.folder, run, fence=line.fence, clock=1_000_000 * (len(line.opened) + 1))
     first = len(line.proxy.seen)
     line.proxy.strike(trick, at)
     with suppress(HotswapError, MetastoreError):
