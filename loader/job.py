@@ -25,7 +25,7 @@ from loader.publish.environment import Environment
 from loader.reports import BatchReport, RunReport
 from loader.rewrite import Tools
 from loader.rewrite_either import EitherRewriter
-from loader.rewrite_local import LocalRewriter
+from loader.rewrite_local import LocalRewriter, threads_for
 from loader.rewrite_spark import SparkRewriter
 from loader.service import open_table
 from loader.sources.dirty import IncompleteScan
@@ -192,7 +192,7 @@ class Job:
         parallelism = session.sparkContext.defaultParallelism
 
         def rewriter(tools: Tools) -> EitherRewriter:
-            here = LocalRewriter(tools, env.layout.temporary, threads=min(2, parallelism))
+            here = LocalRewriter(tools, env.layout.temporary, threads=threads_for(min(2, parallelism)))
             return EitherRewriter(here, SparkRewriter(session, tools, env.layout.temporary))
 
         share = 1.0 if self.confirm_deletes else self.table.max_delete_share

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from loader import log as events
 from loader.reports import BatchReport, RunReport
 from loader.rewrite import Tools
-from loader.rewrite_local import LocalRewriter
+from loader.rewrite_local import LocalRewriter, threads_for
 from loader.service import open_table
 from loader.sources.dirty import DirtyKeys
 from loader.sources.opening import connector, mapping_of, open_loop, window_rules
@@ -19,7 +19,7 @@ from loader.sources.windows import window_end, window_to
 if TYPE_CHECKING:
     from loader.config import Settings, TableSettings
 
-THREADS = 2
+CORES = 2
 
 
 def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool = False) -> RunReport:
@@ -30,9 +30,9 @@ def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool
         share = 1.0 if confirm_deletes else table.max_delete_share
 
         def rewriter(tools: Tools) -> LocalRewriter:
-            return LocalRewriter(tools, env.layout.temporary, THREADS)
+            return LocalRewriter(tools, env.layout.temporary, threads_for(CORES))
 
-        loop = open_loop(settings, table, env, rewriter, THREADS, max_delete_share=share)
+        loop = open_loop(settings, table, env, rewriter, CORES, max_delete_share=share)
         families, rules = mapping_of(table).families, window_rules(table)
 
         def scan() -> DirtyKeys:

@@ -89,6 +89,12 @@ class _Input(Protocol):
     def batches(self, dictionaries: frozenset[str]) -> Iterator[pa.RecordBatch]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _RowGroup:
+    rows: pa.Table
+    last: bool
+
+
 class _Output(Protocol):
     """One data file being written."""
 
@@ -136,12 +142,12 @@ def write_rows(
 ) -> MergeCounts:
     """Write a merge's rows as one data file; returns the merge's books. The first row group decides the encodings."""
     groups = _row_groups(merged, schema, tools.settings.row_group_bytes)
-    first, counts = _next(groups)
-    encoding = choose_encoding(first) if first is not None else Encoding()
+    group, counts = _next(groups)
+    encoding = choose_encoding(group.rows, whole=group.last) if group is not None else Encoding()
     with closing(_output(stream, schema, encoding, tools.format, tools.settings)) as output:
-        while first is not None:
-            output.write(first)
-            first, counts = _next(groups)
+        while group is not None:
+            output.write(group.rows)
+            group, counts = _next(groups)
     if counts is None:
         raise AssertionError("a merge ends with its books")
     return counts
@@ -217,7 +223,7 @@ def _plain(batch: pa.RecordBatch, names: Sequence[str] | None) -> pa.RecordBatch
 
 def _row_groups(
     merged: Generator[pa.RecordBatch, None, MergeCounts], schema: pa.Schema, most_bytes: int
-) -> Generator[pa.Table, None, MergeCounts]:
+) -> Generator[_RowGroup, None, MergeCounts]:
     """Gather batches into tables of about `most_bytes`, each with one dictionary a column. None is empty."""
     gathered: list[pa.RecordBatch] = []
     size = 0
@@ -227,11 +233,11 @@ def _row_groups(
             gathered.append(piece)
             size += piece.nbytes
             if size >= most_bytes:
-                yield with_one_dictionary(pa.Table.from_batches(gathered, schema))
+                yield _RowGroup(with_one_dictionary(pa.Table.from_batches(gathered, schema)), last=False)
                 gathered, size = [], 0
         if counts is not None:
             if gathered:
-                yield with_one_dictionary(pa.Table.from_batches(gathered, schema))
+                yield _RowGroup(with_one_dictionary(pa.Table.from_batches(gathered, schema)), last=True)
             return counts
 
 

@@ -1,7 +1,7 @@
-"""Carry a plan out in this process: the splits of a task one after the other, tasks in a few threads."""
+"""Carry a plan out in this process, in a few threads; what is written is on its way to the disk meanwhile."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from loader.files import join
@@ -14,10 +14,18 @@ from partitioner.values import AttemptId
 Temporary = Callable[[AttemptId], str]
 """The folder of an attempt's temporary files; outside of every version."""
 
+SYNCS = 2
+"""Files being synced at a time: a merge needs the processor, a sync only the disk."""
+
+
+def threads_for(cores: int) -> int:
+    """One more than cores: while one waits for a file, or for the interpreter, the others work."""
+    return cores + 1
+
 
 @dataclass(frozen=True, slots=True)
 class LocalRewriter:
-    """`threads` 1: strictly in the order of the plan's splits, in the caller's thread."""
+    """`threads` 1: strictly in the order of the plan's splits, in the caller's thread, nothing synced early."""
 
     tools: Tools
     temporary: Temporary
@@ -29,12 +37,23 @@ class LocalRewriter:
         works, folder = works_of(plan), self.temporary(plan.attempt)
         if self.threads == 1:
             return tuple(self._one(ordinal, work, routed, folder) for ordinal, work in enumerate(works))
-        with ThreadPoolExecutor(self.threads) as pool:
-            running = [pool.submit(self._one, ordinal, work, routed, folder) for ordinal, work in enumerate(works)]
+        return self._in_threads(works, routed, folder)
+
+    def _in_threads(self, works: Sequence[SplitWork], routed: RoutedChanges, folder: str) -> tuple[SplitResult, ...]:
+        with ThreadPoolExecutor(SYNCS) as syncs, ThreadPoolExecutor(self.threads) as pool:
+
+            def one(ordinal: int, work: SplitWork) -> tuple[SplitResult, Future[None]]:
+                result = self._one(ordinal, work, routed, folder)
+                return result, syncs.submit(self.tools.files.sync, [join(work.destination, result.file.name)])
+
+            running = [pool.submit(one, ordinal, work) for ordinal, work in enumerate(works)]
             try:
-                return tuple(future.result() for future in running)
+                done = [future.result() for future in running]
+                for _, synced in done:
+                    synced.result()
             finally:
                 pool.shutdown(cancel_futures=True)
+        return tuple(result for result, _ in done)
 
     def _one(self, ordinal: int, work: SplitWork, routed: RoutedChanges, folder: str) -> SplitResult:
         return rewrite_split(work, routed.of(ordinal), self.tools, join(folder, f"split-{ordinal:06d}"))

@@ -16,20 +16,30 @@ MOST_DICTIONARY_BYTES = 1 << 20  # Parquet writers give a larger dictionary up h
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """`dictionary`: names of the top-level columns to be dictionary-encoded, in column order."""
+    """Names of top-level columns, in column order.
+
+    `dictionary`: those to be dictionary-encoded. `required`: those without a null in the whole file, which then needs
+    no level a value.
+    """
 
     dictionary: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
 
 
-def choose_encoding(rows: pa.Table) -> Encoding:
-    """Decide from a sample of `rows`, which stand for what will be written together."""
+def choose_encoding(rows: pa.Table, *, whole: bool = False) -> Encoding:
+    """Decide from a sample of `rows`, which stand for what will be written together. `whole`: they are all of it."""
     sample = _sample(rows)
     return Encoding(
-        tuple(
+        dictionary=tuple(
             name
             for name, column in zip(rows.column_names, sample.columns, strict=True)
             if _suits(column.type) and is_low_cardinality(column, len(rows))
-        )
+        ),
+        required=tuple(
+            field.name
+            for field, column in zip(rows.schema, rows.columns, strict=True)
+            if whole and len(rows) and not pa.types.is_nested(field.type) and not column.null_count
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from bench.peers.job import Done, Job
 from bench.table import BenchTable, MakeRewriter, Timed, open_table
 from bench.workload import Workload
-from loader.rewrite_local import LocalRewriter
+from loader.rewrite_local import LocalRewriter, threads_for
 
 SMALL_CHANGES = 1_000
 SMALL_DAYS = 5
@@ -19,7 +19,7 @@ def run(job: Job) -> Done:
 
 
 def local(job: Job) -> MakeRewriter:
-    return lambda tools, temporary: LocalRewriter(tools, temporary, threads=job.cores)
+    return lambda tools, temporary: LocalRewriter(tools, temporary, threads=threads_for(job.cores))
 
 
 def measure(job: Job, make_rewriter: MakeRewriter, publish: Callable[[BenchTable, int], Timed]) -> Done:

@@ -383,6 +383,21 @@ def test_int64_timestamps_have_no_zone(tmp_path: Path) -> None:
     }
 
 
+def required_columns(path: Path) -> set[str]:
+    return {field.name for field in pq.read_schema(path) if not field.nullable}
+
+
+def test_a_column_is_required_only_if_the_whole_file_has_no_null_in_it(tmp_path: Path) -> None:
+    assert required_columns(written(tmp_path / "one", WriteSettings())) == {"id", "cost", "tiny", "country"}
+    assert required_columns(written(tmp_path / "many", WriteSettings(row_group_bytes=10_000), count=4_000)) == set()
+
+
+def test_numbers_have_statistics_and_text_has_none(tmp_path: Path) -> None:
+    group = pq.read_metadata(written(tmp_path, WriteSettings())).row_group(0)
+    columns = {group.column(index).path_in_schema: group.column(index) for index in range(group.num_columns)}
+    assert {name for name, column in columns.items() if column.is_stats_set} == {"cost", "tiny"}
+
+
 def test_columns_of_few_values_stay_dictionaries_from_file_to_file(tmp_path: Path) -> None:
     path = written(tmp_path, WriteSettings())
     with path.open("rb") as stream:

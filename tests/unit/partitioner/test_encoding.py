@@ -35,7 +35,13 @@ def test_nested_and_boolean_columns_are_left_alone() -> None:
 
 
 def test_no_rows_choose_nothing() -> None:
-    assert choose_encoding(pa.table({"a": pa.array([], pa.string())})) == Encoding()
+    assert choose_encoding(pa.table({"a": pa.array([], pa.string())}), whole=True) == Encoding()
+
+
+def test_only_the_whole_of_a_file_tells_that_a_column_has_no_null() -> None:
+    rows = pa.table({"full": [1.0, 2.0], "part": [1.0, None], "list": [["a"], ["b"]]})
+    assert choose_encoding(rows, whole=True).required == ("full",)
+    assert choose_encoding(rows).required == ()
 
 
 @pytest.mark.parametrize("distinct", [10, 1_000, 20_000])
