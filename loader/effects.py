@@ -58,8 +58,9 @@ class _Tapped:
     def _point(self, name: str, member: Callable[..., Any]) -> Callable[..., Any]:
         def effect(*arguments: Any, **named: Any) -> Any:
             self._tap.before(name)
-            result = member(*arguments, **named)
-            self._tap.after(name)
-            return result
+            try:
+                return member(*arguments, **named)
+            finally:  # one that failed may have done something
+                self._tap.after(name)
 
         return effect

@@ -1,14 +1,16 @@
-"""The file-system protocol, and its local implementation.
+"""The file-system protocol, and its local implementation. `loader.filesystems` picks one by a location's scheme.
 
-Paths are `file:` URIs or absolute paths. What the publish protocol needs of a file system and not every one gives:
-exclusive creation of whole files, rename without overwrite, and a listing that is not stale.
+What the publish protocol needs of a file system and not every one gives: exclusive creation of whole files, rename
+without overwrite, and a listing that is not stale.
 """
 
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -26,7 +28,15 @@ class Entry:
 
 
 class Files(Protocol):
-    """All file effects of the house. Every method raises OSError as the standard library does."""
+    """All file effects of the house. Every method raises OSError as the standard library does.
+
+    Paths are whole locations (`scheme://authority/path`); local ones may leave `file://` away. What is made new takes
+    group and mode from its parent.
+    """
+
+    @property
+    def parallel(self) -> int:
+        """How many calls at once are quicker than one after the other."""
 
     def create(self, path: str, data: bytes) -> None:
         """A whole, durable file or nothing. FileExistsError if the name is taken."""
@@ -49,14 +59,16 @@ class Files(Protocol):
     def list(self, folder: str) -> tuple[Entry, ...]:
         """Sorted by name. FileNotFoundError if the folder does not exist."""
 
-    def make_dirs(self, path: str) -> None: ...
+    def make_dirs(self, path: str) -> None:
+        """The folder and all that lead to it, durable. NotADirectoryError if a file is in the way."""
 
     def sync(self, paths: Iterable[str]) -> None:
         """Make files and folders durable, in the given order."""
 
     def delete_file(self, path: str) -> None: ...
 
-    def delete_tree(self, path: str) -> None: ...
+    def delete_tree(self, path: str) -> None:
+        """FileNotFoundError if it does not exist."""
 
     def remove_empty_dir(self, path: str) -> None:
         """OSError if anything is in it."""
@@ -69,9 +81,11 @@ class LocalFiles:
     """POSIX files: exclusive names by link(2), durability by `fsync`."""
 
     fsync: Callable[[int], None] = os.fsync
+    parallel: int = 1
 
     def create(self, path: str, data: bytes) -> None:
         final = local_path(path)
+        self._make_dirs(final.parent)
         temporary = self._write_temporary(final.parent, data)
         try:
             os.link(temporary, final)
@@ -80,17 +94,16 @@ class LocalFiles:
         self.sync([str(final.parent)])
 
     def _write_temporary(self, folder: Path, data: bytes) -> str:
-        folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".creating-", dir=folder)
         with os.fdopen(handle, "wb") as file:
             try:
+                _inherit(file.fileno(), folder, 0o666)
                 file.write(data)
                 file.flush()
                 self.fsync(file.fileno())
             except OSError:
                 os.unlink(name)
                 raise
-        os.chmod(name, 0o644 & ~_umask())
         return name
 
     def read(self, path: str) -> bytes:
@@ -101,8 +114,10 @@ class LocalFiles:
 
     def open_output(self, path: str) -> BinaryIO:
         target = local_path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return target.open("wb")
+        self._make_dirs(target.parent)
+        stream = target.open("wb")
+        _inherit(stream.fileno(), target.parent, 0o666)
+        return stream
 
     def publish(self, temporary: str, final: str) -> None:
         os.link(local_path(temporary), local_path(final))
@@ -118,9 +133,12 @@ class LocalFiles:
 
     def _copy(self, source: Path, final: Path) -> None:
         handle, name = tempfile.mkstemp(prefix=".copying-", dir=final.parent)
-        os.close(handle)
         try:
-            shutil.copyfile(source, name)
+            with os.fdopen(handle, "wb") as copy, source.open("rb") as original:
+                _inherit(copy.fileno(), final.parent, 0o666)
+                shutil.copyfileobj(original, copy)
+                copy.flush()
+                self.fsync(copy.fileno())
             os.link(name, final)
         finally:
             os.unlink(name)
@@ -134,7 +152,19 @@ class LocalFiles:
         return tuple(sorted(found))
 
     def make_dirs(self, path: str) -> None:
-        local_path(path).mkdir(parents=True, exist_ok=True)
+        self._make_dirs(local_path(path))
+
+    def _make_dirs(self, folder: Path) -> None:
+        """A folder is durable when its name is, in its parent: so parents first, each synced."""
+        if folder.is_dir():
+            return
+        self._make_dirs(folder.parent)
+        with suppress(FileExistsError):  # another thread or loader makes it, too
+            folder.mkdir()
+            _inherit(folder, folder.parent, 0o2777)
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "a file is where a folder should be", str(folder))
+        self.sync([str(folder.parent)])
 
     def sync(self, paths: Iterable[str]) -> None:
         for path in paths:
@@ -175,7 +205,25 @@ def _entry(entry: "os.DirEntry[str]") -> Entry:
     return Entry(entry.name, 0 if is_dir else entry.stat(follow_symlinks=False).st_size, is_dir)
 
 
+def _inherit(new: int | Path, parent: Path, most: int) -> None:
+    """Give `new` the group of `parent`, and those bits of its mode that are in `most`.
+
+    A sticky parent is a place that strangers share (/tmp): what is made there follows the umask. A group that this user
+    is not in cannot be given; then it stays.
+    """
+    wanted = parent.stat()
+    if wanted.st_mode & stat.S_ISVTX:
+        os.chmod(new, most & 0o777 & ~_umask())
+        return
+    if os.stat(new).st_gid != wanted.st_gid:
+        with suppress(PermissionError):
+            os.chown(new, -1, wanted.st_gid)
+    os.chmod(new, stat.S_IMODE(wanted.st_mode) & most)
+
+
 def _umask() -> int:
-    value = os.umask(0)
-    os.umask(value)
-    return value
+    """Read where it can be read without setting it for all threads."""
+    status = Path("/proc/self/status")
+    lines = status.read_text("ascii", "replace").splitlines() if status.exists() else []
+    given = [line.split()[1] for line in lines if line.startswith("Umask:")]
+    return int(given[0], 8) if given else 0o022

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loader.effects import Tap, tapped_files, tapped_metastore
-from loader.files import LocalFiles, local_path
+from loader.files import Files, LocalFiles, join
 from loader.keystore import KeyStore
 from loader.layout import Layout
 from loader.publish.batch import Batch, DirtyKeys, Work
@@ -89,22 +89,34 @@ def raw_keys(batch: pa.RecordBatch, partition: PartitionValues) -> pa.Array:
     return batch.column("id").cast(pa.binary())
 
 
-def create_table(metastore: Metastore, location: Path) -> None:
+def location_of(place: Path | str) -> str:
+    """A path or a whole location, as a location."""
+    return place if isinstance(place, str) else f"file://{place}"
+
+
+def create_table(metastore: Metastore, location: Path | str) -> None:
     columns = tuple(Column(name, kind) for name, kind in COLUMNS)
     if not metastore.database_exists(TABLE.database):
         metastore.create_database(TABLE.database)
-    metastore.create_table(Table(TABLE, columns, KEYS, f"file://{location}", PARQUET, parameters={"EXTERNAL": "TRUE"}))
+    parameters = {"EXTERNAL": "TRUE"}
+    metastore.create_table(Table(TABLE, columns, KEYS, location_of(location), PARQUET, parameters=parameters))
 
 
 def open_world(
-    metastore: Metastore, location: Path, run: str, tap: Tap | None = None, fence: bool = True, clock: int = 1_000_000
+    metastore: Metastore,
+    location: Path | str,
+    run: str,
+    tap: Tap | None = None,
+    fence: bool = True,
+    clock: int = 1_000_000,
+    files: Files | None = None,
 ) -> Environment:
-    """One loader run over the table. With a `tap` every effect passes it."""
+    """One loader run over the table. With a `tap` every effect passes it. `files`: None: local ones, never synced."""
     ticks = iter(range(clock, clock + 1_000_000))
-    plain = LocalFiles(fsync=lambda handle: None)  # a killed process loses nothing that it wrote
+    plain = files or LocalFiles(fsync=lambda handle: None)  # a killed process loses nothing that it wrote
     files = tapped_files(plain, tap) if tap else plain
     metastore = tapped_metastore(metastore, tap) if tap else metastore
-    layout = Layout.of(f"file://{location}")
+    layout = Layout.of(location_of(location))
     state = State(files, layout)
     columns = tuple(Column(name, kind) for name, kind in COLUMNS)
     fences = Fences(TABLE, KEYS, columns, PARQUET, metastore, files, layout, state, run, fence)
@@ -145,15 +157,25 @@ def run_batch(
     return batch
 
 
-def visible(metastore: Metastore) -> dict[str, Row]:
+def visible(metastore: Metastore, files: Files | None = None) -> dict[str, Row]:
     """Every row as a reader of the Hive table sees it. A key that is seen twice fails."""
-    seen: dict[str, Row] = {}
+    files, seen = files or LocalFiles(), dict[str, Row]()
     for partition in metastore.all_partitions(TABLE):
-        for path in sorted(local_path(partition.location).glob("[!_.]*")):
-            for row in pq.read_table(path).to_pylist():
+        for path in data_files(files, partition.location):
+            with files.open_input(path) as stream:
+                rows = pq.ParquetFile(stream).read().to_pylist()
+            for row in rows:
                 assert row["id"] not in seen, f"{row['id']} is visible twice: {seen[row['id']]} and in {path}"
                 seen[row["id"]] = (partition.values[0], row["clicks"])
     return seen
+
+
+def data_files(files: Files, location: str) -> list[str]:
+    """What a reader takes for data there; nothing if there is no such folder."""
+    try:
+        return [join(location, entry.name) for entry in files.list(location) if entry.name[:1] not in "_."]
+    except FileNotFoundError:
+        return []
 
 
 def expected(source: Source) -> dict[str, Row]:

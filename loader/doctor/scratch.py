@@ -248,7 +248,8 @@ def _readable(scratch: Scratch) -> Iterator[Finding]:
     place = Path(scratch.folder.removeprefix("file://"), "versions", "two")
     if place.exists() and not place.stat().st_mode & (stat.S_IROTH | stat.S_IRGRP):
         what = f"directories are made with mode {stat.filemode(place.stat().st_mode)}: only this user can read them"
-        yield to_do("by doing", str(place.parent), what, "Run the loader with a umask such as 022 or 027.")
+        do = "They take group and mode from the table's folder: chgrp and chmod that (and what is below it)."
+        yield to_do("by doing", str(place.parent), what, do)
     probe = Path(scratch.folder.removeprefix("file://"), "probe")
     if probe.exists() and probe.stat().st_nlink < 2:
         what = "the file system has no hard links: one changed row copies the rest of its partition"

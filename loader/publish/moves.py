@@ -52,10 +52,7 @@ def sync_version(batch: Batch, version: Version, plan: PartitionPlan) -> None:
     files = batch.env.files
     linked = {file.name for file in plan.links}
     files.sync(join(version.location, file.name) for file in version.files if file.name not in linked)
-    folders = [version.location]
-    for _ in batch.env.partition_keys:
-        folders.append(folders[-1].rpartition("/")[0])
-    files.sync([*folders, folders[-1].rpartition("/")[0]])
+    files.sync([version.location])  # the folders that lead there were durable when they were made
 
 
 def move(batch: Batch, partition: PartitionValues, version: Version) -> PartitionMove:

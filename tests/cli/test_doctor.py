@@ -1,7 +1,6 @@
 """`doctor`: what will hurt later is found by looking and by doing, and nothing is left behind."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -211,12 +210,10 @@ def test_a_lock_that_outlived_its_owner_is_told(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_only_its_owner_can_read_is_told(stage: Stage) -> None:
-    before = os.umask(0o077)
-    try:
-        found = findings(stage)
-    finally:
-        os.umask(before)
-    assert any("only this user can read them" in item["what"] for item in found)
+    for folder in (stage.folder / "table", *(stage.folder / "table").rglob("*")):
+        if folder.is_dir():
+            folder.chmod(0o700)
+    assert any("only this user can read them" in item["what"] for item in findings(stage))
 
 
 def test_a_table_that_does_not_exist_is_sent_to_init(stage: Stage) -> None:

@@ -1,26 +1,11 @@
-"""Kill a loader with SIGKILL before and after every effect of a scenario, and look at what is left.
+"""The points of a scenario: taps that count them, or die at one, and take with them what was not synced."""
 
-Each try runs in a forked child over its own folder; the in-memory metastore lives in the parent, as a server would.
-"""
-
-import multiprocessing
 import os
 import signal
-import threading
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing.managers import BaseManager
-from typing import Any
+from typing import NoReturn
 
-import pyarrow as pa
-
-from metastore.api import Metastore
-from metastore.memory import InMemoryMetastore
-
-fork = multiprocessing.get_context("fork")
-pa.array([None])  # so that no child pays for what pyarrow imports at its first use
+from tests.crash.power import Disk, Loss
 
 
 @dataclass
@@ -36,12 +21,31 @@ class Count:
         pass
 
 
-@dataclass
-class KillAt:
-    """A tap that dies at one side of one numbered effect."""
+@dataclass(frozen=True, order=True)
+class Point:
+    """One way to die in a scenario."""
 
-    point: int
+    effect: int
     side: str
+    loss: Loss = Loss.KILLED
+
+    def __str__(self) -> str:
+        return f"{self.loss} {self.side} effect {self.effect}"
+
+
+def points_of(effects: int) -> list[Point]:
+    """Every way to die. A power loss right before an effect leaves what one right after the last effect leaves."""
+    killed = [Point(effect, side) for effect in range(effects) for side in ("before", "after")]
+    losses = (Loss.UNSYNCED, Loss.CONTENTS)
+    return killed + [Point(effect, "after", loss) for loss in losses for effect in range(effects)]
+
+
+@dataclass
+class DieAt:
+    """A tap that dies at one point."""
+
+    point: Point
+    disk: Disk | None = None
     passed: int = -1
 
     def before(self, effect: str) -> None:
@@ -52,72 +56,30 @@ class KillAt:
         self._die("after")
 
     def _die(self, side: str) -> None:
-        if self.passed == self.point and self.side == side:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-class _Server(BaseManager):
-    pass
-
-
-class _Client(BaseManager):
-    pass
-
-
-_Client.register("metastore")
+        if (self.passed, side) == (self.point.effect, self.point.side):
+            if self.disk is not None:
+                self.disk.lose(self.point.loss)
+            die()
 
 
 @dataclass
-class Served:
-    """An in-memory metastore that outlives the children."""
+class DieAround:
+    """A tap that dies before or after the first effect of a name."""
 
-    address: Any
-    now: list[float]  # seconds, one element: the server's clock
+    name: str
+    side: str
 
-    def later(self, seconds: float) -> None:
-        """Let time pass on the server: dead holders' locks expire."""
-        self.now[0] += seconds
+    def before(self, effect: str) -> None:
+        self._die(effect, "before")
 
-    def connect(self) -> Metastore:
-        client = _Client(address=self.address, authkey=b"tests")
-        client.connect()
-        return client.metastore()  # type: ignore[attr-defined,no-any-return]
+    def after(self, effect: str) -> None:
+        self._die(effect, "after")
 
-
-def serve() -> Iterator[Served]:
-    """Serve a new metastore from a thread of this process."""
-    now = [0.0]
-    store = InMemoryMetastore("2.3.10", clock=lambda: now[0])
-    _Server.register("metastore", callable=lambda: store)
-    manager = _Server(authkey=b"tests")  # on a Unix socket
-    server = manager.get_server()
-    threading.Thread(target=_until_stopped, args=(server,), daemon=True).start()
-    yield Served(server.address, now)
-    server.stop_event.set()
+    def _die(self, effect: str, side: str) -> None:
+        if (effect, side) == (self.name, self.side):
+            die()
 
 
-def _until_stopped(server: Any) -> None:
-    with suppress(SystemExit):  # how a manager's server ends
-        server.serve_forever()
-
-
-def in_child(work: Callable[[], Any]) -> Any:
-    """Run `work` in a forked child and return what it returned; None if it was killed. AssertionError if it raised."""
-    receiver, sender = fork.Pipe(duplex=False)
-    process = fork.Process(target=_tell, args=(work, sender))
-    process.start()
-    sender.close()
-    try:
-        failed, answer = receiver.recv()
-    except EOFError:
-        failed, answer = False, None
-    process.join()
-    assert not failed, answer
-    return answer
-
-
-def _tell(work: Callable[[], Any], sender: Any) -> None:
-    try:
-        sender.send((False, work()))
-    except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it
-        sender.send((True, traceback.format_exc()))
+def die() -> NoReturn:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("SIGKILL is not survived")

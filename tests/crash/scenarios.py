@@ -1,0 +1,310 @@
+"""What a loader or an operator can be in the middle of when it dies: all that changes files, state or the metastore."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from loader.claim import Claim, check_claim, make_claim
+from loader.effects import Tap
+from loader.errors import Held, StorageError
+from loader.publish.batch import DirtyKeys
+from loader.publish.clean import clean, preview_clean
+from loader.publish.environment import Environment
+from loader.publish.repair import repair
+from loader.service import TableService
+from partitioner.manifest import Span
+from partitioner.retention import Keep, RetentionRules
+from tests.crash.points import DieAround
+from tests.crash.served import in_child
+from tests.crash.world import Rows, World, problems_with
+from tests.world import TABLE, Source, create_table, expected, run_batch
+
+DAYS = ("mon", "tue", "wed", "thu")
+HOUR = 3_600_000
+RULES = RetentionRules(grace_ms=HOUR, history=(Keep(0, 2 * HOUR),))
+CLAIM = Claim(str(TABLE), 1, None)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`prepare` and `finish` are not killed. `finish` does what is to be done next, and says what is wrong then."""
+
+    name: str
+    prepare: Callable[[World], None]
+    act: Callable[[World, Tap], None]
+    seen_at_once: Callable[[], tuple[Rows, ...]]  # what readers may see right after the crash
+    finish: Callable[[World], list[str]]
+
+
+# ---- sources
+
+
+class Forgetting(Source):
+    """Its windows need not be read again: change sets can be collected."""
+
+    def scan(self) -> DirtyKeys:
+        found = super().scan()
+        assert found.span is not None
+        return replace(found, span=replace(found.span, low=found.span.end))
+
+
+def before() -> Source:
+    """Four days; `gone` has one row, which the batch deletes."""
+    source = Source()
+    for number in range(40):
+        source.put(f"k{number:03d}", DAYS[number % 4], number)
+    source.put("last", "gone", 1)
+    return source
+
+
+def change(source: Source) -> Source:
+    """Updates, inserts, deletes, moves both ways, a new partition and an emptied one."""
+    for number in range(0, 40, 5):
+        source.put(f"k{number:03d}", DAYS[number % 4], -number)
+    source.put("new1", "mon", 7)
+    source.put("new2", "fri", 8)
+    source.put("k002", "fri", 9)
+    source.put("k003", "mon", 10)
+    source.delete("k001")
+    source.delete("last")
+    source.delete("never was")
+    return source
+
+
+def after() -> Source:
+    return change(before())
+
+
+def created(world: World) -> None:
+    create_table(world.served.connect(), world.location)
+
+
+def loaded(world: World) -> None:
+    created(world)
+    run_batch(world.open("base"), before())
+
+
+def changed(world: World) -> None:
+    loaded(world)
+    run_batch(world.open("second"), after())
+
+
+def went_back(world: World) -> None:
+    changed(world)
+    roll_back(world.open("operator"))
+
+
+def caught_up(world: World) -> list[str]:
+    """The next run reads everything again, and is right."""
+    env = world.open("restarted")
+    run_batch(env, after())
+    return problems_with(env, after())
+
+
+# ---- a batch
+
+
+def first_batch(world: World, tap: Tap) -> None:
+    env = world.open("killed", tap)
+    make_claim(env.files, env.layout, CLAIM)
+    run_batch(env, before())
+
+
+def claimed_and_caught_up(world: World) -> list[str]:
+    env = world.open("restarted")
+    make_claim(env.files, env.layout, CLAIM)
+    check_claim(env.files, env.layout, CLAIM)
+    run_batch(env, before())
+    return problems_with(env, before())
+
+
+def second_batch(world: World, tap: Tap) -> None:
+    run_batch(world.open("killed", tap), after())
+
+
+# ---- rollback and resume
+
+
+def roll_back(env: Environment) -> None:
+    service = TableService(env)
+    service.rollback(service.preview_rollback(1, None))
+
+
+def rolled_back(world: World, tap: Tap) -> None:
+    roll_back(world.open("killed", tap))
+
+
+def back_and_forth(world: World) -> list[str]:
+    """Recover; go back if the rollback did not; then a batch is held, and a resume brings all of it."""
+    env = world.open("restarted")
+    TableService(env).recover()
+    held = env.state.records().state.held_by is not None
+    problems = [] if world.visible() == expected(before() if held else after()) else ["recover moved something"]
+    if not held:
+        roll_back(world.open("again"))
+    problems += [] if world.visible() == expected(before()) else [f"after the rollback: {world.visible()}"]
+    return [*problems, *is_held(world), *resumed(world)]
+
+
+def is_held(world: World) -> list[str]:
+    try:
+        run_batch(world.open("held"), after())
+    except Held:
+        return []
+    return ["a batch was published over a hold"]
+
+
+def resumed(world: World) -> list[str]:
+    """`resume` if it is still to be done, and the next batch, of nothing but what is owed."""
+    env = world.open("resumes")
+    service = TableService(env)
+    service.recover()
+    if env.state.records().state.held_by is not None:
+        service.resume(service.preview_resume())
+    source = after()
+    source.dirty.clear()
+    run_batch(env, source)
+    return problems_with(env, after())
+
+
+def resume_and_catch_up(world: World, tap: Tap) -> None:
+    env = world.open("killed", tap)
+    service = TableService(env)
+    service.resume(service.preview_resume())
+    source = after()
+    source.dirty.clear()
+    run_batch(env, source)
+
+
+# ---- clean
+
+
+def aged(world: World) -> None:
+    """Five batches, an hour apart; the last changes everything."""
+    created(world)
+    source = Forgetting()
+    for hour in range(1, 6):
+        source.put("k", "mon", hour)
+        source.put("last", "tue" if hour < 5 else "wed", hour)
+        run_batch(world.open(f"run{hour}", clock=lambda: hour * HOUR), source)  # noqa: B023
+
+
+def aged_rows() -> Rows:
+    return {"k": ("mon", 5), "last": ("wed", 5)}
+
+
+def six_hours() -> int:
+    return 6 * HOUR
+
+
+def cleaned(world: World, tap: Tap) -> None:
+    clean(world.open("killed", tap, clock=six_hours), RULES)
+
+
+def cleaned_again(world: World) -> list[str]:
+    """Nothing is left that may go, the rows are there, and what history promises can still be restored."""
+    env = world.open("restarted", clock=six_hours)
+    TableService(env).recover()
+    clean(env, RULES)
+    left = preview_clean(env, RULES)
+    problems = [f"left: {left}"] if left.directories or left.change_sets else []
+    problems += [] if world.visible() == aged_rows() else [f"rows: {world.visible()}"]
+    return [*problems, *goes_back(world, 1, None), *goes_back(world, 4, {"k": ("mon", 4), "last": ("tue", 4)})]
+
+
+def goes_back(world: World, target: int, rows: Rows | None) -> list[str]:
+    """`rows`: after a rollback to `target`; None: it is refused as a whole."""
+    service = TableService(world.open(f"back to {target}", clock=six_hours))
+    was = world.visible()
+    try:
+        service.rollback(service.preview_rollback(target, None))
+    except StorageError:
+        return [] if rows is None and world.visible() == was else [f"batch {target} cannot be restored"]
+    return [] if world.visible() == rows else [f"a rollback to {target} shows {world.visible()}"]
+
+
+# ---- recover and repair
+
+
+def died(name: str, side: str) -> Callable[[World], None]:
+    """A second batch that died around its first effect `name`."""
+
+    def prepare(world: World) -> None:
+        loaded(world)
+        in_child(lambda: second_batch(world, DieAround(name, side)))
+        world.served.later(10_000)
+
+    return prepare
+
+
+def recovers(world: World, tap: Tap) -> None:
+    TableService(world.open("killed", tap)).recover()
+
+
+def put_back(world: World) -> None:
+    """A stale write has put every partition back to where it was before the last batch."""
+    loaded(world)
+    store = world.served.connect()
+    stale = store.all_partitions(TABLE)
+    source = before()
+    for number in range(8):
+        source.put(f"k{number:03d}", DAYS[number % 4], -number)
+    run_batch(world.open("second"), source)
+    written = [partition for partition in stale if partition.values[0] in DAYS]
+    store.alter_partitions(TABLE, written)
+
+
+def mended_source() -> Source:
+    source = before()
+    for number in range(8):
+        source.put(f"k{number:03d}", DAYS[number % 4], -number)
+    return source
+
+
+def mends(world: World, tap: Tap) -> None:
+    repair(world.open("killed", tap))
+
+
+def mended(world: World) -> list[str]:
+    env = world.open("restarted")
+    TableService(env).recover()
+    problems = problems_with(env, mended_source())
+    run_batch(env, mended_source())
+    return [*problems, *problems_with(env, mended_source())]
+
+
+# ---- positions and checkpoints
+
+
+def folds(world: World, tap: Tap) -> None:
+    state = world.open("killed", tap).state
+    state.store_position(Span("dict", 1, 50, low=50))
+    state.store_position(Span("dict", 50, 60, low=60))
+    state.records()
+    state.store_checkpoint(())
+    state.store_position(Span("dict", 60, 70, low=70))
+
+
+def folded(world: World) -> list[str]:
+    """How the table stands is what its history adds up to; a position is there and no older than the last batch's."""
+    state = world.open("looks").state
+    problems = [] if state.latest().state == state.records().state else ["the checkpoint is not the history"]
+    problems += [] if state.position() is not None else ["there is no position"]
+    return [*problems, *caught_up(world)]
+
+
+def rows_of(*sources: Callable[[], Source]) -> Callable[[], tuple[Rows, ...]]:
+    return lambda: tuple(expected(source()) for source in sources)
+
+
+SCENARIOS = (
+    Scenario("first batch", created, first_batch, rows_of(Source, before), claimed_and_caught_up),
+    Scenario("batch", loaded, second_batch, rows_of(before, after), caught_up),
+    Scenario("rollback", changed, rolled_back, rows_of(after, before), back_and_forth),
+    Scenario("resume", went_back, resume_and_catch_up, rows_of(before, after), resumed),
+    Scenario("clean", aged, cleaned, lambda: (aged_rows(),), cleaned_again),
+    Scenario("recover, landed", died("alter_partitions", "after"), recovers, rows_of(after), caught_up),
+    Scenario("recover, not landed", died("alter_partitions", "before"), recovers, rows_of(before), caught_up),
+    Scenario("recover, no manifest", died("publish", "after"), recovers, rows_of(before), caught_up),
+    Scenario("repair", put_back, mends, rows_of(before, mended_source), mended),
+    Scenario("fold", changed, folds, rows_of(after), folded),
+)

@@ -1,0 +1,82 @@
+"""One death at one point of a scenario, and what was wrong after it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from loader.files import LocalFiles
+from tests.crash.points import Count, DieAt, Point
+from tests.crash.power import Disk, Sync
+from tests.crash.scenarios import Scenario
+from tests.crash.served import Served, in_child, serve
+from tests.crash.world import World
+
+LOCKS_EXPIRE_S = 10_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a trial's table lies: on local files of this folder. `deaf_to`: syncs that the disk does not do."""
+
+    folder: Path
+    deaf_to: frozenset[Sync] = frozenset()
+
+    def world(self, served: Served) -> World:
+        return World(served, f"file://{self.folder}/clicks", LocalFiles(fsync=lambda handle: None))
+
+    def dying(self, world: World, point: Point) -> tuple[World, DieAt]:
+        """The table as a loader has it that dies at `point`."""
+        disk = Disk(self.folder, self.deaf_to)
+        return replace(world, files=LocalFiles(disk.fsync)), DieAt(point, disk)
+
+
+def effects_of(scenario: Scenario, place: Place) -> list[str]:
+    """The names of all effects of a scenario's act."""
+    place.folder.mkdir(parents=True)
+
+    def counted(world: World) -> list[str]:
+        tap = Count()
+        scenario.act(world, tap)
+        return tap.effects
+
+    with serve() as served:
+        world = place.world(served)
+        in_child(lambda: scenario.prepare(world))
+        effects: list[str] = in_child(lambda: counted(world))
+    return effects
+
+
+def problems_of(scenario: Scenario, point: Point, place: Place) -> list[str]:
+    """Prepare, die, look, finish. None: nothing is wrong."""
+    place.folder.mkdir(parents=True)
+    with serve() as served:
+        world = place.world(served)
+        in_child(lambda: scenario.prepare(world))
+        in_child(lambda: _dies(scenario, place, world, point))
+        served.later(LOCKS_EXPIRE_S)
+        try:
+            problems = in_child(lambda: _look(scenario, world))
+        except AssertionError as error:
+            problems = [str(error)]
+    return [f"{scenario.name}, {point}: {problem}" for problem in problems]
+
+
+def _dies(scenario: Scenario, place: Place, world: World, point: Point) -> None:
+    dying, tap = place.dying(world, point)
+    scenario.act(dying, tap)
+    raise AssertionError(f"there is no effect {point.effect}")
+
+
+def _look(scenario: Scenario, world: World) -> list[str]:
+    seen = world.visible()
+    between = [] if seen in scenario.seen_at_once() else [f"readers saw {seen}"]
+    return [*between, *scenario.finish(world)]
+
+
+def failures(scenario: Scenario, points: Iterable[Point], place: Place) -> list[str]:
+    """The problems of several points, each in a folder of its own."""
+    return [
+        problem
+        for point in points
+        for problem in problems_of(scenario, point, Place(place.folder / str(point).replace(" ", "-"), place.deaf_to))
+    ]
