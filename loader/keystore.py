@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from loader.files import Files, local_path
 from loader.layout import Layout
-from partitioner.keyindex import compaction, count_living, look_up, merge_segments
+from partitioner.keyindex import compaction, count_living, look_up, merge_segments, stored
 from partitioner.values import AttemptId, scheme_of
 
 
@@ -31,6 +31,10 @@ class KeyStore:
         """Store an attempt's delta; its name goes into the manifest. A delta is valid only if that is committed."""
         return self._store(f"{attempt}.arrow", segment)
 
+    def write_piece(self, attempt: AttemptId, number: int, segment: pa.Table) -> str:
+        """One of several segments of an attempt that makes the index anew."""
+        return self._store(f"{attempt}-{number:04d}.arrow", segment)
+
     def compact(self, segments: Sequence[str]) -> tuple[str, ...]:
         """Merge neighbours where it pays. The list that comes back means the same; the next manifest takes it up."""
         sizes = [self.open(name).num_rows for name in segments]
@@ -42,10 +46,16 @@ class KeyStore:
         name = f"{chosen[0].removesuffix('.arrow')}_{chosen[-1].removesuffix('.arrow').rpartition('_')[2]}.arrow"
         return (*segments[: run.start], self._store(name, merged))
 
+    def size(self, name: str) -> int:
+        """Bytes of a segment's file."""
+        path = self._layout.index_segment(name)
+        folder, _, own = path.rpartition("/")
+        return next(entry.size for entry in self._files.list(folder) if entry.name == own)
+
     def _store(self, name: str, segment: pa.Table) -> str:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, segment.schema) as writer:
-            writer.write_table(segment.combine_chunks())
+        sink, table = pa.BufferOutputStream(), stored(segment)
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
         with suppress(FileExistsError):  # the same merge of the same segments, written by an earlier run
             self._files.create(self._layout.index_segment(name), sink.getvalue().to_pybytes())
         return name

@@ -29,6 +29,7 @@ from partitioner.manifest import Verdict
 if TYPE_CHECKING:
     from loader.batches import BatchDetail, Difference
     from loader.config import Settings, TableSettings
+    from loader.reindexing import ReindexPlan, ReindexReport
     from loader.service_checks import VerifyReport
 
 FORMATS = {"parquet": PARQUET, "orc": ORC}
@@ -157,6 +158,18 @@ class TableService:
         from loader.service_checks import verify  # noqa: PLC0415 - few verbs need it
 
         return verify(self.env, settings, deep)
+
+    def preview_reindex(self, settings: "TableSettings", /) -> "ReindexPlan":
+        """Raises ConfigError where no index is kept."""
+        from loader.reindexing import preview_reindex  # noqa: PLC0415 - few verbs need it
+
+        return preview_reindex(self.env, settings)
+
+    def reindex(self, settings: "TableSettings", /) -> "ReindexReport":
+        """Make the key index anew from the live files, under the lock."""
+        from loader.reindexing import reindex  # noqa: PLC0415 - few verbs need it
+
+        return reindex(self.env, settings)
 
     def preview_rollback(
         self, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = ()

@@ -3,7 +3,8 @@
 A segment says, for each key of one attempt's change set, where the key lives after it (`partition`, null: nowhere) and
 where it lived before. The index of a manifest is its list of segments, oldest first: the newest one that knows a key
 is right. So a rollback restores an index by naming the list of its target.
-Segments are sorted by key hash and searched, never scanned: cost follows the changes, not the table.
+Segments are sorted by key hash and searched, never scanned: cost follows the changes, not the table. They are stored
+without `before` and with each partition's name once.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from partitioner.changeset import NOWHERE, ChangeSet
+from partitioner.hashing import hashes_of
 
 SEGMENT = pa.schema(
     [
@@ -22,6 +24,29 @@ SEGMENT = pa.schema(
         pa.field("before", pa.string()),
     ]
 )
+
+
+STORED = pa.schema(
+    [SEGMENT.field("hash"), SEGMENT.field("key"), pa.field("partition", pa.dictionary(pa.int32(), pa.string()))]
+)
+
+MOST_KEYS = 32_000_000
+"""Segments are not merged into larger ones: Arrow's offsets end at 2 GB of keys, and memory before that."""
+
+
+def stored(segment: pa.Table) -> pa.Table:
+    """A segment as it is stored. Takes what is stored already as it is."""
+    names = segment["partition"]
+    if not pa.types.is_dictionary(names.type):
+        names = names.dictionary_encode()
+    return pa.table([segment["hash"], segment["key"], names], schema=STORED).unify_dictionaries().combine_chunks()
+
+
+def places(keys: pa.Array, name: str) -> pa.Table:
+    """Keys that live in the partition `name`, as stored, not sorted."""
+    codes = pa.array(np.zeros(len(keys), np.int32))
+    names = pa.DictionaryArray.from_arrays(codes, pa.array([name], pa.string()))
+    return pa.table([pa.array(hashes_of(keys)), keys, names], schema=STORED)
 
 
 def segment_of(changes: ChangeSet, names: Sequence[str]) -> pa.Table:
@@ -40,7 +65,12 @@ def segment_of(changes: ChangeSet, names: Sequence[str]) -> pa.Table:
 
 
 def sorted_segment(table: pa.Table) -> pa.Table:
-    return table.take(pc.sort_indices(table, [("hash", "ascending")])).combine_chunks()
+    """By hash, rows of one hash in the order they had; in one chunk, each dictionary once.
+
+    NumPy's stable sort merges runs that are sorted already, which is what a merge of segments hands it.
+    """
+    order = np.argsort(_hashes(table), kind="stable")
+    return table.unify_dictionaries().take(pa.array(order)).combine_chunks()
 
 
 def look_up(segments: Sequence[pa.Table], hashes: np.ndarray, keys: pa.Array) -> pa.Array:
@@ -48,16 +78,26 @@ def look_up(segments: Sequence[pa.Table], hashes: np.ndarray, keys: pa.Array) ->
 
     `segments` oldest first; `hashes` uint32, one a key.
     """
-    found = np.full(len(keys), None, dtype=object)
+    found: list[pa.Array] = []
+    places: list[np.ndarray] = []
     open_ = np.arange(len(keys))
     for segment in reversed(segments):
         if not len(open_):
             break
         rows = find(segment, hashes[open_], keys.take(pa.array(open_)))
         hit = rows >= 0
-        found[open_[hit]] = segment["partition"].take(pa.array(rows[hit])).to_pylist()
+        found.append(_names_at(segment, rows[hit]))
+        places.append(open_[hit])
         open_ = open_[~hit]
-    return pa.array(found, pa.string())
+    found.append(pa.nulls(len(open_), pa.string()))
+    order = np.argsort(np.concatenate([*places, open_]), kind="stable")
+    return pa.concat_arrays(found).take(pa.array(order))
+
+
+def _names_at(segment: pa.Table, rows: np.ndarray) -> pa.Array:
+    names = segment["partition"].take(pa.array(rows)).combine_chunks()
+    names = names.chunk(0) if isinstance(names, pa.ChunkedArray) and names.num_chunks else names
+    return names.cast(pa.string()) if len(rows) else pa.array([], pa.string())
 
 
 def find(segment: pa.Table, hashes: np.ndarray, keys: pa.Array) -> np.ndarray:
@@ -77,16 +117,31 @@ def find(segment: pa.Table, hashes: np.ndarray, keys: pa.Array) -> np.ndarray:
 
 
 def merge_segments(segments: Sequence[pa.Table], oldest: bool) -> pa.Table:
-    """One segment in place of a run of neighbours. `oldest`: nothing lies below, so keys that live nowhere go."""
-    ages = [pa.array(np.full(len(segment), age, dtype=np.int32)) for age, segment in enumerate(segments)]
-    stacked = pa.concat_tables(segments).append_column("age", pa.chunked_array(ages, pa.int32()))
-    order = [("hash", "ascending"), ("key", "ascending"), ("age", "ascending")]
-    stacked = stacked.take(pc.sort_indices(stacked, order)).combine_chunks()
-    first, last = _run_edges(stacked)
-    merged = stacked.filter(pa.array(last)).drop_columns(["age", "before"])
-    before = stacked["before"].filter(pa.array(first))
-    merged = merged.append_column(SEGMENT.field("before"), before)
-    return merged.filter(pc.is_valid(merged["partition"])) if oldest else merged
+    """One segment in place of a run of neighbours. `oldest`: nothing lies below, so keys that live nowhere go.
+
+    Stable sort by hash alone: the ages of one hash's rows stay in order, and only hashes that come twice are looked at.
+    """
+    stacked = pa.concat_tables([stored(segment) for segment in segments])
+    stacked = sorted_segment(stacked)
+    merged = stacked.filter(pa.array(_newest(stacked)))
+    return (merged.filter(pc.is_valid(merged["partition"])) if oldest else merged).combine_chunks()
+
+
+def _newest(stacked: pa.Table) -> np.ndarray:
+    """Mask of the last row of each key; `stacked` is sorted by hash, and by age within one."""
+    hashes = _hashes(stacked)
+    kept = np.ones(len(hashes), dtype=bool)
+    again = np.flatnonzero(hashes[:-1] == hashes[1:])
+    shared = np.union1d(again, again + 1)
+    if not len(shared):
+        return kept
+    keys = stacked["key"].take(pa.array(shared)).combine_chunks()
+    codes = (keys.chunk(0) if isinstance(keys, pa.ChunkedArray) else keys).dictionary_encode().indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    last = np.append(codes[order][1:] != codes[order][:-1], True)
+    kept[shared] = False
+    kept[shared[order[last]]] = True
+    return kept
 
 
 def count_living(segments: Sequence[pa.Table]) -> int:
@@ -102,14 +157,15 @@ def count_living(segments: Sequence[pa.Table]) -> int:
     return total
 
 
-def compaction(sizes: Sequence[int], fan: int = 8) -> slice | None:
+def compaction(sizes: Sequence[int], fan: int = 8, most: int = MOST_KEYS) -> slice | None:
     """Which run of neighbouring segments to merge next (sizes in keys, oldest first), or None.
 
-    The newest run of at least `fan` segments in which none outweighs the rest: each key is merged O(log n) times.
+    The newest run of at least `fan` segments in which none outweighs the rest: each key is merged O(log n) times. No
+    run makes a segment of more than `most` keys.
     """
     start = len(sizes)
     total = 0
-    while start > 0 and (len(sizes) - start < fan or sizes[start - 1] <= total):
+    while start > 0 and total + sizes[start - 1] <= most and (len(sizes) - start < fan or sizes[start - 1] <= total):
         start -= 1
         total += sizes[start]
     return slice(start, len(sizes)) if len(sizes) - start >= fan else None
@@ -129,13 +185,3 @@ def _hashes(segment: pa.Table) -> np.ndarray:
 def _equal_keys(segment: pa.Table, rows: np.ndarray, keys: pa.Array, wanted: np.ndarray) -> np.ndarray:
     found = segment["key"].take(pa.array(rows))
     return np.asarray(pc.equal(found, keys.take(pa.array(wanted))), dtype=bool)
-
-
-def _run_edges(stacked: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-    """Masks of the first and the last row of each run of one key."""
-    count = len(stacked)
-    changes = np.ones(count + 1, dtype=bool)
-    if count > 1:
-        keys = stacked["key"].combine_chunks() if stacked["key"].num_chunks != 1 else stacked["key"].chunk(0)
-        changes[1:count] = pc.not_equal(keys.slice(1), keys.slice(0, count - 1)).to_numpy(zero_copy_only=False)
-    return changes[:-1], changes[1:]

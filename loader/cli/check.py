@@ -7,6 +7,7 @@ import typer
 
 from loader.cli import options
 from loader.cli.output import Output
+from loader.cli.reindex import rebuild
 from loader.cli.times import span_text
 from loader.findings import Finding, Grade, exit_code
 from loader.quantities import counted, size_text
@@ -25,6 +26,10 @@ def verify(
     deep: Annotated[
         bool, typer.Option("--deep", help="Read every file whole: all rows, each key once, the key index.")
     ] = False,
+    rebuild_index: Annotated[
+        bool, typer.Option("--rebuild-index", help="First make the key index anew from the live files; asks.")
+    ] = False,
+    yes: options.Yes = False,
     config: options.Config = options.DEFAULT_CONFIG,
     json: options.Json = False,
     debug: options.Debug = False,
@@ -37,17 +42,24 @@ def verify(
     Exit code 5: damage, that is, rows are lost or doubled; 6: somebody changed something, and what is found says what
     to do; 0: all agrees.
 
+    With --rebuild-index the key index is made anew first, under the table's lock: for an index that is lost or that
+    disagrees with the files. It is published like a batch that moves nothing, so a rollback to a batch before it brings
+    that batch's own index back. Files that are damaged themselves are refused, and named.
+
     \b
     Examples:
       hotswap verify ads.performance
       hotswap verify ads.performance --deep --json
+      hotswap verify ads.performance --rebuild-index --deep
     """
     session = options.session_of(context)
     settings = session.backend.load(config)
     chosen = settings.table(table)
-    report = session.backend.open_table(settings, chosen).verify(chosen, deep)
+    service = session.backend.open_table(settings, chosen)
+    rebuilt = rebuild(session, service, chosen, yes, json) if rebuild_index else None
+    report = service.verify(chosen, deep)
     if json:
-        session.out.json(report)
+        session.out.json({"rebuilt": rebuilt, "verified": report} if rebuilt else report)
     else:
         _show_verified(session.out, report)
     return exit_code(report.findings)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from loader.doctor.examine import DoctorReport
     from loader.next_batch import NextBatch
     from loader.one_key import KeyReport
+    from loader.reindexing import ReindexPlan, ReindexReport
     from loader.reports import (
         CleanReport,
         HistoryEntry,
@@ -41,6 +42,10 @@ class Service(Protocol):
     def diff(self, older: int, newer: int, /) -> "Difference": ...
 
     def verify(self, settings: "TableSettings", /, deep: bool) -> "VerifyReport": ...
+
+    def preview_reindex(self, settings: "TableSettings", /) -> "ReindexPlan": ...
+
+    def reindex(self, settings: "TableSettings", /) -> "ReindexReport": ...
 
     def preview_rollback(
         self, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = (), /
