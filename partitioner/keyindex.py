@@ -78,20 +78,19 @@ def look_up(segments: Sequence[pa.Table], hashes: np.ndarray, keys: pa.Array) ->
 
     `segments` oldest first; `hashes` uint32, one a key.
     """
-    found: list[pa.Array] = []
-    places: list[np.ndarray] = []
-    open_ = np.arange(len(keys))
+    open_ = np.argsort(hashes, kind="stable")  # in the order of the segments, so that neighbours share cache lines
+    names, places = [pa.array([], pa.string())], [np.empty(0, np.int64)]
     for segment in reversed(segments):
         if not len(open_):
             break
         rows = find(segment, hashes[open_], keys.take(pa.array(open_)))
         hit = rows >= 0
-        found.append(_names_at(segment, rows[hit]))
+        names.append(_names_at(segment, rows[hit]))
         places.append(open_[hit])
         open_ = open_[~hit]
-    found.append(pa.nulls(len(open_), pa.string()))
-    order = np.argsort(np.concatenate([*places, open_]), kind="stable")
-    return pa.concat_arrays(found).take(pa.array(order))
+    found, place = np.concatenate(places), np.full(len(keys), -1, np.int64)
+    place[found] = np.arange(len(found))
+    return pa.concat_arrays(names).take(pa.array(place, mask=place < 0))
 
 
 def _names_at(segment: pa.Table, rows: np.ndarray) -> pa.Array:
