@@ -23,7 +23,9 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel], KeyPath], ...] = (
     ("The file", "", config.Settings, ()),
     ("metastore", "metastore.", config.MetastoreSettings, ("metastore",)),
     ("hbase", "hbase.", config.HBaseSettings, ("hbase",)),
+    ("metrics", "metrics.", config.Metrics, ("metrics",)),
     ("tables", "tables.NAME.", config.TableSettings, ("tables", "ads.performance")),
+    ("tables.NAME.alarms", "tables.NAME.alarms.", config.Alarms, ("tables", "ads.performance", "alarms")),
 )
 
 

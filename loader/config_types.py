@@ -42,6 +42,12 @@ def _address(text: str, default_port: int) -> str:
     return f"{host}:{port}"
 
 
+def listen_address(value: Any) -> Any:
+    """`host:port` to listen on; a bare port means this machine only."""
+    text = str(value) if isinstance(value, (str, int)) else ""
+    return _address(text if ":" in text else f"127.0.0.1:{text}", 0)
+
+
 def _thrift2_address(text: str) -> str:
     return _address(text, 9090)
 

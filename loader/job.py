@@ -29,6 +29,7 @@ from loader.rewrite_local import LocalRewriter, threads_for
 from loader.rewrite_spark import SparkRewriter
 from loader.service import open_table
 from loader.sources.dirty import IncompleteScan
+from loader.watch import Watchman, keep_looking, watchman_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,7 @@ def run(settings: "Settings", table: "TableSettings", once: bool, confirm_delete
         try:
             job.run()
         finally:
+            job.watching.set()
             job.close()
     return RunReport(
         table=str(table.hive_table),
@@ -99,6 +101,8 @@ class Job:
     loop: Loop | None = None
     turning: threading.Lock = field(default_factory=threading.Lock)  # held while a batch is under way
     heard: float = field(default_factory=time.monotonic)  # when the last trigger came
+    watchman: Watchman | None = None
+    watching: threading.Event = field(default_factory=threading.Event)  # set: the watchman's round is over
 
     @property
     def name(self) -> str:
@@ -140,6 +144,7 @@ class Job:
         )  # fails sooner than Spark starts
         self.session = self.session or open_session(self.settings, self.name)
         self.loop = self.loop or self._open_loop(env, self.session)
+        self._watch(env)
         self.session.dataSource.register(HBaseSource)
         options = self._source(self.loop).options()
         frame = self.session.readStream.format(HBaseSource.name()).options(**options).load()
@@ -154,6 +159,12 @@ class Job:
         finally:
             with self.turning:  # a batch that is under way ends first
                 query.stop()
+
+    def _watch(self, env: Environment) -> None:
+        """Alarms and metrics, from the first stream on."""
+        if self.watchman is None and not self.once:
+            self.watchman = watchman_of(self.settings, self.table, TableService(env))
+            keep_looking(self.watchman, self.watching)
 
     def _ask_after_silence(self) -> None:
         """While HBase is away there is no new offset, so no batch and no error: nothing else would tell."""
@@ -223,6 +234,8 @@ class Job:
         if report is not None:
             self.reports.append(report)
             events.batch_done(report)
+            if self.watchman is not None:
+                self.watchman.batch(report)
 
     def low_watermark_ms(self) -> int | None:
         if self.loop is None:

@@ -48,6 +48,16 @@ def resumed(table: str, waited_s: float) -> None:
     _log.info(text, extra={"event": "resumed", "facts": facts})
 
 
+def alarm(table: str, name: str, text: str) -> None:
+    """An alarm begins: what is wrong, and what to do."""
+    _log.warning(f"{table}: {text}", extra={"event": "alarm", "facts": {"table": table, "alarm": name, "text": text}})
+
+
+def alarm_ended(table: str, name: str) -> None:
+    """What an alarm told of is over."""
+    _log.info(f"{table}: {name} is over", extra={"event": "alarm ended", "facts": {"table": table, "alarm": name}})
+
+
 def ended(report: RunReport) -> None:
     """The last line of a run."""
     changes = sum(batch.upserts + batch.deletes for batch in report.batches)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from loader.config import Settings, TableSettings
     from loader.reindexing import ReindexPlan, ReindexReport
     from loader.service_checks import VerifyReport
+    from loader.vitals import Vitals
 
 FORMATS = {"parquet": PARQUET, "orc": ORC}
 
@@ -133,6 +134,12 @@ class TableService:
             holds=holds.hold_reports(self.env, standing.state),
             deferred=holds.deferred_keys(standing.state),
         )
+
+    def vitals(self) -> "Vitals":
+        """What alarms and metrics judge the table by."""
+        from loader.vitals import vitals_of  # noqa: PLC0415 - few verbs need it
+
+        return vitals_of(self.env)
 
     def history(self, limit: int) -> tuple[reports.HistoryEntry, ...]:
         """The last `limit` attempts, newest first."""

@@ -1,17 +1,24 @@
 """The verbs that only look: `status` and `history`. They need neither Java nor Spark."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loader.alarms import Alarm, alarms_of, vital_alarms
 from loader.cli import options
-from loader.cli.holding import held_text, hold_text
+from loader.cli.holding import hold_text
 from loader.cli.output import Output
 from loader.cli.times import moment_text, span_text, utc_text
 from loader.quantities import counted, size_text
 
 if TYPE_CHECKING:
+    from loader.cli.session import Session
+    from loader.config import Settings, TableSettings
     from loader.reports import HistoryEntry, Status
+    from loader.space import Space
+    from loader.vitals import Vitals
 
 SOMETHING_TO_DO = 6
 HISTORY = ("batch", "what", "outcome", "started (UTC)", "took", "upserts", "deletes", "moves", "partitions")
@@ -22,61 +29,74 @@ def status(
     table: options.Table = None,
     check: Annotated[bool, typer.Option("--check", help="Exit with 6 if there is something to do.")] = False,
     max_lag: Annotated[
-        float,
-        typer.Option(parser=options.seconds, metavar="TIME", help="With --check: the lag from which on there is."),
-    ] = "5m",  # type: ignore[assignment]
+        float | None,
+        typer.Option(
+            parser=options.seconds, metavar="TIME", help="The lag from which on there is: instead of alarms.lag."
+        ),
+    ] = None,
+    textfile: Annotated[
+        str | None,
+        typer.Option("--textfile", metavar="FILE", help="Write metrics there, for node_exporter's textfile collector."),
+    ] = None,
     config: options.Config = options.DEFAULT_CONFIG,
     json: options.Json = False,
     debug: options.Debug = False,
 ) -> int:
     """What is live, how far behind HBase it is, and what stands in the way.
 
-    Without TABLE it tells of every table in the configuration. Reads the metastore and the state folder only.
+    Without TABLE it tells of every table in the configuration. Reads the metastore, the state folder and directories,
+    and needs neither HBase nor Java. Lines with an exclamation mark are alarms: their thresholds are the settings
+    `alarms`, and each says what to do.
 
     \b
     Examples:
       hotswap status
       hotswap status ads.performance --json
       hotswap status --check --max-lag 60s || page-somebody
+      hotswap status --textfile /var/lib/node_exporter/hotswap.prom
     """
     session = options.session_of(context)
     settings = session.backend.load(config)
     chosen = [settings.table(table)] if table else list(settings.tables.values())
-    found = [session.backend.open_table(settings, item).status() for item in chosen]
-    alarms = {item.table: alarms_of(item, max_lag) for item in found}
+    looks = [_look(session, settings, item, max_lag) for item in chosen]
+    if textfile is not None:
+        _write_textfile(textfile, looks)
     if json:
-        session.out.json({"tables": found, "alarms": [f"{name}: {text}" for name in alarms for text in alarms[name]]})
-    else:
-        for item in found:
-            _show_status(session.out, item, alarms[item.table])
-    return SOMETHING_TO_DO if check and any(alarms.values()) else 0
+        told = [f"{look.status.table}: {alarm.text}" for look in looks for alarm in look.alarms]
+        tables = [look.status for look in looks]
+        session.out.json({"tables": tables, "alarms": told, "vitals": [look.vitals for look in looks]})
+    for look in () if json else looks:
+        _show_status(session.out, look)
+    return SOMETHING_TO_DO if check and any(look.alarms for look in looks) else 0
 
 
-def alarms_of(status: "Status", max_lag: float) -> tuple[str, ...]:
-    """What wants a person, each with what to do."""
-    alarms = []
-    if status.batch is None:
-        alarms.append("nothing is published yet: start `hotswap run`")
-    elif status.lag_s is None or status.lag_s > max_lag:
-        alarms.append(f"{span_text(status.lag_s)} behind HBase, more than {span_text(max_lag)}: is `hotswap run` up?")
-    for hold in status.holds:
-        how = f"rollback {hold.batch}" if hold.target is not None else f"hold {hold.batch}"
-        of = "" if hold.partitions is None else f" of {held_text(hold)}"
-        alarms.append(f"held by {how}{of}: `hotswap resume {status.table}` ends it")
-    if len(status.unsettled) > 1:  # one may be under way
-        alarms.append(f"{len(status.unsettled)} attempts are not settled: run `hotswap recover {status.table}`")
-    if status.debts:
-        since = moment_text(status.debts[0].since_ms)
-        alarms.append(
-            f"changes may be missing, known since {since}: {status.debts[0].reason}."
-            f" Run `hotswap reconcile {status.table}`"
-        )
-    if status.quarantine:
-        alarms.append(f"{counted(status.quarantine, 'row')} in quarantine: correct HBase, or the mapping")
-    return tuple(alarms)
+def _look(session: "Session", settings: "Settings", table: "TableSettings", max_lag: float | None) -> "Look":
+    service = session.backend.open_table(settings, table)
+    status, vitals = service.status(), service.vitals()
+    alarms = alarms_of(status, table.alarms, vitals.at_ms, max_lag)
+    return Look(status, vitals, (*alarms, *vital_alarms(vitals, table.alarms)))
 
 
-def _show_status(out: Output, status: "Status", alarms: tuple[str, ...]) -> None:
+def _write_textfile(path: str, looks: "Sequence[Look]") -> None:
+    from loader.metrics import TableMetrics  # noqa: PLC0415 - only where they are wanted
+
+    metrics = TableMetrics()
+    for look in looks:
+        metrics.look(look.status, look.vitals, look.alarms)
+    metrics.write(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One table as `status` found it."""
+
+    status: "Status"
+    vitals: "Vitals"
+    alarms: "tuple[Alarm, ...]"
+
+
+def _show_status(out: Output, look: Look) -> None:
+    status = look.status
     out.line(status.table, style="bold")
     facts = [
         ("live batch", f"{status.batch}, {moment_text(status.committed_at_ms)}" if status.batch else "none"),
@@ -88,6 +108,7 @@ def _show_status(out: Output, status: "Status", alarms: tuple[str, ...]) -> None
         ),
         ("quarantine", counted(status.quarantine, "row")),
         ("not settled", ", ".join(status.unsettled) or "nothing"),
+        ("space", _space_text(look.vitals.space)),
     ]
     facts += [("hold", hold_text(hold)) for hold in status.holds]
     if status.deferred:
@@ -95,8 +116,14 @@ def _show_status(out: Output, status: "Status", alarms: tuple[str, ...]) -> None
     if status.last_error:
         facts.append(("last error", status.last_error))
     out.facts(facts)
-    for alarm in alarms:
-        out.line(f"  ! {alarm}", style="yellow")
+    for alarm in look.alarms:
+        out.line(f"  ! {alarm.text}", style="yellow")
+
+
+def _space_text(space: "Space") -> str:
+    least = "" if space.whole else "at least "
+    grace = f"{least}{size_text(space.grace)} in their grace, " if space.grace is not None else ""
+    return f"{grace}{size_text(space.free)} free"
 
 
 def history(

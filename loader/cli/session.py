@@ -28,12 +28,15 @@ if TYPE_CHECKING:
         Status,
     )
     from loader.service_checks import VerifyReport
+    from loader.vitals import Vitals
 
 
 class Service(Protocol):
     """One table as the verbs see it; `loader.service.TableService` is the real one."""
 
     def status(self) -> "Status": ...
+
+    def vitals(self) -> "Vitals": ...
 
     def history(self, limit: int) -> "tuple[HistoryEntry, ...]": ...
 

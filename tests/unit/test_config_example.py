@@ -15,7 +15,9 @@ SECTIONS: list[tuple[type[BaseModel], tuple[str, ...]]] = [
     (config.Settings, ()),
     (config.MetastoreSettings, ("metastore",)),
     (config.HBaseSettings, ("hbase",)),
+    (config.Metrics, ("metrics",)),
     (config.TableSettings, TABLE),
+    (config.Alarms, (*TABLE, "alarms")),
 ]
 NESTED: list[type[BaseModel]] = [config.Cell, config.RowKey, config.PartitionBy, config.Transform, config.KeepFor]
 EXPLAINED_BY_A_VALUE = {"time_zone", "location"}  # they have no default that could be shown

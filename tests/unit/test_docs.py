@@ -56,7 +56,12 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 def known_settings() -> set[str]:
     parts = ((config.Settings, ""), (config.TableSettings, ""))
-    named = ((config.MetastoreSettings, "metastore."), (config.HBaseSettings, "hbase."))
+    named = (
+        (config.MetastoreSettings, "metastore."),
+        (config.HBaseSettings, "hbase."),
+        (config.Metrics, "metrics."),
+        (config.Alarms, "alarms."),
+    )
     return {name for model, prefix in (*parts, *named) for name in settings_of(model, prefix)}
 
 
