@@ -106,6 +106,15 @@ class Transform(_Model):
     where: str | None = None
 
 
+class ReconcileSettings(_Model):
+    """The comparison with HBase: `every` so often beside the stream (None: never), `rate` in rows a second."""
+
+    every: Seconds | None = None
+    repair: bool = True
+    rate: Annotated[int, Field(ge=0)] = 20_000
+    wait: Seconds = 900.0
+
+
 class KeepFor(_Model):
     """Of the batches committed `within` so long ago, keep one `every` so often (0: all) for rollback."""
 
@@ -169,6 +178,7 @@ class TableSettings(_Model):
     max_delete_share: Share = 0.5
     lock_wait: Seconds = 60.0
     fence: bool = True
+    reconcile: ReconcileSettings = ReconcileSettings()
     reader_grace: Grace = 3 * 3600.0
     history: tuple[KeepFor, ...] = (
         KeepFor(every=0.0, within=3600.0),

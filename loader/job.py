@@ -22,6 +22,7 @@ from loader import log as events
 from loader.errors import Held, HotswapError, Locked, OutcomeUnknown, Unavailable, from_foreign
 from loader.loop import Loop
 from loader.publish.environment import Environment
+from loader.reconcile.beside import Beside
 from loader.reports import BatchReport, RunReport
 from loader.rewrite import Tools
 from loader.rewrite_either import EitherRewriter
@@ -99,6 +100,7 @@ class Job:
     failure: Exception | None = None
     session: SparkSession | None = None
     loop: Loop | None = None
+    beside: Beside | None = None
     turning: threading.Lock = field(default_factory=threading.Lock)  # held while a batch is under way
     heard: float = field(default_factory=time.monotonic)  # when the last trigger came
     watchman: Watchman | None = None
@@ -154,6 +156,7 @@ class Job:
             self.heard = time.monotonic()
             while query.isActive and not self.waiting.stop.wait(0.2):
                 self._ask_after_silence()
+                self._reconcile_beside(self.loop)
             if not self.waiting.stop.is_set():
                 query.awaitTermination()  # raises what ended it
         finally:
@@ -177,6 +180,21 @@ class Job:
             self.waiting.failed(self.name, away)
         else:
             self.heard = time.monotonic()
+
+    def _reconcile_beside(self, loop: Loop) -> None:
+        """A comparison that is due runs in a process of its own."""
+        if self.beside is None:
+            env = loop.env
+            self.beside = Beside(
+                self.name,
+                self.settings.file,
+                self.table.reconcile,
+                env.files,
+                env.layout,
+                env.clock,
+                lambda: env.state.position() is not None,
+            )
+        self.beside.tick()
 
     def _source(self, loop: Loop) -> "SourceSettings":
         from loader.sources.opening import mapping_of, window_rules  # noqa: PLC0415
@@ -244,6 +262,8 @@ class Job:
         return position.low if position else None
 
     def close(self) -> None:
+        if self.beside is not None:
+            self.beside.close()
         if self.session is not None:
             self.session.stop()
         if self.loop is not None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Status,
     )
     from loader.service_checks import VerifyReport
+    from loader.upkeep import Upkeep
     from loader.vitals import Vitals
 
 
@@ -78,6 +79,8 @@ class Backend(Protocol):
 
     def open_table(self, settings: "Settings", table: "TableSettings") -> Service: ...
 
+    def upkeep(self, settings: "Settings", table: "TableSettings") -> "Upkeep": ...
+
     def initialise(self, settings: "Settings", table: "TableSettings", sample: int | None) -> "InitReport": ...
 
     def doctor(self, settings: "Settings", table: "TableSettings") -> "DoctorReport": ...
@@ -101,6 +104,11 @@ class Loader:
         from loader.service import open_table  # noqa: PLC0415
 
         return open_table(settings, table)
+
+    def upkeep(self, settings: "Settings", table: "TableSettings") -> "Upkeep":
+        from loader.upkeep import open_upkeep  # noqa: PLC0415
+
+        return open_upkeep(settings, table)
 
     def initialise(self, settings: "Settings", table: "TableSettings", sample: int | None) -> "InitReport":
         from loader.init import initialise  # noqa: PLC0415

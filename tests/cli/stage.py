@@ -24,9 +24,11 @@ from loader.reports import InitReport, RunReport
 from loader.rewrite import Tools
 from loader.rewrite_local import LocalRewriter
 from loader.service import TableService
+from loader.upkeep import Upkeep
 from metastore.memory import InMemoryMetastore
 from partitioner.plan import PlanRules
 from partitioner.sizing import SizingRules
+from tests.unit.reconcile.build import DictRanges, PlainMapping
 from tests.world import COLUMNS, Source, create_table, open_world, raw_keys, run_batch
 
 CONFIG = """\
@@ -107,6 +109,10 @@ class Stage:
     def open_table(self, settings: Settings, table: TableSettings) -> TableService:
         self._meet()
         return TableService(self._env())
+
+    def upkeep(self, settings: Settings, table: TableSettings) -> Upkeep:
+        self._meet()
+        return Upkeep(self._env(), PlainMapping, lambda: DictRanges(self.source))
 
     def initialise(self, settings: Settings, table: TableSettings, sample: int | None) -> InitReport:
         self._meet(sample)

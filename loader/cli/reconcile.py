@@ -1,0 +1,124 @@
+"""The verb that compares: `reconcile`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loader.cli import options
+from loader.cli.output import Output
+from loader.cli.progress import progress, rows_note
+from loader.cli.times import moment_text, span_text
+from loader.findings import SOMETHING_TO_DO
+from loader.quantities import counted
+
+if TYPE_CHECKING:
+    from loader.reconcile.report import ReconcileReport
+    from loader.reconcile.run import Progress
+
+MOST_SHOWN = 30
+SAMPLES_SHOWN = 20
+PHASES = {"hive": "reading Hive", "hbase": "comparing with HBase", "settling": "waiting for what just changed"}
+KINDS = ("missing", "extra", "different", "doubled")
+
+
+def reconcile(
+    context: typer.Context,
+    table: options.Table = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Hand the keys that differ to the next batch.")] = False,
+    rate: Annotated[
+        int | None,
+        typer.Option("--rate", metavar="ROWS", min=0, help="Rows a second read from HBase; 0: no limit."),
+    ] = None,
+    wait: Annotated[
+        float | None,
+        typer.Option("--wait", parser=options.seconds, metavar="TIME", help="How long to wait for what just changed."),
+    ] = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="FILE", help="Write every key that differs as a line of JSON.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 6 if anything differs.")] = False,
+    yes: options.Yes = False,
+    config: options.Config = options.DEFAULT_CONFIG,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> int:
+    """Compare all of HBase with all of Hive, by key and row digest, and show what differs.
+
+    Finds what no window sees: bulk loads, timestamps of the client's own, expiry, markers that a compaction removed.
+    Both may change meanwhile: a difference counts only if no coming window would bring it. Region by region, no faster
+    than the rate; a comparison that was killed goes on where it was.
+
+    --repair changes nothing itself: the loader (or `hotswap run --once`) reads the keys again and publishes them. Many
+    deletes want a yes.
+
+    \b
+    Examples:
+      hotswap reconcile ads.performance
+      hotswap reconcile ads.performance --repair --rate 50000
+      hotswap reconcile ads.performance --check --export drift.jsonl
+    """
+    from loader.reconcile.run import Rules  # noqa: PLC0415 - brings pyarrow
+
+    session = options.session_of(context)
+    settings = session.backend.load(config)
+    chosen = settings.table(table)
+    settings.check(chosen)
+    given = chosen.reconcile
+    rules = Rules(
+        rate=given.rate if rate is None else rate,
+        wait_s=given.wait if wait is None else wait,
+        repair=repair,
+        max_delete_share=chosen.max_delete_share,
+    )
+    upkeep = session.backend.upkeep(settings, chosen)
+    with progress(session.err) as bar:
+
+        def told(found: "Progress") -> None:
+            note = rows_note(found.rows, f", {found.drift:,} differ" if found.drift else "")
+            bar(PHASES[found.phase], found.ranges, found.of, note)
+
+        report = upkeep.reconcile(rules, lambda question: session.require_yes(question, yes, json), told, export)
+    if json:
+        session.out.json(report)
+    else:
+        show(session.out, report)
+    return SOMETHING_TO_DO if check and report.drift else 0
+
+
+def show(out: Output, report: "ReconcileReport") -> None:
+    out.line(f"Comparison {report.number} of {report.table}", style="bold")
+    out.facts(
+        [
+            ("began", moment_text(report.begun_ms)),
+            ("took", span_text((report.ended_ms - report.begun_ms) / 1000)),
+            ("HBase", counted(report.hbase_rows, "row")),
+            ("Hive", counted(report.hive_rows, "row")),
+            *[(kind, counted(getattr(report, kind), "key")) for kind in KINDS if getattr(report, kind)],
+            *[("just changed", counted(report.unsettled, "key"))][: bool(report.unsettled)],
+            *[("quarantined", counted(report.rejected, "row"))][: bool(report.rejected)],
+        ]
+    )
+    shown = report.partitions[:MOST_SHOWN]
+    if shown:
+        rows = [(item.partition, *(f"{getattr(item, kind):,}" for kind in KINDS)) for item in shown]
+        out.table(("partition", *KINDS), rows, right=set(KINDS))
+    if len(report.partitions) > len(shown):
+        out.line(f"… and {len(report.partitions) - len(shown):,} more partitions (--json lists all)")
+    for sample in report.samples[:SAMPLES_SHOWN]:
+        out.line(f"  {sample.kind:<9}  {sample.key}  {sample.partition}")
+    _verdict(out, report)
+
+
+def _verdict(out: Output, report: "ReconcileReport") -> None:
+    if not report.drift:
+        out.line(f"{report.table} equals HBase.", style="green")
+    elif report.repaired:
+        keys = counted(report.drift, "key")
+        out.line(f"{keys} handed to the next batches. A running loader reads them again; or `hotswap run --once`.")
+    else:
+        out.line(f"{counted(report.drift, 'key')} differ. `hotswap reconcile {report.table} --repair` puts them right.")
+    if report.doubled:
+        out.line(f"  ! keys that stand twice are damage: `hotswap verify {report.table} --deep`", style="yellow")
+    if report.unsettled:
+        out.line("  ! what just changed is left to the loader: it had not come by yet, or nobody loads", style="yellow")

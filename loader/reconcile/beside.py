@@ -1,0 +1,122 @@
+"""The schedule: a comparison beside the stream, in a process of its own, so that it takes no time from the batches."""
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from loader.debt import debts
+from loader.files import Files
+from loader.layout import Layout
+from loader.reconcile.store import Store
+
+if TYPE_CHECKING:
+    from loader.config import ReconcileSettings
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_MS = 30_000
+TRY_AGAIN_MS = 600_000
+"""After a comparison that failed."""
+
+
+class Child(Protocol):
+    """A process, as `subprocess.Popen` is one."""
+
+    def poll(self) -> int | None: ...
+    def terminate(self) -> None: ...
+    def communicate(self) -> tuple[str, str]: ...
+
+
+Start = Callable[[Sequence[str]], Child]
+
+
+def start_quietly(command: Sequence[str]) -> Child:
+    """At low priority."""
+    return subprocess.Popen(
+        ["nice", "-n", "10", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@dataclass(slots=True)
+class Beside:
+    """Of one running loader. `tick` is called often and costs nothing."""
+
+    table: str
+    config: str
+    settings: "ReconcileSettings"
+    files: Files
+    layout: Layout
+    clock: Callable[[], int]
+    is_loaded: Callable[[], bool]
+    start: Start = start_quietly
+    child: Child | None = None
+    looked_ms: int | None = None
+    failed_ms: int | None = None
+
+    def tick(self) -> None:
+        """Start a comparison that is due; tell of one that has ended."""
+        if self.child is not None:
+            self._ended(self.child)
+        elif self.settings.every is not None and self._look() and self._due():
+            self.child = self.start(self._command())
+            log.info("%s: a comparison with HBase has begun", self.table)
+
+    def close(self) -> None:
+        """It goes on where it was when the loader is started again."""
+        if self.child is not None:
+            self.child.terminate()
+            self.child.communicate()
+            self.child = None
+
+    def _look(self) -> bool:
+        now = self.clock()
+        if self.looked_ms is not None and now - self.looked_ms < LOOK_EVERY_MS:
+            return False
+        self.looked_ms = now
+        return True
+
+    def _due(self) -> bool:
+        """Its time has come, a debt wants to be paid, or one was left in the middle."""
+        now, store = self.clock(), Store(self.files, self.layout)
+        if self.failed_ms is not None and now - self.failed_ms < TRY_AGAIN_MS:
+            return False
+        last = store.last()
+        if last is None or store.unfinished() is not None:
+            return self.is_loaded()
+        if now - last.begun_ms >= (self.settings.every or 0) * 1000:
+            return True
+        return any(debt.since_ms > last.begun_ms for debt in debts(self.files, self.layout))
+
+    def _command(self) -> list[str]:
+        repair = ["--repair"] if self.settings.repair else []
+        return [sys.executable, "-m", "loader.cli.main", "reconcile", self.table, "-c", self.config, "--json", *repair]
+
+    def _ended(self, child: Child) -> None:
+        code = child.poll()
+        if code is None:
+            return
+        out, err = child.communicate()
+        self.child = None
+        if code == 0:
+            _tell(self.table, json.loads(out.splitlines()[-1]))
+            return
+        self.failed_ms = self.clock()
+        lines = err.strip().splitlines()
+        log.warning("%s: the comparison with HBase ended with exit code %s: %s", self.table, code, "".join(lines[-1:]))
+
+
+def _tell(table: str, report: dict[str, Any]) -> None:
+    facts = {name: value for name, value in report.items() if name not in ("partitions", "samples")}
+    drift = sum(report[kind] for kind in ("missing", "extra", "different", "doubled"))
+    what = f"{drift} keys differ" if drift else "equal"
+    done = "; handed to the next batches" if drift and report["repaired"] else ""
+    level = logging.WARNING if drift else logging.INFO
+    log.log(level, "%s: compared with HBase: %s%s", table, what, done, extra={"event": "reconcile", "facts": facts})

@@ -1,0 +1,79 @@
+"""The verbs over one table that ask HBase and Hive both, or hand keys to the next batch."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loader.errors import NeedsConfirmation
+from loader.publish.environment import Environment
+from loader.reconcile.report import ReconcileReport, report_of, sample_of
+from loader.reconcile.run import Progress, Reconcile, Rules
+from loader.reconcile.values import Drift, TableMapping
+from loader.service import open_table
+from loader.sources.opening import connector, mapping_of
+from loader.sources.ranges import RangeReader, Ranges
+from loader.transform import transform_of
+
+if TYPE_CHECKING:
+    from loader.config import Settings, TableSettings
+
+Confirm = Callable[[str], None]
+"""Asked a question; raises NeedsConfirmation unless the answer is yes."""
+
+
+def unconfirmed(question: str) -> None:
+    raise NeedsConfirmation(question, "Run `hotswap reconcile TABLE --repair` and say yes, if HBase really lost them.")
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """One table. `mapping` and `ranges` are made when a verb needs them: they cost, and may be wrong."""
+
+    env: Environment
+    mapping: Callable[[], TableMapping]
+    ranges: Callable[[], Ranges]
+
+    def reconcile(
+        self,
+        rules: Rules,
+        confirm: Confirm = unconfirmed,
+        told: Callable[[Progress], None] = lambda progress: None,
+        export: Path | None = None,
+    ) -> ReconcileReport:
+        """Raises what `Reconcile.run` raises. `export`: a file that gets a line of JSON for each key that differs."""
+
+        def ask(extra: int, rows: int) -> None:
+            confirm(f"A repair would delete {extra:,} of the {rows:,} rows of {self.env.table}. Delete them?")
+
+        with _exporting(export) as write:
+            outcome = Reconcile(self.env, self.ranges(), self.mapping(), rules, ask, told, write).run()
+        return report_of(str(self.env.table), outcome)
+
+
+def open_upkeep(settings: "Settings", table: "TableSettings") -> Upkeep:
+    """Connect to the metastore and check the claim."""
+
+    def ranges() -> RangeReader:
+        mapping = mapping_of(table)
+        transform = transform_of(table.transform.select, table.transform.where, mapping)
+        return RangeReader(connector(settings), table.hbase_table, mapping, transform)
+
+    return Upkeep(open_table(settings, table).env, lambda: mapping_of(table), ranges)
+
+
+@contextmanager
+def _exporting(path: Path | None) -> Iterator[Callable[[Drift], None]]:
+    if path is None:
+        yield lambda drift: None
+        return
+    with path.open("w", encoding="utf-8") as file:
+
+        def write(drift: Drift) -> None:
+            sample = sample_of(drift)
+            line = {"key": sample.key, "hex": drift.key.hex(), "kind": sample.kind, "partition": sample.partition}
+            file.write(json.dumps(line) + "\n")
+
+        yield write

@@ -1,0 +1,85 @@
+"""`reconcile` as a person and as a program meets it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.stage import Stage, hotswap
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    made = Stage(tmp_path)
+    made.batch(("a", "mon", 1), ("b", "mon", 2), ("c", "tue", 3))
+    return made
+
+
+def drifted(stage: Stage) -> Stage:
+    stage.source.put("a", "mon", -1)
+    stage.source.put("new\x01", "wed", 4)
+    stage.source.delete("c")
+    stage.source.dirty.clear()
+    return stage
+
+
+def test_equal_tables_are_said_to_be_equal(stage: Stage) -> None:
+    result = hotswap(stage, "reconcile", "ads.clicks", "--check", "--wait", "0s")
+    assert result.code == 0
+    assert "ads.clicks equals HBase." in result.out
+
+
+def test_what_differs_is_shown_by_partition_and_key(stage: Stage) -> None:
+    out = hotswap(drifted(stage), "reconcile", "--wait", "0s").out
+    lines = [line.split() for line in out.splitlines()]
+    assert ["day=mon", "0", "0", "1", "0"] in lines
+    assert ["missing", "new\\x01", "day=wed"] in lines
+    assert "--repair` puts them right" in out
+
+
+def test_json_has_every_count_and_sample_keys(stage: Stage) -> None:
+    report = json.loads(hotswap(drifted(stage), "reconcile", "--json", "--wait", "0s").out)
+    assert [report[kind] for kind in ("missing", "extra", "different", "repaired")] == [1, 1, 1, False]
+    assert {sample["key"] for sample in report["samples"]} == {"a", "c", "new\\x01"}
+
+
+def test_check_exits_with_6_if_anything_differs(stage: Stage) -> None:
+    assert hotswap(drifted(stage), "reconcile", "--check", "--wait", "0s").code == 6
+
+
+def test_a_repair_needs_no_more_than_the_next_batch(stage: Stage) -> None:
+    result = hotswap(drifted(stage), "reconcile", "--repair", "--wait", "0s")
+    assert "3 keys handed to the next batches" in result.out
+    stage.batch()
+    assert "equals HBase" in hotswap(stage, "reconcile", "--wait", "0s").out
+
+
+def test_every_key_that_differs_is_exported(stage: Stage) -> None:
+    export = stage.folder / "drift.jsonl"
+    hotswap(drifted(stage), "reconcile", "--export", str(export), "--wait", "0s")
+    lines = [json.loads(line) for line in export.read_text().splitlines()]
+    assert {(line["hex"], line["kind"]) for line in lines} == {
+        (b"a".hex(), "different"),
+        (b"c".hex(), "extra"),
+        (b"new\x01".hex(), "missing"),
+    }
+
+
+@pytest.fixture
+def emptied(stage: Stage) -> Stage:
+    stage.batch(*((f"m{number}", "mon", number) for number in range(1_001)))
+    stage.source.rows.clear()
+    return stage
+
+
+def test_a_repair_with_many_deletes_asks_a_person(emptied: Stage) -> None:
+    refused = hotswap(emptied, "reconcile", "--repair", "--wait", "0s", answer="n\n")
+    assert refused.code == 3
+    assert "Delete them? [y/N]" in refused.out
+    agreed = hotswap(emptied, "reconcile", "--repair", "--wait", "0s", answer="y\n")
+    assert "handed to the next batches" in agreed.out
+
+
+def test_without_a_person_it_needs_yes(emptied: Stage) -> None:
+    assert hotswap(emptied, "reconcile", "--repair", "--wait", "0s").code == 3
+    assert hotswap(emptied, "reconcile", "--repair", "--wait", "0s", "--yes").code == 0
