@@ -72,6 +72,8 @@ class Loop:
     max_rejected: int | None = None
     max_delete_share: float = 1.0
     max_keys: int = MAX_KEYS
+    max_partition_delete_share: float = 1.0  # not asked for where `max_delete_share` is 1, that is, confirmed
+    partitions_per_swap: int | None = None
     blindspots: Blindspots | None = None  # None: nobody looks at the table itself
     retention: RetentionRules | None = None  # None: nothing is collected
     watch: Watch = no_watch
@@ -82,6 +84,7 @@ class Loop:
     cleaned_ms: int | None = None
     watched_ms: int | None = None
     pending: Pending | None = None
+    cut: bool = False  # the last batch left keys to the next one: it was larger than one call
 
     def __post_init__(self) -> None:
         self.recently = Recently(self.env.files, self.env.layout)
@@ -93,7 +96,7 @@ class Loop:
     @property
     def behind(self) -> bool:
         """Whether the last scan found more than one batch takes: `turn` goes on with it at once."""
-        return self.pending is not None
+        return self.pending is not None or self.cut
 
     def turn(self, scan: Callable[[], Scanned]) -> BatchReport | None:
         """Scan, and publish what is new; while `behind`, publish the next part of it. None: nothing was new."""
@@ -105,6 +108,7 @@ class Loop:
                 self.watch_locations()
             raise
         self._settled(batch)
+        self.cut = batch.rest is not None
         if batch.written_back:
             self.watched_ms = None  # where one partition was put back, others may have been
         self.watch_locations()
@@ -126,6 +130,8 @@ class Loop:
             self.recently,
             self.max_rejected,
             self._delete_share(),
+            1.0 if self.max_delete_share >= 1.0 else self.max_partition_delete_share,
+            self.partitions_per_swap,
         )
 
     def _next(self, scan: Callable[[], Scanned]) -> DirtyKeys:

@@ -60,6 +60,8 @@ class Work:
     recently: Recently | None = None  # what was published lately; None: every row read counts as changed
     max_rejected: int | None = None  # rows; None: any number
     max_delete_share: float = 1.0  # of the table's rows
+    max_partition_delete_share: float = 1.0  # of any one partition's rows
+    partitions_per_swap: int | None = None  # what one call takes; None: as much as its message holds
 
 
 @dataclass(slots=True)
@@ -98,6 +100,8 @@ class Batch:
     released: tuple[str, ...] = ()  # decide of a resume
     taken: tuple[str, ...] = ()  # collect
     waiting: pa.Array | None = None  # collect: keys that have to wait for a hold, and were not waiting yet
+    left: pa.Array | None = None  # collect: keys of what does not fit into one call
+    rest: KeySet | None = None  # collect
     deferred: KeySet | None = None  # collect; decide of a rollback of partitions
     watermark: int | None = None  # collect, decide of a rollback
 

@@ -98,6 +98,26 @@ def check_deletes(env: Environment, work: Work, before: TableState, deletes: int
         )
 
 
+def check_partition_deletes(
+    env: Environment, work: Work, before: TableState, changes: ChangeSet, confirmed: pa.Array
+) -> None:
+    """The same for each partition: a small one that is emptied does not show in the table's share."""
+    if work.max_partition_delete_share >= 1.0:
+        return
+    rows = changes.rows.filter(pc.equal(changes.rows["__op"], int(Op.DELETE)))
+    rows = rows.filter(pc.invert(pc.is_in(rows["__key"], confirmed)))
+    places = pc.if_else(pc.greater(rows["__origin"], NOWHERE), rows["__origin"], rows["__target"])
+    for count in pc.value_counts(places).to_pylist():
+        partition = changes.partitions[count["values"]]
+        live = before.live[partition].rows if partition in before.live else 0
+        if count["counts"] > max(SMALL_DELETE, work.max_partition_delete_share * live):
+            raise NeedsConfirmation(
+                f"this batch would delete {count['counts']} of the {live} rows of partition {env.name_of(partition)}"
+                f" of {env.table}",
+                "If HBase really lost them, run once with --confirm-deletes; if not, check the table and its rights.",
+            )
+
+
 def what_goes_on(env: Environment, before: TableState, changes: ChangeSet) -> tuple[ChangeSet, pa.Array | None]:
     """Without the changes that a hold keeps back, and their keys as far as they are not waiting yet (None: none)."""
     if not before.held:
@@ -108,10 +128,14 @@ def what_goes_on(env: Environment, before: TableState, changes: ChangeSet) -> tu
 
 
 def defer(batch: Batch) -> None:
-    """The keys that wait become durable before anything is published that comes after them."""
+    """The keys that wait for a hold, or for the next call, are durable before anything else of the batch is."""
+    env, attempt = batch.env, batch.attempt.attempt
     if batch.waiting is not None:
-        batch.deferred = put_aside(batch.env, batch.attempt.attempt, batch.waiting, "deferred")
-        batch.watermark = batch.before.span.low if batch.before.span else None
+        batch.deferred = put_aside(env, attempt, batch.waiting, "deferred")
+    if batch.left is not None:
+        batch.rest = put_aside(env, attempt, batch.left, "rest")
+    if batch.deferred or batch.rest:
+        batch.watermark = batch.before.span.low if batch.before.span else 0
 
 
 def owed_keys(env: Environment, owed: Sequence[int], released: Sequence[KeySet] = ()) -> pa.Array:

@@ -146,8 +146,8 @@ def _check_debt(batch: Batch, undone: tuple[int, ...]) -> None:
             )
 
 
-def _low(state: TableState) -> int | None:
-    return state.span.low if state.span else None
+def _low(state: TableState) -> int:
+    return state.span.low if state.span else 0
 
 
 def hold_steps(partitions: tuple[PartitionValues, ...] | None) -> tuple[Step, ...]:

@@ -11,6 +11,7 @@ from loader.publish.batch import Batch, DirtyKeys
 from loader.publish.changesets import store_change_set
 from loader.publish.deciding import plan_of
 from loader.publish.environment import Environment
+from loader.publish.fitting import fit
 from loader.publish.locking import table_lock
 from loader.publish.quarantined import store_rejected
 from loader.publish.readback import not_committed, note_written_back, outcome_of_swap
@@ -103,6 +104,9 @@ def collect(batch: Batch) -> None:
     batch.healed = collecting.healed_keys(env, keys, read.rejected)
     batch.counts = collecting.counts_of(batch.changes, len(read.rejected))
     collecting.check_deletes(env, work, batch.before, asks.unconfirmed(batch.counts, batch.changes, theirs))
+    collecting.check_partition_deletes(env, work, batch.before, batch.changes, theirs.confirmed)
+    stored = fit(batch, stored)
+    batch.counts = collecting.counts_of(batch.changes, len(read.rejected))
     is_news = batch.paid or batch.taken or batch.answered or batch.waiting is not None
     if not (len(batch.changes.rows) or read.rejected or batch.healed or is_news):
         batch.idle = True
@@ -178,6 +182,7 @@ def record(batch: Batch) -> None:
         answered=batch.answered,
         held=batch.held,
         deferred=batch.deferred,
+        rest=batch.rest,
         released=batch.released,
         taken=batch.taken,
         watermark=batch.watermark,

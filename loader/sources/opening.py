@@ -168,6 +168,8 @@ def open_loop(
         source_id=source,
         blindspots=Blindspots(env.files, env.layout, source, allowed_ms, look, env.clock),
         max_keys=table.max_keys,
+        max_partition_delete_share=table.max_partition_delete_share,
+        partitions_per_swap=table.partitions_per_swap,
         reader=ChunkedReader(reader_of(settings, table, mapping)),
         retention=retention_of(table),
         rewriter=rewriter(tools_of(table, env, mapping)),
