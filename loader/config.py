@@ -32,9 +32,11 @@ from loader.config_types import (
     Share,
     TimeZone,
     at_key,
+    listen_address,
 )
 from loader.document import Document, KeyPath, dotted, nearest, read_document
 from loader.errors import ConfigError
+from loader.quantities import parse_share
 from metastore.api import TableName
 from partitioner.values import lies_within
 
@@ -104,11 +106,41 @@ class Transform(_Model):
     where: str | None = None
 
 
+class ReconcileSettings(_Model):
+    """The comparison with HBase: `every` so often beside the stream (None: never), `rate` in rows a second."""
+
+    every: Seconds | None = None
+    repair: bool = True
+    rate: Annotated[int, Field(ge=0)] = 20_000
+    wait: Seconds = 900.0
+
+
 class KeepFor(_Model):
     """Of the batches committed `within` so long ago, keep one `every` so often (0: all) for rollback."""
 
     every: Seconds = 0.0
     within: Seconds
+
+
+class Alarms(_Model):
+    """When a table wants a person: in `status --check`, the log and the metrics. `null` switches one off."""
+
+    lag: Seconds | None = 300.0
+    watermark_age: Seconds | None = 1800.0
+    swap_age: Seconds | None = None
+    partition_age: Seconds | None = None
+    size_change: Annotated[float, BeforeValidator(parse_share), Field(gt=0)] | None = 0.5
+    quarantine_age: Seconds | None = 86400.0
+    hold_age: Seconds | None = 0.0
+    debt_age: Seconds | None = 0.0
+    lock_age: Seconds | None = 600.0
+    free_space: Share | None = 0.1
+
+
+class Metrics(_Model):
+    """Where a running loader tells Prometheus how it does; without `listen` it does not."""
+
+    listen: Annotated[str, BeforeValidator(listen_address)] | None = None
 
 
 def _short_cell(value: Any) -> Any:
@@ -148,12 +180,14 @@ class TableSettings(_Model):
     partitions_per_swap: Annotated[int, Field(ge=2)] | None = None
     lock_wait: Seconds = 60.0
     fence: bool = True
+    reconcile: ReconcileSettings = ReconcileSettings()
     reader_grace: Grace = 3 * 3600.0
     history: tuple[KeepFor, ...] = (
         KeepFor(every=0.0, within=3600.0),
         KeepFor(every=900.0, within=86400.0),
         KeepFor(every=3600.0, within=3 * 86400.0),
     )
+    alarms: Alarms = Alarms()
 
     @model_validator(mode="after")
     def _state_is_hidden_from_readers(self) -> "TableSettings":
@@ -182,6 +216,7 @@ class Settings(_Model):
     hbase: HBaseSettings
     tables: Annotated[Mapping[str, TableSettings], BeforeValidator(_name_is_hive_table)] = Field(min_length=1)
     spark: Mapping[str, Secret] = {}
+    metrics: Metrics = Metrics()
     _document: Document | None = PrivateAttr(None)
 
     @model_validator(mode="after")
