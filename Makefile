@@ -42,6 +42,7 @@ test: lint fetch ## Format check, lint, types, and all tests but the long ones
 	$(PYTEST) -m 'not slow'
 
 test-all: lint fetch ## The same with the long suites
+	@$(BIN)/python -m devservers fetch hiveserver2
 	$(PYTEST)
 
 crash: $(READY) ## Kill a loader at every effect, with and without power loss, and count what was survived

@@ -21,10 +21,15 @@ from devservers.metastore_base import Metastore, thread_pool
 from devservers.metastore_schema import extracted_scripts
 from devservers.postgres import USER, Postgres
 
-_OPENS = tuple(
+OPENS = tuple(
     f"--add-opens=java.base/{package}=ALL-UNNAMED"
-    for package in ("java.lang", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util", "java.time")
+    for package in (
+        *("java.io", "java.lang", "java.lang.invoke", "java.lang.reflect", "java.math", "java.net", "java.nio"),
+        *("java.text", "java.time", "java.util", "java.util.concurrent", "java.util.concurrent.atomic"),
+        *("java.util.regex", "sun.nio.ch", "sun.nio.cs", "sun.security.action", "sun.util.calendar"),
+    )
 )
+"""What Hive and Tez of that time look into, which Java 17 closes."""
 _HEAP = ("-Xmx1g", "-Xss16m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
@@ -33,7 +38,7 @@ class Metastore31(Metastore):
 
     release = HIVE_3_1
     site_name = "metastore-site"
-    java_options = (*_HEAP, *_OPENS)
+    java_options = (*_HEAP, *OPENS)
 
     def _class_path(self) -> list[str]:
         return self.release.class_path()
@@ -55,7 +60,7 @@ class Metastore40(Metastore):
 
     release = HIVE_4_0
     site_name = "metastore-site"
-    java_options = (*_HEAP, *_OPENS)
+    java_options = (*_HEAP, *OPENS)
 
     def _class_path(self) -> list[str]:
         return self.release.class_path()

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import pytest
 
 from devservers.hbase import HBase
+from devservers.hiveserver2 import HiveServer2
 from devservers.metastore import Metastore23
 from devservers.metastore_base import Metastore
 from devservers.metastore_newer import Metastore31, Metastore40, Metastore40OnPostgres
@@ -115,6 +116,13 @@ def hms40(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore40]:
 def hms40_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore40OnPostgres]:
     """A metastore of Hive 4.0.1 on PostgreSQL."""
     with Metastore40OnPostgres.start(tmp_path_factory.mktemp("metastore-4.0-postgres")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def hive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveServer2]:
+    """A HiveServer2 4.0.1 on a metastore of its own, on PostgreSQL."""
+    with HiveServer2.start(tmp_path_factory.mktemp("hive")) as started:
         yield started
 
 
