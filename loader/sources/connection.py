@@ -2,6 +2,8 @@
 
 import itertools
 import socket
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +15,15 @@ from thrift.transport.TSocket import TSocket
 from thrift.transport.TTransport import TBufferedTransport, TFramedTransport, TTransportException
 
 from loader.errors import SourceError, Unavailable
-from loader.sources.idl import CALLS
+from loader.sources.idl import CALLS, Row
+from loader.sources.packed import PackedRows, parse
+from loader.sources.receive import Prefilled, receive
 
 _READ_BUFFER = 1 << 18
 _LARGEST = 2**31 - 1  # thrift's own default refuses cells above 16 MB
 _THRIFT2 = 2  # TThriftServerType
+_REPLY = 0x80010002  # protocol version, and TMessageType.REPLY
+_LIST = b"\x0f\0\0"  # field 0, success, is a list
 
 
 class WrongServer(SourceError):
@@ -75,8 +81,8 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
-        socket = _open_socket(endpoint)
-        self._protocol = _protocol(TBufferedTransport(socket, _READ_BUFFER))
+        self._socket = _open_socket(endpoint)
+        self._protocol = _protocol(TBufferedTransport(self._socket, _READ_BUFFER))
         self._numbers = itertools.count(1)
         try:
             self._check_server()
@@ -92,12 +98,29 @@ class Connection:
             raise ConnectionLost(f"the connection to {self.endpoint} broke in {name}: {_text(error)}") from error
         except TApplicationException as error:
             raise Refused(f"{self.endpoint} refused {name}: {_text(error)}") from error
+        return self._success(name, result)
+
+    def _success(self, name: str, result: Any) -> Any:
+        """What the server answered, unless it is one of its errors."""
         if getattr(result, "ia", None):
             raise ScannerGone(f"{self.endpoint} refused {name}: {result.ia.message}")
         if getattr(result, "io", None):
             kind = Refused if result.io.canRetry is False else ServerBusy
             raise kind(f"HBase failed in {name}: {_first_line(result.io.message)}")
         return getattr(result, "success", None)
+
+    def rows(self, name: str, **arguments: Any) -> Sequence[Row]:
+        """As `call`, of a call that answers with rows: packed where the answer is as simple as it should be."""
+        try:
+            answer = _ask_for_rows(self._socket.handle, self._protocol, next(self._numbers), name, arguments)
+        except (TTransportException, TProtocolException, OSError, EOFError) as error:
+            raise ConnectionLost(f"the connection to {self.endpoint} broke in {name}: {_text(error)}") from error
+        except TApplicationException as error:
+            raise Refused(f"{self.endpoint} refused {name}: {_text(error)}") from error
+        if isinstance(answer, PackedRows):
+            return answer
+        rows: list[Row] = self._success(name, answer)
+        return rows
 
     def close(self) -> None:
         self._protocol.trans.close()
@@ -195,11 +218,18 @@ def _answers(endpoint: Endpoint, wrap: Any) -> bool:
 
 def _ask(protocol: TProtocolBase, number: int, name: str, arguments: dict[str, Any]) -> Any:
     """Send one call, read its whole answer. Raises thrift's own exceptions."""
-    request, result = CALLS[name]
+    _send(protocol, number, name, arguments)
+    return _answer(protocol, number, name)
+
+
+def _send(protocol: TProtocolBase, number: int, name: str, arguments: dict[str, Any]) -> None:
     protocol.writeMessageBegin(name, TMessageType.CALL, number)
-    request(**arguments).write(protocol)
+    CALLS[name][0](**arguments).write(protocol)
     protocol.writeMessageEnd()
     protocol.trans.flush()
+
+
+def _answer(protocol: TProtocolBase, number: int, name: str) -> Any:
     answered, kind, answered_number = protocol.readMessageBegin()
     if kind == TMessageType.EXCEPTION:
         error = TApplicationException()
@@ -208,10 +238,21 @@ def _ask(protocol: TProtocolBase, number: int, name: str, arguments: dict[str, A
         raise error
     if (answered, answered_number) != (name, number):
         raise TProtocolException(message=f"asked {name} number {number}, answered {answered} number {answered_number}")
-    reply = result()
+    reply = CALLS[name][1]()
     reply.read(protocol)
     protocol.readMessageEnd()
     return reply
+
+
+def _ask_for_rows(
+    handle: socket.socket, protocol: TProtocolBase, number: int, name: str, arguments: dict[str, Any]
+) -> Any:
+    """The rows packed, or the call's result as thrift decodes it."""
+    _send(protocol, number, name, arguments)
+    head = struct.pack(f"!I i{len(name)}s i", _REPLY, len(name), name.encode(), number) + _LIST
+    received = receive(handle, head)
+    packed = parse(received, len(head)) if received.startswith(head) else None
+    return packed if packed is not None else _answer(_protocol(Prefilled(received, handle)), number, name)
 
 
 def _text(error: BaseException) -> str:

@@ -6,24 +6,22 @@ finds are keys: the rows are read again as they are now (`reader.py`).
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
-from struct import Struct
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from loader.sources.connection import Refused, ServerBusy
 from loader.sources.dirty import DIRTY, SCANNED, DirtyKeys, dirty_keys_from_rows, marker
-from loader.sources.idl import Cell, Row, TColumn, TScan, TTimeRange
+from loader.sources.idl import Row, TColumn, TScan, TTimeRange
+from loader.sources.marks import packed_marks, row_marks
+from loader.sources.packed import PackedRows
 from loader.sources.thrift2 import Thrift2
 from loader.sources.windows import Window
 
 ALL_VERSIONS = 2147483647
 RAW = {b"_raw_": b"\xff"}  # how the Java client marks a scan as raw
-ROWS_A_CALL = 1000
-
-_HEAD = Struct("<bIII")
-_SIGNED_64 = Struct("<q")
+ROWS_A_CALL = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ def scan_part(
     """
     if not window.empty:
         try:
-            for batch in client.scan(table, _raw_scan(families, part, window), ROWS_A_CALL):
+            for batch in client.scan_packed(table, _raw_scan(families, part, window), ROWS_A_CALL):
                 yield _dirty(batch, window)
         except (ServerBusy, Refused):
             client.check_table(table, families)  # dropped or disabled in mid-scan: say so
@@ -81,44 +79,17 @@ def _raw_scan(families: Sequence[bytes], part: Part, window: Window) -> Any:
     )
 
 
-def _dirty(rows: Iterable[Row], window: Window) -> pa.RecordBatch:
-    keys: list[bytes] = []
-    versions: list[int] = []
-    fingerprints: list[int | None] = []
-    for row in rows:
-        for version, fingerprint in row_marks(row.columnValues, window.marks_from_ms):
-            keys.append(row.row)
-            versions.append(version)
-            fingerprints.append(fingerprint)
-    columns = {
-        "kind": pa.array([DIRTY] * len(keys), pa.int32()),
-        "key": pa.array(keys, pa.binary()),
-        "version": pa.array(versions, pa.int64()),
-        "fingerprint": pa.array(fingerprints, pa.int64()),
-    }
-    nulls = (columns.get(field.name, pa.nulls(len(keys), field.type)) for field in SCANNED)
+def _dirty(rows: Sequence[Row], window: Window) -> pa.RecordBatch:
+    found = packed_marks(rows, window.marks_from_ms) if isinstance(rows, PackedRows) else _marks(rows, window)
+    columns = {"kind": pa.array(np.full(len(found[0]), DIRTY, np.int32)), **dict(zip(_FOUND, found, strict=True))}
+    nulls = (columns.get(field.name, pa.nulls(len(found[0]), field.type)) for field in SCANNED)
     return pa.RecordBatch.from_arrays(list(nulls), schema=SCANNED)
 
 
-def row_marks(cells: Iterable[Cell], marks_from_ms: int = 0) -> list[tuple[int, int | None]]:
-    """(timestamp, hash of the row's cells of that timestamp); all older than `marks_from_ms` as one without a hash.
-
-    The hash covers types and values: two puts of one millisecond show as one cell, of which only the value differs.
-    """
-    found: dict[int, list[bytes]] = {}
-    old = -1
-    for cell in cells:
-        timestamp = cell.timestamp
-        if timestamp < marks_from_ms:
-            old = timestamp if old < 0 else min(old, timestamp)
-            continue
-        family, qualifier, value = cell.family, cell.qualifier, cell.value
-        head = _HEAD.pack(cell.type, len(family), len(qualifier), len(value))
-        found.setdefault(timestamp, []).extend((head, family, qualifier, value))
-    marks: list[tuple[int, int | None]] = [(timestamp, _hash(pieces)) for timestamp, pieces in found.items()]
-    return [(old, None), *marks] if old >= 0 else marks
+_FOUND = ("key", "version", "fingerprint")
 
 
-def _hash(pieces: list[bytes]) -> int:
-    digest: int = _SIGNED_64.unpack(blake2b(b"".join(pieces), digest_size=8).digest())[0]
-    return digest
+def _marks(rows: Iterable[Row], window: Window) -> tuple[pa.Array, pa.Array, pa.Array]:
+    found = [(row.row, *mark) for row in rows for mark in row_marks(row.columnValues, window.marks_from_ms)]
+    keys, versions, fingerprints = zip(*found, strict=True) if found else ((), (), ())
+    return pa.array(keys, pa.binary()), pa.array(versions, pa.int64()), pa.array(fingerprints, pa.int64())

@@ -5,7 +5,7 @@ import pytest
 
 from loader.sources.dirty import DIRTY, SCANNED, IncompleteScan, dirty_keys_from_rows, marker
 from loader.sources.idl import cell
-from loader.sources.scan import row_marks
+from loader.sources.marks import row_marks
 from loader.sources.windows import Taken, Window
 
 WINDOW = Window(100, 200, False, 50)
@@ -76,4 +76,4 @@ def test_a_mark_covers_type_value_and_the_border_between_them() -> None:
 
 
 def test_a_mark_is_the_same_in_every_process() -> None:
-    assert row_marks([cell(b"d", b"q", b"v", 7)]) == [(7, -2779783503954129898)]
+    assert row_marks([cell(b"d", b"q", b"v", 7)]) == [(7, 2627814217981109496)]
