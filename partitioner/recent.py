@@ -6,6 +6,7 @@ file to no effect. The memory is made of committed change sets only, in their or
 
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -52,6 +53,7 @@ def without_unchanged(changes: ChangeSet, recent: Recent, asked: pa.Array | None
 
 
 def _unchanged(changes: ChangeSet, rows: pa.Table) -> pa.Array:
+    """Columns are compared only where there is a chance: mostly nowhere."""
     new = _remembered(changes)
     if new.schema != rows.drop_columns([UNTIL]).schema:
         return pa.repeat(False, len(new))
@@ -59,13 +61,20 @@ def _unchanged(changes: ChangeSet, rows: pa.Table) -> pa.Array:
         pc.equal(changes.rows["__origin"], changes.rows["__target"]),
         pc.equal(changes.rows["__origin"], UNKNOWN_ORIGIN),
     )
-    same = pc.and_(at_home, pc.equal(new["__op"], int(Op.UPSERT)))
     places = pc.index_in(new["__key"], rows["__key"])
-    same = pc.and_(same, pc.is_valid(places))
+    could = pc.and_(pc.and_(at_home, pc.equal(new["__op"], int(Op.UPSERT))), pc.is_valid(places))
+    candidates = np.flatnonzero(could.to_numpy())
+    unchanged = np.zeros(len(new), np.bool_)
+    unchanged[candidates] = _same_rows(new.take(pa.array(candidates)), rows.take(places.take(pa.array(candidates))))
+    return pa.array(unchanged)
+
+
+def _same_rows(new: pa.Table, old: pa.Table) -> np.ndarray:
+    same = np.ones(len(new), np.bool_)
     for name in new.column_names:
         if name != "__key":
-            same = pc.and_(same, _equal(new[name], rows[name].take(places)))
-    return same.combine_chunks() if isinstance(same, pa.ChunkedArray) else same
+            same &= _equal(new[name], old[name]).to_numpy()
+    return same
 
 
 def _equal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
