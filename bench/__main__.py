@@ -59,7 +59,13 @@ def measure(chosen: argparse.Namespace, console: Console) -> dict[str, Any]:
         if not chosen.only or "index" in chosen.only:
             console.print("the key index")
             sizes = (workload.rows // 10, workload.rows)
-            report["key_index"] = [index.measure(Path(folder), keys, chosen.runs) for keys in sizes]
+            whole = report["workload_m"].get("hotswap_batch")
+            report["key_index"] = [
+                index.with_share(
+                    index.measure(Path(folder), keys, chosen.runs), whole if keys == workload.rows else None
+                )
+                for keys in sizes
+            ]
     report["machine"]["load_at_end"] = [round(value, 2) for value in os.getloadavg()]
     return report
 

@@ -120,26 +120,28 @@ def merge_segments(segments: Sequence[pa.Table], oldest: bool) -> pa.Table:
 
     Stable sort by hash alone: the ages of one hash's rows stay in order, and only hashes that come twice are looked at.
     """
-    stacked = pa.concat_tables([stored(segment) for segment in segments])
-    stacked = sorted_segment(stacked)
-    merged = stacked.filter(pa.array(_newest(stacked)))
-    return (merged.filter(pc.is_valid(merged["partition"])) if oldest else merged).combine_chunks()
+    table = pa.concat_tables([stored(segment) for segment in segments]).unify_dictionaries().combine_chunks()
+    order = np.argsort(_hashes(table), kind="stable")
+    chosen = order[_newest(table, order)]
+    if oldest:
+        living = table["partition"].is_valid().to_numpy()
+        chosen = chosen[living[chosen]]
+    return table.take(pa.array(chosen)).combine_chunks()
 
 
-def _newest(stacked: pa.Table) -> np.ndarray:
-    """Mask of the last row of each key; `stacked` is sorted by hash, and by age within one."""
-    hashes = _hashes(stacked)
+def _newest(table: pa.Table, order: np.ndarray) -> np.ndarray:
+    """Mask of the last row of each key; `order` sorts by hash, and by age within one."""
+    hashes = _hashes(table)[order]
     kept = np.ones(len(hashes), dtype=bool)
     again = np.flatnonzero(hashes[:-1] == hashes[1:])
     shared = np.union1d(again, again + 1)
-    if not len(shared):
-        return kept
-    keys = stacked["key"].take(pa.array(shared)).combine_chunks()
-    codes = (keys.chunk(0) if isinstance(keys, pa.ChunkedArray) else keys).dictionary_encode().indices.to_numpy()
-    order = np.argsort(codes, kind="stable")
-    last = np.append(codes[order][1:] != codes[order][:-1], True)
-    kept[shared] = False
-    kept[shared[order[last]]] = True
+    if len(shared):
+        keys = table["key"].take(pa.array(order[shared])).combine_chunks()
+        codes = (keys.chunk(0) if isinstance(keys, pa.ChunkedArray) else keys).dictionary_encode().indices.to_numpy()
+        by_key = np.argsort(codes, kind="stable")
+        last = np.append(codes[by_key][1:] != codes[by_key][:-1], True)
+        kept[shared] = False
+        kept[shared[by_key[last]]] = True
     return kept
 
 
@@ -162,12 +164,21 @@ def compaction(sizes: Sequence[int], fan: int = 8, most: int = MOST_KEYS) -> sli
     The newest run of at least `fan` segments in which none outweighs the rest: each key is merged O(log n) times. No
     run makes a segment of more than `most` keys.
     """
-    start = len(sizes)
-    total = 0
-    while start > 0 and total + sizes[start - 1] <= most and (len(sizes) - start < fan or sizes[start - 1] <= total):
+    start, total, largest = len(sizes), 0, 0
+    while start > 0 and total + sizes[start - 1] <= most and not _is_a_run(len(sizes) - start, total, largest, fan):
+        start -= 1
+        total, largest = total + sizes[start], max(largest, sizes[start])
+    if not _is_a_run(len(sizes) - start, total, largest, fan):
+        return None
+    while start > 0 and sizes[start - 1] <= total and total + sizes[start - 1] <= most:
         start -= 1
         total += sizes[start]
-    return slice(start, len(sizes)) if len(sizes) - start >= fan else None
+    return slice(start, len(sizes))
+
+
+def _is_a_run(segments: int, total: int, largest: int, fan: int) -> bool:
+    """Enough segments, of which none outweighs the others: so each key's segment at least doubles."""
+    return segments >= fan and largest <= total - largest
 
 
 def _named(indices: pa.ChunkedArray, names: Sequence[str]) -> pa.Array:
