@@ -45,7 +45,19 @@ def cli() -> str:
             command, info_name=name, parent=top, terminal_width=WIDTH, max_content_width=WIDTH, show_default=True
         )
         parts += [f"## hotswap {name}\n", _block(command.get_help(context))]
+        parts += _below(command, context)
     return "\n".join(parts)
+
+
+def _below(command: object, context: typer.Context) -> list[str]:
+    """The verbs of a family, such as `quarantine list`."""
+    parts = []
+    for name, verb in getattr(command, "commands", {}).items():
+        inner = typer.Context(
+            verb, info_name=name, parent=context, terminal_width=WIDTH, max_content_width=WIDTH, show_default=True
+        )
+        parts += [f"### hotswap {context.info_name} {name}\n", _block(verb.get_help(inner))]
+    return parts
 
 
 def _block(text: str) -> str:

@@ -28,7 +28,7 @@ from loader.rewrite import Tools
 from loader.rewrite_either import EitherRewriter
 from loader.rewrite_local import LocalRewriter, threads_for
 from loader.rewrite_spark import SparkRewriter
-from loader.service import open_table
+from loader.service import TableService, open_table
 from loader.sources.dirty import IncompleteScan
 from loader.watch import Watchman, keep_looking, watchman_of
 

@@ -1,14 +1,16 @@
 """The verbs over one table that ask HBase and Hive both, or hand keys to the next batch."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from loader import quarantine_list
 from loader.errors import NeedsConfirmation
 from loader.publish.environment import Environment
+from loader.quarantine_list import QuarantinedKey
 from loader.reconcile.report import ReconcileReport, report_of, sample_of
 from loader.reconcile.run import Progress, Reconcile, Rules
 from loader.reconcile.values import Drift, TableMapping
@@ -35,6 +37,17 @@ class Upkeep:
     env: Environment
     mapping: Callable[[], TableMapping]
     ranges: Callable[[], Ranges]
+
+    def in_quarantine(self) -> tuple[QuarantinedKey, ...]:
+        return quarantine_list.in_quarantine(self.env)
+
+    def one_in_quarantine(self, key: bytes) -> QuarantinedKey:
+        """Raises ConfigError if it is not there."""
+        return quarantine_list.one(self.env, key)
+
+    def retry(self, keys: Sequence[bytes]) -> int:
+        """Hand quarantined keys to the next batch, all if none are named; how many. Raises ConfigError."""
+        return quarantine_list.retry(self.env, keys)
 
     def reconcile(
         self,

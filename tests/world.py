@@ -32,6 +32,8 @@ TABLE = TableName("ads", "clicks")
 KEYS = (Column("day", "string"),)
 COLUMNS = (("id", "string"), ("clicks", "bigint"))
 
+CELLS = ((b"d", b"clicks", 1, b"what"),)
+
 Row = tuple[str, int]
 """day, clicks."""
 
@@ -42,6 +44,7 @@ class Source:
 
     rows: dict[bytes, Row] = field(default_factory=dict)
     dirty: set[bytes] = field(default_factory=set)
+    bad: set[bytes] = field(default_factory=set)  # rows that cannot be decoded
     clock: int = 0
 
     def put(self, key: str, day: str, clicks: int) -> None:
@@ -57,9 +60,10 @@ class Source:
         return DirtyKeys(pa.array(sorted(self.dirty), pa.binary()), Span("dict", self.clock - 1, self.clock, low=0))
 
     def read(self, keys: pa.Array, at_ms: int) -> "Image":
-        wanted = keys.to_pylist()
+        wanted = [key for key in keys.to_pylist() if key not in self.bad]
+        rejected = tuple(Rejected(key, "bad", CELLS, "clicks") for key in keys.to_pylist() if key in self.bad)
         days = sorted({self.rows[key][0] for key in wanted if key in self.rows})
-        return Image(self._table(wanted, days), tuple((day,) for day in days))
+        return Image(self._table(wanted, days), tuple((day,) for day in days), rejected)
 
     def _table(self, wanted: list[bytes], days: list[str]) -> pa.Table:
         rows = [self.rows.get(key) for key in wanted]

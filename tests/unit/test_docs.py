@@ -88,7 +88,8 @@ def test_commands_exist_with_their_options(page: Path) -> None:
     unknown = []
     for verb, rest in _COMMAND.findall(page.read_text()):
         command = group.commands.get(verb)
-        options = {option for parameter in command.params for option in parameter.opts} if command else set()
+        verbs = [command, *getattr(command, "commands", {}).values()] if command else []
+        options = {option for known in verbs for parameter in known.params for option in parameter.opts}
         if command is None or not set(re.findall(r"(?<!\S)--[a-z-]+", rest)) <= options | {"--help"}:
             unknown.append(f"hotswap {verb}{rest}")
     assert unknown == []
