@@ -8,6 +8,8 @@ escaped here: escaping belongs to paths and partition names (`names.py`).
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from enum import Enum
 from typing import Protocol
 
@@ -135,6 +137,26 @@ class Partition:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnStatistics:
+    """What is known of one column of one partition. None: not known, or not of this type.
+
+    `low`, `high` of numbers, dates, decimals, and of timestamps in seconds since 1970; `longest` and `average` in
+    characters, or bytes of binary; `distinct` is about.
+    """
+
+    name: str
+    type: str
+    nulls: int | None = None
+    distinct: int | None = None
+    low: int | float | date | Decimal | None = None
+    high: int | float | date | Decimal | None = None
+    longest: int | None = None
+    average: float | None = None
+    trues: int | None = None
+    falses: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """What answered: `version` is detected from it, `text` is its own word for that, `uuid` is None before 3.0.
 
@@ -227,6 +249,16 @@ class Metastore(Protocol):
         Never resent. Raises `NoSuchPartition` (with the values missing), `NoSuchTable`, `Refused`, `NoReply`,
         `TooLarge`. An empty sequence does nothing.
         """
+
+    def set_column_statistics(
+        self, name: TableName, statistics: Mapping[PartitionValues, Sequence[ColumnStatistics]]
+    ) -> None:
+        """Store them for each partition; carries no location, so it moves nothing. Raises `NoSuchTable`, `Refused`."""
+
+    def column_statistics(
+        self, name: TableName, values: Sequence[PartitionValues], columns: Sequence[str]
+    ) -> Mapping[PartitionValues, tuple[ColumnStatistics, ...]]:
+        """What is stored, by name; partitions and columns without statistics are left out. Raises `NoSuchTable`."""
 
     def drop_partition(self, name: TableName, values: PartitionValues) -> bool:
         """Drop the metadata, never the data. False if it was not there. Raises `NoSuchTable`."""

@@ -9,10 +9,12 @@ from typing import Any
 from hmsclient.genthrift.hive_metastore import ttypes
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_exponential
 
+from metastore import statistics as of_columns
 from metastore import structs, translate, versions
 from metastore.api import (
     DEFAULT_LOCK_TIMEOUT_S,
     DEFAULT_MAX_MESSAGE_BYTES,
+    ColumnStatistics,
     Lock,
     LockInfo,
     Partition,
@@ -181,6 +183,29 @@ class ThriftMetastore:
         raw = [translate.partition_to(name, partition) for partition in partitions]
         with self._explained(name, [partition.values for partition in partitions]):
             self._change(structs.ALTER_PARTITIONS, name.database, name.table, raw, _without_statistics())
+
+    def set_column_statistics(
+        self, name: TableName, statistics: Mapping[PartitionValues, Sequence[ColumnStatistics]]
+    ) -> None:
+        keys = [key.name for key in self.table(name).partition_keys]
+        stored = [of_columns.partition_to(name, partition_name(keys, v), c) for v, c in statistics.items() if c]
+        if not stored:
+            return
+        request = of_columns.SetRequest(stored, False, of_columns.ENGINE)
+        with self._explained(name, tuple(statistics)):
+            self._change(of_columns.SET_STATISTICS, request)
+
+    def column_statistics(
+        self, name: TableName, values: Sequence[PartitionValues], columns: Sequence[str]
+    ) -> Mapping[PartitionValues, tuple[ColumnStatistics, ...]]:
+        keys = [key.name for key in self.table(name).partition_keys]
+        names = {partition_name(keys, v): v for v in values}
+        if not names or not columns:
+            return {}
+        request = of_columns.GetRequest(name.database, name.table, list(columns), list(names), of_columns.ENGINE)
+        with self._explained(name):
+            told = self._read(of_columns.GET_STATISTICS, request).partStats or {}
+        return {names[text]: of_columns.columns_from(raw) for text, raw in told.items() if raw}
 
     def drop_partition(self, name: TableName, values: PartitionValues) -> bool:
         try:

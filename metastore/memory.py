@@ -14,7 +14,18 @@ from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from metastore import versions
-from metastore.api import Lock, LockInfo, Partition, PartitionValues, Server, Table, TableName, Version
+from metastore.accuracy import with_columns_accurate
+from metastore.api import (
+    ColumnStatistics,
+    Lock,
+    LockInfo,
+    Partition,
+    PartitionValues,
+    Server,
+    Table,
+    TableName,
+    Version,
+)
 from metastore.errors import (
     AlreadyExists,
     MetastoreError,
@@ -50,6 +61,7 @@ class Fault(Enum):
 class _Stored:
     table: Table
     partitions: dict[str, Partition] = field(default_factory=dict)
+    statistics: dict[str, dict[str, ColumnStatistics]] = field(default_factory=dict)
 
     def name_of(self, values: Sequence[str]) -> str:
         keys = [key.name for key in self.table.partition_keys]
@@ -210,8 +222,32 @@ class InMemoryMetastore:
         stored.partitions.update(zip(names, altered, strict=True))
 
     @_call
+    def set_column_statistics(
+        self, name: TableName, statistics: Mapping[PartitionValues, Sequence[ColumnStatistics]]
+    ) -> None:
+        stored = self._find(name)
+        if missing := [v for v in statistics if stored.name_of(v) not in stored.partitions]:
+            raise NoSuchPartition(f"{name} has no partition {'/'.join(missing[0])}", "", "MetaException", missing)
+        for values, columns in statistics.items():
+            known = stored.statistics.setdefault(stored.name_of(values), {})
+            known.update({column.name: column for column in columns})
+            partition = stored.partitions[stored.name_of(values)]
+            told = with_columns_accurate(partition.parameters, [column.name for column in columns])
+            stored.partitions[stored.name_of(values)] = replace(partition, parameters=told)
+
+    @_call
+    def column_statistics(
+        self, name: TableName, values: Sequence[PartitionValues], columns: Sequence[str]
+    ) -> Mapping[PartitionValues, tuple[ColumnStatistics, ...]]:
+        stored = self._find(name)
+        known = {v: stored.statistics.get(stored.name_of(v), {}) for v in values}
+        found = {v: tuple(of[c] for c in sorted(columns) if c in of) for v, of in known.items()}
+        return {v: told for v, told in found.items() if told}
+
+    @_call
     def drop_partition(self, name: TableName, values: PartitionValues) -> bool:
         stored = self._find(name)
+        stored.statistics.pop(stored.name_of(values), None)
         return stored.partitions.pop(stored.name_of(values), None) is not None
 
     @_call

@@ -7,17 +7,21 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hmsclient.genthrift.hive_metastore import ttypes
 
 from metastore import structs
+from metastore.accuracy import ACCURATE, accurate_columns
 from metastore.api import (
     NULL_PARTITION,
     ORC,
     PARQUET,
     Column,
+    ColumnStatistics,
     Lock,
     LockState,
     Metastore,
@@ -347,6 +351,57 @@ class TestAlteringPartitions:
         read = house.metastore.partitions(table.name, [p.values for p in many])
         house.metastore.alter_partitions(table.name, [replace(p, location=f"{p.location}x") for p in read])
         assert locations(house, table) == {p.values: f"{p.location}x" for p in many}
+
+
+KNOWN = (
+    ColumnStatistics("amount", "decimal(12,2)", nulls=0, distinct=3, low=Decimal("-1.50"), high=Decimal("1234567.89")),
+    ColumnStatistics("clicks", "bigint", nulls=1, distinct=2, low=-5, high=2**40),
+    ColumnStatistics("day_of", "date", nulls=0, distinct=1, low=date(2026, 1, 1), high=date(2026, 1, 31)),
+    ColumnStatistics("flag", "boolean", nulls=0, trues=3, falses=4),
+    ColumnStatistics("raw", "binary", nulls=2, longest=9, average=4.5),
+    ColumnStatistics("share", "double", nulls=0, distinct=7, low=-0.5, high=0.25),
+    ColumnStatistics("title", "string", nulls=0, distinct=9, longest=20, average=7.5),
+)
+
+
+class TestColumnStatistics:
+    @pytest.fixture
+    def known(self, house: House) -> Table:
+        table = house.new_table(columns=tuple(Column(item.name, item.type) for item in KNOWN))
+        house.metastore.add_partitions(table.name, [part(table, "2026-01-01", "a"), part(table, "2026-01-01", "b")])
+        return table
+
+    def test_they_come_back_as_they_were_set(self, metastore: Metastore, known: Table) -> None:
+        values = [("2026-01-01", "a"), ("2026-01-01", "b")]
+        metastore.set_column_statistics(known.name, {values[0]: KNOWN})
+        assert metastore.column_statistics(known.name, values, [item.name for item in KNOWN]) == {values[0]: KNOWN}
+
+    def test_setting_them_again_takes_the_place_of_the_first(self, metastore: Metastore, known: Table) -> None:
+        values = ("2026-01-01", "a")
+        for clicks in (KNOWN[1], replace(KNOWN[1], high=7)):
+            metastore.set_column_statistics(known.name, {values: [clicks]})
+        assert metastore.column_statistics(known.name, [values], ["clicks"])[values][0].high == 7
+
+    def test_setting_them_moves_nothing_and_changes_no_other_parameter(self, house: House, known: Table) -> None:
+        before = house.metastore.all_partitions(known.name)
+        house.metastore.set_column_statistics(known.name, {item.values: KNOWN for item in before})
+        after = house.metastore.all_partitions(known.name)
+        assert [item.location for item in after] == [item.location for item in before]
+        for old, new in zip(before, after, strict=True):
+            assert {**undated(old.parameters), ACCURATE: ""} == {**undated(new.parameters), ACCURATE: ""}
+
+    def test_the_server_marks_the_columns_as_accurate(self, metastore: Metastore, known: Table) -> None:
+        metastore.set_column_statistics(known.name, {("2026-01-01", "a"): KNOWN[:2]})
+        (marked,) = metastore.partitions(known.name, [("2026-01-01", "a")])
+        assert accurate_columns(marked.parameters) == {"amount", "clicks"}
+
+    def test_a_partition_that_is_not_there_is_told(self, metastore: Metastore, known: Table) -> None:
+        with pytest.raises(NoSuchPartition):
+            metastore.set_column_statistics(known.name, {("2026-01-01", "gone"): KNOWN})
+
+    def test_setting_none_does_nothing(self, metastore: Metastore, known: Table) -> None:
+        metastore.set_column_statistics(known.name, {})
+        assert metastore.column_statistics(known.name, [("2026-01-01", "a")], ["clicks"]) == {}
 
 
 class TestDroppingPartitions:
