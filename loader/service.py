@@ -27,6 +27,7 @@ from partitioner.history import Attempt, unsettled
 from partitioner.manifest import Verdict
 
 if TYPE_CHECKING:
+    from loader.analyze import AnalyzeReport
     from loader.batches import BatchDetail, Difference
     from loader.config import Settings, TableSettings
     from loader.reindexing import ReindexPlan, ReindexReport
@@ -227,6 +228,12 @@ class TableService:
         if mended:
             found += [_repaired(attempt, len(mended)) for attempt in self.env.state.records().attempts[before:]]
         return tuple(found)
+
+    def analyze(self, partitions: Sequence[str], columns: Sequence[str], again: bool) -> "AnalyzeReport":
+        """Column statistics of live partitions, by the call that moves nothing. Raises ConfigError, LockHeld."""
+        from loader.analyze import analyze  # noqa: PLC0415 - brings pyarrow and duckdb
+
+        return analyze(self.env, partitions, columns, again)
 
     def clean(self, settings: "TableSettings", /, dry: bool) -> reports.CleanReport:
         """Delete old versions past their grace, or, `dry`, tell which they are. Raises LockHeld."""

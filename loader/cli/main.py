@@ -37,6 +37,7 @@ app.command(short_help="Keep the loader from publishing, and move nothing.")(act
 app.command(short_help="End holds: the loader publishes again.")(act.resume)
 app.command(short_help="Settle attempts that crashed or whose reply was lost.")(act.recover)
 app.command(short_help="Old versions that may be deleted; with --yes delete them.")(tidy.clean)
+app.command(short_help="Compute column statistics, by a call that moves nothing.")(tidy.analyze)
 
 
 def _version(asked: bool) -> None:

@@ -9,6 +9,7 @@ from loader.cli.output import Output
 from loader.errors import NeedsConfirmation
 
 if TYPE_CHECKING:
+    from loader.analyze import AnalyzeReport
     from loader.batches import BatchDetail, Difference
     from loader.config import Settings, TableSettings
     from loader.doctor.examine import DoctorReport
@@ -68,6 +69,8 @@ class Service(Protocol):
     def resume(self, plan: "ResumePlan", /) -> None: ...
 
     def recover(self, believe_old: bool = False, /) -> "tuple[Settled, ...]": ...
+
+    def analyze(self, partitions: Sequence[str], columns: Sequence[str], again: bool, /) -> "AnalyzeReport": ...
 
     def clean(self, settings: "TableSettings", /, dry: bool) -> "CleanReport": ...
 

@@ -1,15 +1,16 @@
-"""The verb that deletes: `clean`. It shows what would go; only --yes lets it go."""
+"""The verbs that tidy: `clean` deletes what --yes lets go, `analyze` tells the metastore what columns hold."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from loader.cli import options
 from loader.cli.output import Output
-from loader.cli.times import moment_text
+from loader.cli.times import moment_text, span_text
 from loader.quantities import counted
 
 if TYPE_CHECKING:
+    from loader.analyze import AnalyzeReport
     from loader.reports import CleanReport
 
 MOST_SHOWN = 30
@@ -61,3 +62,44 @@ def _show(out: Output, report: "CleanReport") -> None:
         out.line(f"{report.table}: {what} deleted")
     else:
         out.line(f"{report.table}: {what} may go; nothing was deleted (--yes deletes)")
+
+
+def analyze(
+    context: typer.Context,
+    table: options.NamedTable,
+    partition: Annotated[list[str] | None, options.PARTITION] = None,
+    column: Annotated[list[str] | None, typer.Option("--column", metavar="NAME", help="Only this column.")] = None,
+    again: Annotated[bool, typer.Option("--all", help="Also partitions whose statistics are current.")] = False,
+    config: options.Config = options.DEFAULT_CONFIG,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Compute column statistics from the files, and tell the metastore, without ever moving a partition.
+
+    In place of ANALYZE TABLE … FOR COLUMNS, which writes whole partitions back and can undo a swap. By default only
+    partitions that were published since their last analyze. The loader may run: it waits only while numbers are stored.
+    Row counts need no analyze: every swap writes them exactly.
+
+    \b
+    Examples:
+      hotswap analyze ads.performance
+      hotswap analyze ads.performance --partition day=2026-07-01 --column clicks
+    """
+    session = options.session_of(context)
+    settings = session.backend.load(config)
+    service = session.backend.open_table(settings, settings.table(table))
+    report = service.analyze(partition or (), column or (), again)
+    if json:
+        session.out.json(report)
+    else:
+        _show_analyzed(session.out, report)
+
+
+def _show_analyzed(out: Output, report: "AnalyzeReport") -> None:
+    what = f"{counted(len(report.analyzed), 'partition')}, {counted(report.rows, 'row')}"
+    columns = counted(len(report.columns), "column")
+    out.line(f"{report.table}: {what}, {columns} analyzed in {span_text(report.seconds)}")
+    if report.current:
+        out.line(f"  {counted(report.current, 'partition')} had current statistics (--all does them again)")
+    for name in report.moved:
+        out.line(f"  ! {name} was published meanwhile: run analyze again", style="yellow")

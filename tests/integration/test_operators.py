@@ -22,7 +22,7 @@ def findings(table: Clicks, verb: str, *options: str) -> tuple[int, list[dict[st
     done = hotswap(table.kept, verb, "--json", *options)
     assert done.out, done.err
     told = json.loads(done.out)
-    (report,) = told["tables"] if "tables" in told else (told,)
+    (report,) = told.get("tables", (told,))
     return done.code, [item for item in report["findings"] if item["grade"] != "note"]
 
 
@@ -117,3 +117,15 @@ def test_diff_and_show_tell_of_the_batches(clicks: NewClicks) -> None:
     assert {item["partition"] for item in told["partitions"]} == {"day=mon", "day=wed"}
     shown = json.loads(hotswap(table.kept, "show", table.kept.hive_name, "2", "--json").out)
     assert (shown["outcome"], shown["moves"]) == ("committed", 1)
+
+
+def test_analyze_tells_the_metastore_what_columns_hold_and_moves_nothing(clicks: NewClicks) -> None:
+    table = clicks(*THREE)
+    before = table.locations()
+    assert hotswap(table.kept, "analyze", table.kept.hive_name).code == 0
+    with table.metastore() as metastore:
+        told = metastore.column_statistics(table.kept.table.hive_table, [("mon",)], ["clicks"])
+    (column,) = told["mon",]
+    assert (column.low, column.high, column.distinct, column.nulls) == (1, 2, 2, 0)
+    assert table.locations() == before
+    assert findings(table, "verify", "--deep") == (0, [])
