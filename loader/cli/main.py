@@ -20,7 +20,7 @@ FAILED = 1
 
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
-app = typer.Typer(name="hotswap", rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(name="hotswap", rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command(short_help="Check HBase and the Hive table, and claim its location.")(load.init)
 app.command(short_help="Keep the Hive table equal to the HBase table until stopped.")(load.run)
 app.command(short_help="What is live, how far behind HBase, what stands in the way.")(see.status)
@@ -60,6 +60,8 @@ def hotswap(
     To begin:   hotswap init ads.performance --sample 20
                 hotswap run ads.performance
     To look:    hotswap status
+                hotswap doctor
+                hotswap verify ads.performance --deep
     At night:   hotswap history ads.performance
                 hotswap rollback ads.performance --to 41
                 hotswap resume ads.performance
@@ -72,7 +74,7 @@ def hotswap(
       3  conflict: a lock, somebody else's change, a hold, or a yes is needed
       4  outcome unknown: run `hotswap recover TABLE`
       5  damage found
-      6  with --check: there is something to do
+      6  `status --check`, `verify` and `doctor`: there is something to do
     """
 
 

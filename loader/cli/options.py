@@ -1,11 +1,15 @@
 """The arguments and options that several verbs share."""
 
+import os
 from typing import Annotated, Any
 
 import typer
 
 from loader.cli.session import Session
+from loader.errors import HotswapError
 from loader.quantities import parse_duration
+
+DEFAULT_CONFIG = "hotswap.yaml"
 
 
 def seconds(text: Any) -> float:
@@ -16,14 +20,30 @@ def seconds(text: Any) -> float:
         raise typer.BadParameter(str(error)) from None
 
 
+def _tables(context: typer.Context, incomplete: str) -> list[str]:
+    """For the shell's completion: the tables of the configuration. Silent where it cannot be read."""
+    from loader.document import read_document  # noqa: PLC0415 - only for completion
+
+    path = context.params.get("config") or os.environ.get("HOTSWAP_CONFIG") or DEFAULT_CONFIG
+    try:
+        tables = read_document(path, os.environ).data.get("tables", {})
+    except (HotswapError, AttributeError):
+        return []
+    return [name for name in tables if name.startswith(incomplete)]
+
+
 Table = Annotated[
     str | None,
     typer.Argument(
         metavar="TABLE",
+        autocompletion=_tables,
         help="Its name in the configuration, or its Hive table; may be left out if it is the only one.",
     ),
 ]
-NamedTable = Annotated[str, typer.Argument(metavar="TABLE", help="Its name in the configuration, or its Hive table.")]
+NamedTable = Annotated[
+    str,
+    typer.Argument(metavar="TABLE", autocompletion=_tables, help="Its name in the configuration, or its Hive table."),
+]
 Config = Annotated[
     str, typer.Option("--config", "-c", metavar="FILE", envvar="HOTSWAP_CONFIG", help="The configuration file.")
 ]
@@ -37,8 +57,6 @@ PARTITION: Any = typer.Option(
     metavar="KEY=VALUE[/…]",
     help="Only this partition, as SHOW PARTITIONS prints it; may be given several times.",
 )
-
-DEFAULT_CONFIG = "hotswap.yaml"
 
 
 def session_of(context: typer.Context) -> Session:
