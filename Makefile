@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: help venv demo servers fetch test test-all crash bench lint format docs clean
+.PHONY: help venv demo servers fetch test test-all crash bench bench-source lint format docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ crash: $(READY) ## Kill a loader at every effect, with and without power loss, a
 bench: fetch ## Measure the merge against its peers: a table, bench/results/merge.json, docs/merge.svg
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@$(BIN)/python -m bench
+
+bench-source: fetch ## Measure scans, re-reads and polls against HBase's Java client: bench/results/source.json
+	@$(BIN)/python -m bench.source
 
 lint: $(READY) ## Format check, lint and strict type check
 	$(BIN)/ruff format --check .

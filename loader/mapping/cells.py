@@ -1,15 +1,17 @@
 """Rows of cells → lists of values by column: the one loop over cells."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
 from loader.mapping.codecs import Codec, Decoded
 
 Cells = list[bytes | None]
+Column: TypeAlias = Sequence[bytes | None] | pa.Array
+"""One column's cells; a binary array where they were never single objects."""
 _Entries = list[tuple[bytes, bytes]]
 
 
@@ -88,12 +90,16 @@ def _by_row(reasons: dict[int, str], offsets: list[int]) -> dict[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The rows that exist (those with a mapped cell), their newest mapped timestamps, and their values by column."""
+    """The rows that exist (those with a mapped cell), their newest mapped timestamps, and their values by column.
 
-    rows: list[RowLike]
+    `keys`: the row keys; None: ask the rows.
+    """
+
+    rows: Sequence[RowLike]
     versions: list[int]
-    cells: dict[str, Cells]
-    maps: dict[str, list[_Entries]]
+    cells: Mapping[str, Column]
+    maps: Mapping[str, list[_Entries]]
+    keys: pa.Array | None = None
 
 
 def gather(rows: Sequence[RowLike], cells: Sequence[CellColumn], families: Sequence[FamilyColumn]) -> Gathered:

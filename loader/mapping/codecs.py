@@ -6,21 +6,20 @@ what happens to look like Base64 for Base64).
 """
 
 import json
-import sys
-from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import InvalidOperation
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader.mapping.hive_types import INTEGERS, TEXTS, HiveType
 from loader.mapping.text_forms import FORMS
 
-Values = Sequence[bytes | None]
-"""One column's cells; None where the row has none."""
+Values: TypeAlias = Sequence[bytes | None] | pa.Array
+"""One column's cells, as a list or a binary array; None where the row has none."""
 
 Decoded = tuple[pa.Array, dict[int, str]]
 """A column, and the reason for each position that could not be decoded (null there)."""
@@ -95,12 +94,12 @@ CODECS: dict[str, tuple[str, ...]] = {
 # Fixed width, big endian
 
 _WIDTHS = {
-    "tinyint": (1, "b"),
-    "smallint": (2, "h"),
-    "int": (4, "i"),
-    "bigint": (8, "q"),
-    "float": (4, "f"),
-    "double": (8, "d"),
+    "tinyint": (1, "i1"),
+    "smallint": (2, "i2"),
+    "int": (4, "i4"),
+    "bigint": (8, "i8"),
+    "float": (4, "f4"),
+    "double": (8, "f8"),
 }
 _STORED = {
     "tinyint": pa.int8(),
@@ -117,41 +116,48 @@ def _big_endian(stored: str, hive: HiveType) -> Codec:
 
     def decode(values: Values) -> Decoded:
         good, reasons = _of_width(values, width)
-        numbers = array(code, b"".join(value for value in good if value is not None))
-        column = pa.Array.from_buffers(_STORED[stored], len(numbers), [None, pa.py_buffer(_swapped(numbers))])
-        return _spread(column, good).cast(hive.arrow), reasons
+        return _spread(_numbers(good, width, code), good).cast(hive.arrow), reasons
 
     def encode(column: pa.Array) -> pa.Array:
-        numbers = array(code, column.cast(_STORED[stored]).to_pylist())
-        joined = pa.py_buffer(_swapped(numbers))
-        return pa.Array.from_buffers(pa.binary(width), len(numbers), [None, joined]).cast(pa.binary())
+        numbers = np.asarray(column.cast(_STORED[stored])).astype(f">{code}")
+        return pa.Array.from_buffers(pa.binary(width), len(numbers), [None, pa.py_buffer(numbers)]).cast(pa.binary())
 
     return Codec(f"{stored}, {width} bytes big endian", decode, encode if stored in INTEGERS else None)
 
 
-def _of_width(values: Values, width: int) -> tuple[Values, dict[int, str]]:
-    if {len(value) for value in values if value is not None} <= {width}:
-        return values, {}
+def _binary(values: Values) -> pa.Array:
+    return values if isinstance(values, pa.Array) else pa.array(values, pa.binary())
+
+
+def _of_width(values: Values, width: int) -> tuple[pa.Array, dict[int, str]]:
+    """The column without what has another width, and a reason for each of those."""
+    column = _binary(values)
+    wrong = pc.fill_null(pc.not_equal(pc.binary_length(column), width), False)
+    if not pc.any(wrong).as_py():
+        return column, {}
     reasons = {
-        index: f"{len(value)} bytes instead of {width}"
-        for index, value in enumerate(values)
-        if value is not None and len(value) != width
+        index: f"{len(column[index].as_py())} bytes instead of {width}"
+        for index in pc.indices_nonzero(wrong).to_pylist()
     }
-    return [None if index in reasons else value for index, value in enumerate(values)], reasons
+    return pc.if_else(wrong, pa.scalar(None, pa.binary()), column), reasons
 
 
-def _swapped(numbers: "array[Any]") -> "array[Any]":
-    if sys.byteorder == "little":
-        numbers.byteswap()
-    return numbers
+def _numbers(column: pa.Array, width: int, code: str) -> pa.Array:
+    """Those that are not null, all of `width` bytes."""
+    present = column.drop_null()
+    if not len(present):
+        return pa.array(np.array([], code))
+    _, offsets, data = present.buffers()
+    start = np.frombuffer(offsets, np.int32)[present.offset]
+    return pa.array(np.frombuffer(data, f">{code}", len(present), start).astype(code))
 
 
-def _spread(present: pa.Array, values: Values) -> pa.Array:
-    """`present` holds the values that are not None; put nulls where they are."""
-    if len(present) == len(values):
+def _spread(present: pa.Array, column: pa.Array) -> pa.Array:
+    """`present` holds the values where `column` is not null; put nulls where it is."""
+    if len(present) == len(column):
         return present
-    positions = iter(range(len(present)))
-    return present.take(pa.array([None if value is None else next(positions) for value in values], pa.int64()))
+    valid = np.asarray(column.is_valid())
+    return present.take(pa.array(np.cumsum(valid) - 1, mask=~valid))
 
 
 # Text: a quick way for columns that are clean, and a slow one that finds what is not
@@ -194,9 +200,10 @@ def _encode_text(column: pa.Array) -> pa.Array:
 
 def _utf8(values: Values) -> pa.Array:
     """ArrowInvalid if any is not UTF-8."""
-    column = pa.array(values, pa.binary())
-    if NULL_TEXT in values:
-        column = pc.if_else(pc.equal(column, NULL_TEXT), pa.scalar(None, pa.binary()), column)
+    column = _binary(values)
+    nulls = pc.equal(column, NULL_TEXT)
+    if pc.any(nulls).as_py():
+        column = pc.if_else(nulls, pa.scalar(None, pa.binary()), column)
     return column.cast(pa.string())
 
 
@@ -204,10 +211,10 @@ def _each(values: Values, parse: Callable[[str], Any], hive: HiveType) -> Decode
     """One value after the other, with a reason for each that cannot be."""
     decoded: list[Any] = []
     reasons: dict[int, str] = {}
-    for index, value in enumerate(values):
+    for index, value in enumerate(_binary(values).to_pylist()):
         try:
             known = value is None or value == NULL_TEXT
-            decoded.append(None if known else pa.scalar(parse(str(value, "utf-8")), hive.arrow).as_py())  # type: ignore[arg-type]
+            decoded.append(None if known else pa.scalar(parse(str(value, "utf-8")), hive.arrow).as_py())
         except (ValueError, InvalidOperation, OverflowError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
             reasons[index] = f"{_shown(value or b'')} is no {hive.text} ({_reason(error)})"
             decoded.append(None)
@@ -235,26 +242,26 @@ def _short_enough(text: str, length: int) -> str:
 
 
 def _decode_binary(values: Values) -> Decoded:
-    return pa.array(values, pa.binary()), {}
+    return _binary(values), {}
 
 
 def _decode_bool(values: Values) -> Decoded:
     """`Bytes.toBytes(true)` is 0xff; Hive takes any byte but 0 for true."""
     good, reasons = _of_width(values, 1)
-    return pa.array([None if value is None else value != b"\0" for value in good], pa.bool_()), reasons
+    return pc.not_equal(good, b"\0"), reasons
 
 
 def _decode_timestamp_ms(values: Values) -> Decoded:
     """Milliseconds since 1970, 8 bytes big endian → the time of day in UTC."""
     good, reasons = _of_width(values, 8)
     limit = (2**63 - 1) // 1000
-    decoded: list[int | None] = []
-    for index, value in enumerate(good):
-        milliseconds = None if value is None else int.from_bytes(value, "big", signed=True)
-        if milliseconds is not None and abs(milliseconds) > limit:
-            reasons[index], milliseconds = f"{milliseconds} ms is no time", None
-        decoded.append(None if milliseconds is None else milliseconds * 1000)
-    return pa.array(decoded, pa.int64()).cast(pa.timestamp("us")), reasons
+    column = _spread(_numbers(good, 8, "i8"), good)
+    wrong = pc.fill_null(pc.or_(pc.greater(column, limit), pc.less(column, -limit)), False)
+    if pc.any(wrong).as_py():
+        for index in pc.indices_nonzero(wrong).to_pylist():
+            reasons[index] = f"{column[index].as_py()} ms is no time"
+        column = pc.if_else(wrong, pa.scalar(None, pa.int64()), column)
+    return pc.multiply(column, 1000).cast(pa.timestamp("us")), reasons
 
 
 _BINARY = Codec("bytes", _decode_binary, lambda column: column)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from loader.mapping.cells import CellColumn, FamilyColumn, Gathered, RowLike, gather
 from loader.mapping.codecs import Decoded
 from loader.mapping.hive_types import HiveType
+from loader.mapping.lazy import Chained, Picked
 from loader.mapping.partitions import PartitionKey, place_rows
 from loader.mapping.rowkey import RowKey
 from loader.quarantine import Rejected
@@ -24,8 +25,19 @@ class DecodedRows:
     keys: list[bytes]
     versions: list[int]
     table: pa.Table
-    rows: list[RowLike]
+    rows: Sequence[RowLike]
     rejected: tuple[Rejected, ...]
+
+    @staticmethod
+    def joined(parts: Sequence["DecodedRows"]) -> "DecodedRows":
+        """At least one part."""
+        return DecodedRows(
+            [key for part in parts for key in part.keys],
+            [version for part in parts for version in part.versions],
+            pa.concat_tables([part.table for part in parts]).combine_chunks(),
+            Chained([part.rows for part in parts]),
+            tuple(rejected for part in parts for rejected in part.rejected),
+        )
 
     def only(self, kept: Sequence[int], rejected: Sequence[Rejected] = ()) -> "DecodedRows":
         """The rows at these positions; `rejected` are added to those there."""
@@ -33,7 +45,7 @@ class DecodedRows:
             [self.keys[index] for index in kept],
             [self.versions[index] for index in kept],
             self.table.take(pa.array(kept, pa.int64())),
-            [self.rows[index] for index in kept],
+            Picked(self.rows, kept),
             (*self.rejected, *rejected),
         )
 
@@ -125,9 +137,12 @@ class Mapping:
 
         A row of which anything cannot be decoded is rejected whole.
         """
-        gathered = gather(rows, self.cells, self.family_maps)
-        keys = [row.row for row in gathered.rows]
-        columns, problems = self.row_key.decode(keys)
+        return self.decode_gathered(gather(rows, self.cells, self.family_maps))
+
+    def decode_gathered(self, gathered: Gathered) -> DecodedRows:
+        """The same of cells that somebody has put into columns already."""
+        keys = [row.row for row in gathered.rows] if gathered.keys is None else gathered.keys.to_pylist()
+        columns, problems = self.row_key.decode(keys, gathered.keys)
         for name, (columns[name], reasons) in self._decoded_cells(gathered):
             for index, reason in reasons.items():
                 problems.setdefault(index, (reason, name))

@@ -34,16 +34,20 @@ class RowKey:
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
-    def decode(self, keys: Sequence[bytes]) -> tuple[dict[str, pa.Array], dict[int, tuple[str, str | None]]]:
-        """Raw keys → key columns, and for each bad key's position its reason and column."""
+    def decode(
+        self, keys: Sequence[bytes], packed: pa.Array | None = None
+    ) -> tuple[dict[str, pa.Array], dict[int, tuple[str, str | None]]]:
+        """Raw keys → key columns, and for each bad key's position its reason and column. `packed`: the same keys."""
         problems: dict[int, tuple[str, str | None]] = {}
-        parts = self._cut(keys, problems)
+        whole = packed is not None and len(self.columns) == 1
+        parts = [packed] if whole else self._cut(keys, problems)
         decoded: dict[str, pa.Array] = {}
         for column, values in zip(self.columns, parts, strict=True):
             decoded[column.name], reasons = column.codec.decode(values)
             for index, reason in reasons.items():
                 problems.setdefault(index, (f"row key: {reason}", column.name))
-        self._check(keys, decoded, problems)
+        raw = packed if packed is not None else pa.array(keys, pa.binary())
+        self._check(raw, decoded, problems)
         return decoded, problems
 
     def encode(self, columns: Mapping[str, pa.Array]) -> pa.Array:
@@ -78,19 +82,21 @@ class RowKey:
         return f"cut at {self.delimiter!r}" if self.delimiter is not None else f"of {self.widths} bytes"
 
     def _check(
-        self, keys: Sequence[bytes], decoded: Mapping[str, pa.Array], problems: dict[int, tuple[str, str | None]]
+        self, raw: pa.Array, decoded: Mapping[str, pa.Array], problems: dict[int, tuple[str, str | None]]
     ) -> None:
         """What decoded without complaint must encode to the same bytes."""
         for name, column in decoded.items():
             for index in _positions(column.is_null()):
                 problems.setdefault(index, ("row key: this part reads as NULL", name))
-        good = [index for index in range(len(keys)) if index not in problems]
-        chosen = pa.array(good, pa.int64())
-        again = self.encode({name: column.take(chosen) for name, column in decoded.items()})
-        raw = pa.array([keys[index] for index in good], pa.binary())
+        good = [index for index in range(len(raw)) if index not in problems] if problems else list(range(len(raw)))
+        if problems:
+            chosen = pa.array(good, pa.int64())
+            decoded = {name: column.take(chosen) for name, column in decoded.items()}
+            raw = raw.take(chosen)
+        again = self.encode(decoded)
         for place in _positions(pc.not_equal(again, raw)):
-            key = keys[good[place]]
-            problems[good[place]] = (f"row key {key!r} would be written back as {again[place].as_py()!r}", None)
+            message = f"row key {raw[place].as_py()!r} would be written back as {again[place].as_py()!r}"
+            problems[good[place]] = (message, None)
 
 
 def _positions(flags: pa.Array) -> list[int]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 from zlib import crc32
 
 import pyarrow as pa
@@ -10,8 +11,10 @@ import pyarrow as pa
 from loader.mapping import DecodedRows, Mapping
 from loader.mapping.mapping import without
 from loader.quarantine import Rejected
+from loader.sources.columns import gather_packed
 from loader.sources.filters import rows_filter
 from loader.sources.idl import Row
+from loader.sources.packed import PackedRows
 from loader.sources.thrift2 import TColumn, TGet, Thrift2, TScan
 from loader.transform import Transform
 from partitioner.changeset import NOWHERE, Op
@@ -70,46 +73,40 @@ class RowReader:
                 yield self._read(client, part, at_ms)
 
     def _read(self, client: Thrift2, keys: Sequence[bytes], at_ms: int) -> ReadRows:
-        decoded = self._mapping.decode(self._fetch(client, keys))
+        decoded = self._decoded(self._fetch(client, keys))
         if self._transform is not None:
             decoded = transformed(decoded, self._transform)
         decoded, partitions, targets = self._mapping.place(decoded)
         known = {*decoded.keys, *(rejected.key for rejected in decoded.rejected)}
         gone = [key for key in keys if key not in known]
         partitions, gone, gone_targets = self._place_gone(partitions, gone)
-        upserts = self._upserts(decoded, targets)
-        deletes = self._deletes(gone, gone_targets, at_ms)
-        rows = pa.concat_tables([upserts, deletes]).sort_by("__key").combine_chunks()
-        return ReadRows(rows, partitions, decoded.rejected)
+        rows = self._upserts(decoded, targets)
+        if gone:
+            rows = pa.concat_tables([rows, self._deletes(gone, gone_targets, at_ms)]).sort_by("__key")
+        return ReadRows(rows.combine_chunks(), partitions, decoded.rejected)
+
+    def _decoded(self, batches: Sequence[Sequence[Row]]) -> DecodedRows:
+        return DecodedRows.joined([self._decode(batch) for batch in batches or ([],)])
+
+    def _decode(self, rows: Sequence[Row]) -> DecodedRows:
+        gathered = gather_packed(rows, self._mapping) if isinstance(rows, PackedRows) else None
+        return self._mapping.decode_gathered(gathered) if gathered else self._mapping.decode(rows)
 
     # From HBase
 
-    def _fetch(self, client: Thrift2, keys: Sequence[bytes]) -> list[Row]:
-        """The rows that exist, in key order."""
+    def _fetch(self, client: Thrift2, keys: Sequence[bytes]) -> list[Sequence[Row]]:
+        """The rows that exist, in key order and in batches."""
         client.check_table(self._table, self._mapping.families)
         columns = [TColumn(family=family, qualifier=qualifier) for family, qualifier in self._mapping.qualifiers]
         if len(keys) <= _FEW:
             gets = [TGet(row=key, columns=columns, maxVersions=1, cacheBlocks=False) for key in keys]
-            rows = [row for row in client.get_multiple(self._table, gets) if row.row] if gets else []
+            batches: list[Sequence[Row]] = [[row for row in client.get_multiple(self._table, gets) if row.row]]
         else:
-            rows = [row for part in _parts(keys, CHUNK) for row in self._scan(client, part, columns)]
-        if len(rows) < len(keys):
+            parts = _parts(keys, CHUNK)
+            batches = [rows for part in parts for rows in client.scan_packed(self._table, _scan(part, columns), CHUNK)]
+        if sum(len(rows) for rows in batches) < len(keys):
             client.check_table(self._table, self._mapping.families)  # or a table just dropped would read as deletes
-        return rows
-
-    def _scan(self, client: Thrift2, keys: Sequence[bytes], columns: Sequence[object]) -> Iterator[Row]:
-        """One filtered scan: 1.7 to 2.6 times as fast as Gets."""
-        scan = TScan(
-            startRow=keys[0],
-            stopRow=keys[-1] + b"\0",
-            columns=columns,
-            caching=1000,
-            maxVersions=1,
-            cacheBlocks=False,
-            filterBytes=rows_filter(keys),
-        )
-        for rows in client.scan(self._table, scan):
-            yield from rows
+        return batches
 
     # To the change set's columns
 
@@ -150,6 +147,19 @@ def transformed(decoded: DecodedRows, transform: Transform) -> DecodedRows:
     )
     kept = [flag for index, flag in enumerate(result.kept.to_pylist()) if index not in result.problems]
     return left if all(kept) else left.only([index for index, flag in enumerate(kept) if flag])
+
+
+def _scan(keys: Sequence[bytes], columns: Sequence[object]) -> Any:
+    """One filtered scan: 1.7 to 2.6 times as fast as Gets."""
+    return TScan(
+        startRow=keys[0],
+        stopRow=keys[-1] + b"\0",
+        columns=columns,
+        caching=1000,
+        maxVersions=1,
+        cacheBlocks=False,
+        filterBytes=rows_filter(keys),
+    )
 
 
 def _meta(keys: Sequence[bytes], op: Op, versions: Sequence[int], targets: Sequence[int]) -> list[pa.Array]:
