@@ -1,11 +1,11 @@
-"""A table, two loaders, and everything that may happen to them, against a page of model.
+"""A table, two loaders, and everything that may happen to them, against a page of model (page.py).
 
-The model knows the source and, of every attempt, what the table holds once it is live. After every step readers must
-see what the last committed attempt says, or what one says whose outcome is not known yet; and nothing else.
+After every step readers must see what the last committed attempt says, or what one says whose outcome is not known
+yet; and nothing else.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from loader.publish.environment import Environment
 from loader.publish.publish import publish
 from loader.publish.recently import Recently
 from loader.publish.repair import repair
-from loader.publish.rollback import RESUME_STEPS, rollback_steps
+from loader.publish.rollback import RESUME_STEPS, Goal, hold_steps, plan_of, planned_steps, resume_steps
 from loader.publish.steps import STEPS, Step
 from loader.rewrite import Tools
 from loader.rewrite_local import LocalRewriter
@@ -31,17 +31,18 @@ from loader.state import Records
 from metastore.api import Partition
 from metastore.errors import MetastoreError
 from metastore.memory import Fault, InMemoryMetastore
-from partitioner.history import Attempt
 from partitioner.manifest import Kind
 from partitioner.plan import PlanRules
 from partitioner.retention import Keep, RetentionRules
-from partitioner.rollback import plan_rollback
 from partitioner.sizing import SizingRules
+from partitioner.values import PartitionValues
+from tests.model.page import Asked, Days, Page, Read
 from tests.unit.publish.stage import LOCK_TIMEOUT_S, Watched
 from tests.world import COLUMNS, TABLE, Image, Row, Source, create_table, expected, open_world, raw_keys, visible
 
 KEYS = st.sampled_from([f"k{number}" for number in range(7)])
 DAYS = st.sampled_from(["mon", "tue", "wed", "thu"])
+PARTS = st.none() | st.frozensets(DAYS, min_size=1, max_size=2)
 LOADERS = st.sampled_from([0, 1])
 CHANGING = ("lock", "add_partitions", "alter_partitions", "drop_partition", "unlock")
 POINTS = st.sampled_from(
@@ -106,23 +107,29 @@ class Mortal:
 
 @dataclass
 class Noting:
-    """The source as one batch sees it: notes when it was scanned, and what the table holds with what was read."""
+    """The source as one batch sees it: notes when it was scanned, and what was read.
+
+    `restless`: puts between the scan and the reading, and right after it: who reads again gets another answer.
+    """
 
     machine: "TableMachine"
+    restless: tuple[tuple[str, str], ...] = ()
     scanned: int = 0
-    image: dict[str, Row] | None = None
+    seen: dict[str, Row | None] | None = None
 
     def scan(self) -> DirtyKeys:
         self.scanned = self.machine.tick
         return self.machine.source.scan()
 
     def read(self, keys: pa.Array, at_ms: int) -> Image:
+        for key, day in self.restless:
+            self.machine.put(key, day)
         rows = self.machine.source.rows
-        read = {key: rows.get(key) for key in keys.to_pylist()}
-        records = self.machine.records()
-        image = self.machine.image(records, len(records.attempts)) | {k.decode(): row for k, row in read.items() if row}
-        self.image = {key: row for key, row in image.items() if read.get(key.encode(), row) is not None}
-        return self.machine.source.read(keys, at_ms)
+        self.seen = {key.decode(): rows.get(key) for key in keys.to_pylist()}
+        image = self.machine.source.read(keys, at_ms)
+        for key, day in self.restless:
+            self.machine.put(key, day)
+        return image
 
 
 @dataclass
@@ -142,7 +149,8 @@ class TableMachine(RuleBasedStateMachine):
         self.store = InMemoryMetastore("2.3.10", lambda: self.now[0], LOCK_TIMEOUT_S)
         create_table(self.store, self.folder)
         self.source = Source()
-        self.images: dict[int, dict[str, Row]] = {}
+        self.reads: dict[int, Read] = {}
+        self.asked: dict[int, Asked] = {}
         self.faults: dict[str, list[Fault]] = {}
         self.written_back = self.moved = self.collected = False
         self.tick = 0
@@ -175,16 +183,31 @@ class TableMachine(RuleBasedStateMachine):
 
     # ---- loaders
 
-    @rule(which=LOADERS)
-    def batch(self, which: int) -> None:
-        """One that ends well shows the source, whatever happened before. Under a hold only an idle one does."""
-        done = self._publish(which, Kind.BATCH, STEPS)
-        if done and not self.written_back and self.records().state.held_by is None:
-            assert visible(self.store) == expected(self.source)
+    @rule(which=LOADERS, per_swap=st.sampled_from([None, None, 2, 3]))
+    def batch(self, which: int, per_swap: int | None = None) -> None:
+        """One that ends well shows the source, whatever happened before: but for what is held, or left by a cut."""
+        if self._publish(which, Kind.BATCH, STEPS, per_swap=per_swap):
+            self._shows_the_source()
 
-    @rule(which=LOADERS, at=POINTS, after_it=st.booleans(), expire=st.booleans())
-    def batch_that_dies(self, which: int, at: tuple[str, int], after_it: bool, expire: bool) -> None:
-        self._dying(which, at, after_it, Kind.BATCH, STEPS)
+    @rule(which=LOADERS, first=st.tuples(KEYS, DAYS), second=st.tuples(KEYS, DAYS))
+    def batch_over_a_restless_source(self, which: int, first: tuple[str, str], second: tuple[str, str]) -> None:
+        """What is read again answers otherwise: all of a batch must follow from one reading."""
+        self._publish(which, Kind.BATCH, STEPS, restless=(first, second))
+
+    def _shows_the_source(self) -> None:
+        page, records = self.page(), self.records()
+        if self.written_back or None in page.held or records.state.is_owed:
+            return
+        source = expected(self.source)
+        shown = visible(self.store)
+        behind = {key for key in shown.keys() | source.keys() if shown.get(key) != source.get(key)}
+        assert {key for key in behind if not page.is_behind(key, source.get(key))} == set()
+
+    @rule(which=LOADERS, at=POINTS, after_it=st.booleans(), expire=st.booleans(), per_swap=st.sampled_from([None, 2]))
+    def batch_that_dies(
+        self, which: int, at: tuple[str, int], after_it: bool, expire: bool, per_swap: int | None
+    ) -> None:
+        self._dying(which, at, after_it, Kind.BATCH, STEPS, per_swap=per_swap)
         if expire:
             self.locks_expire()
 
@@ -211,22 +234,32 @@ class TableMachine(RuleBasedStateMachine):
         self._publish(which, Kind.BATCH, STEPS)
         mortal.at = mortal.meanwhile = None
 
-    @rule(which=LOADERS, back=st.integers(1, 4))
-    def roll_back(self, which: int, back: int) -> None:
-        steps = self._rollback(back)
-        if steps is not None:
-            self._publish(which, Kind.ROLLBACK, steps)
+    @rule(which=LOADERS, back=st.integers(1, 4), days=PARTS)
+    def roll_back(self, which: int, back: int, days: Days | None) -> None:
+        asked = self._rollback(back, days)
+        if asked is not None:
+            self._publish(which, Kind.ROLLBACK, rollback_of(asked), asked)
 
-    @rule(which=LOADERS, back=st.integers(1, 4), at=POINTS, after_it=st.booleans())
-    def roll_back_and_die(self, which: int, back: int, at: tuple[str, int], after_it: bool) -> None:
-        steps = self._rollback(back)
-        if steps is not None:
-            self._dying(which, at, after_it, Kind.ROLLBACK, steps)
+    @rule(which=LOADERS, back=st.integers(1, 4), days=PARTS, at=POINTS, after_it=st.booleans())
+    def roll_back_and_die(self, which: int, back: int, days: Days | None, at: tuple[str, int], after_it: bool) -> None:
+        asked = self._rollback(back, days)
+        if asked is not None:
+            self._dying(which, at, after_it, Kind.ROLLBACK, rollback_of(asked), asked)
 
-    @precondition(lambda self: self.records().state.held_by is not None)
-    @rule(which=LOADERS)
-    def resume(self, which: int) -> None:
-        self._publish(which, Kind.RESUME, RESUME_STEPS)
+    @rule(which=LOADERS, days=PARTS)
+    def hold(self, which: int, days: Days | None) -> None:
+        self._publish(which, Kind.HOLD, hold_steps(partitions_of(days)), Asked("hold", days))
+
+    @precondition(lambda self: self.records().state.holds)
+    @rule(which=LOADERS, days=PARTS)
+    def resume(self, which: int, days: Days | None) -> None:
+        """Of what is not held it is refused."""
+        self._publish(which, Kind.RESUME, resume_steps(partitions_of(days)), Asked("resume", days))
+
+    @precondition(lambda self: self.records().state.holds)
+    @rule(which=LOADERS, at=POINTS)
+    def resume_and_die(self, which: int, at: tuple[str, int]) -> None:
+        self._dying(which, at, False, Kind.RESUME, resume_steps(), Asked("resume"))
 
     @rule(which=LOADERS)
     def restart(self, which: int) -> None:
@@ -297,7 +330,7 @@ class TableMachine(RuleBasedStateMachine):
         self.batch(which)
         self.analyze_ends(read)
 
-    @precondition(lambda self: not self.written_back)
+    @precondition(lambda self: not self.written_back and not self.records().state.holds)
     @rule(day=DAYS, key=KEYS)
     def somebody_moves_a_partition(self, day: str, key: str) -> None:
         """A batch over it must refuse, and leave it; then it is put back."""
@@ -317,12 +350,11 @@ class TableMachine(RuleBasedStateMachine):
 
     @invariant()
     def readers_see_one_batch(self) -> None:
-        if self.written_back or not self.images:
+        if self.written_back or not self.reads:
             return
         records = self.records()
-        allowed = [self.image(records, len(records.attempts))]
-        allowed += [self._image_of(records, n) for n, a in enumerate(records.attempts) if a in records.unsettled]
-        assert visible(self.store) in allowed
+        pages = self.pages(records)
+        assert visible(self.store) in [page.rows for page in (*pages.unsettled, pages.last)]
 
     @rule()
     def all_comes_right(self) -> None:
@@ -333,9 +365,9 @@ class TableMachine(RuleBasedStateMachine):
         run = self._open()
         TableService(run.env).recover()
         self.written_back = False
-        if run.env.state.records().state.held_by is not None:
-            publish(Batch(run.env, Kind.RESUME), RESUME_STEPS)
         self.runs[0] = run
+        if run.env.state.records().state.holds:
+            assert self._publish(0, Kind.RESUME, RESUME_STEPS, Asked("resume"))
         assert self._publish(0, Kind.BATCH, STEPS) or run.env.state.records().unsettled == ()
         assert visible(self.store) == expected(self.source)
         self.store.land_held()
@@ -350,20 +382,34 @@ class TableMachine(RuleBasedStateMachine):
         env = open_world(client, self.folder, f"run{self.opened}", mortal, clock=1_000 + 1_000 * self.opened)
         return LoaderRun(replace(env, lock_wait=0.0), mortal)
 
-    def _work(self, env: Environment, noting: Noting) -> Work:
+    def _work(self, env: Environment, noting: Noting, per_swap: int | None) -> Work:
         rules = PlanRules(sizing=SizingRules(rows_before_measured=3))
         rewriter = LocalRewriter(Tools(env.files, raw_keys, COLUMNS, "parquet"), env.layout.temporary)
         recently = Recently(env.files, env.layout)
-        return Work(noting.scan, noting, rewriter, rules, parallelism=2, recently=recently)
+        work = Work(noting.scan, noting, rewriter, rules, parallelism=2, recently=recently)
+        return replace(work, partitions_per_swap=per_swap)
 
-    def _publish(self, which: int, kind: Kind, steps: tuple[Step, ...]) -> bool:
+    def _publish(
+        self,
+        which: int,
+        kind: Kind,
+        steps: tuple[Step, ...],
+        asked: Asked | None = None,
+        per_swap: int | None = None,
+        restless: tuple[tuple[str, str], ...] = (),
+    ) -> bool:
         """Whether it ended well."""
-        env, noting = self.runs[which].env, Noting(self)
-        batch = Batch(env, kind, self._work(env, noting) if kind is Kind.BATCH else None)
+        env, noting = self.runs[which].env, Noting(self, restless)
+        batch = Batch(env, kind, self._work(env, noting, per_swap) if kind is Kind.BATCH else None)
 
         def remember(batch: Batch, step: str) -> None:
-            if batch.intent is not None and noting.image is not None:
-                self.images[batch.intent.batch] = noting.image
+            if batch.intent is None:
+                return
+            if noting.seen is not None:
+                left = batch.left.to_pylist() if batch.left is not None else []
+                self.reads[batch.intent.batch] = Read(noting.seen, frozenset(key.decode() for key in left))
+            if asked is not None:
+                self.asked[batch.intent.batch] = asked
 
         try:
             done = self._allowed_to_fail(lambda: publish(batch, steps, remember))
@@ -377,17 +423,25 @@ class TableMachine(RuleBasedStateMachine):
             self.source.dirty = {key for key in self.source.dirty if self.put_at[key] > noting.scanned}
         return done
 
-    def _dying(self, which: int, at: tuple[str, int], after_it: bool, kind: Kind, steps: tuple[Step, ...]) -> None:
+    def _dying(
+        self,
+        which: int,
+        at: tuple[str, int],
+        after_it: bool,
+        kind: Kind,
+        steps: tuple[Step, ...],
+        asked: Asked | None = None,
+        per_swap: int | None = None,
+    ) -> None:
         mortal = self.runs[which].mortal
         mortal.at, mortal.after_it, mortal.passed = at, after_it, 0
-        self._publish(which, kind, steps)
+        self._publish(which, kind, steps, asked, per_swap)
         mortal.dead = True
         self.runs[which] = self._open()
 
-    def _rollback(self, back: int) -> tuple[Step, ...] | None:
-        attempts = self.records().attempts
-        committed = [attempt.intent.batch for attempt in attempts if attempt.committed]
-        return rollback_steps(plan_rollback(attempts, committed[-back])) if len(committed) >= back else None
+    def _rollback(self, back: int, days: Days | None) -> Asked | None:
+        committed = [attempt.intent.batch for attempt in self.records().attempts if attempt.committed]
+        return Asked("rollback", days, committed[-back]) if len(committed) >= back else None
 
     def _allowed_to_fail(self, action: Callable[[], object]) -> bool:
         """Every failure is one of ours, and none is damage."""
@@ -405,17 +459,40 @@ class TableMachine(RuleBasedStateMachine):
     def records(self) -> Records:
         return self._open().env.state.records()
 
-    def image(self, records: Records, until: int) -> dict[str, Row]:
-        """What the committed attempts before position `until` add up to."""
-        committed = [n for n, attempt in enumerate(records.attempts[:until]) if attempt.committed]
-        return self._image_of(records, committed[-1]) if committed else {}
+    def page(self) -> Page:
+        return self.pages(self.records()).last
 
-    def _image_of(self, records: Records, position: int) -> dict[str, Row]:
-        attempt: Attempt = records.attempts[position]
-        manifest = attempt.manifest
-        if attempt.intent.kind is Kind.BATCH and attempt.intent.batch in self.images:
-            return self.images[attempt.intent.batch]
-        if manifest is not None and manifest.target is not None:
-            target = next(n for n, a in enumerate(records.attempts) if a.intent.batch == manifest.target)
-            return self._image_of(records, target)
-        return self.image(records, position)
+    def pages(self, records: Records) -> "Pages":
+        """What the committed attempts add up to, and what each unsettled one would make of it."""
+        pages: dict[int, Page] = {}
+        unsettled, last = [], Page({})
+        for attempt in records.attempts:
+            number = attempt.intent.batch
+            if attempt.ending is None or attempt.committed:
+                page = self._after(last, number, pages)
+            if attempt.ending is None:
+                unsettled.append(page)
+            elif attempt.committed:
+                pages[number] = last = page
+        return Pages(last, tuple(unsettled))
+
+    def _after(self, last: Page, number: int, pages: Mapping[int, Page]) -> Page:
+        if number in self.reads:
+            return last.after_batch(self.reads[number])
+        return last.after(self.asked[number], pages) if number in self.asked else last  # else a repair
+
+
+@dataclass(frozen=True)
+class Pages:
+    last: Page
+    unsettled: tuple[Page, ...]
+
+
+def partitions_of(days: Days | None) -> tuple[PartitionValues, ...] | None:
+    return None if days is None else tuple((day,) for day in sorted(days))
+
+
+def rollback_of(asked: Asked) -> tuple[Step, ...]:
+    """Planned under the lock, as the command with --yes does it."""
+    goal = Goal(asked.target or 0, partitions_of(asked.days))
+    return planned_steps(lambda env, records: plan_of(env, records, goal))
