@@ -18,6 +18,7 @@ METASTORE_EFFECTS = frozenset(
         "create_database",
         "create_table",
         "alter_table_parameters",
+        "add_columns",
         "drop_table",
         "add_partitions",
         "alter_partitions",

@@ -78,6 +78,10 @@ class Layout:
         return join(self.state, "reconciles")
 
     @property
+    def evolutions(self) -> str:
+        return join(self.state, "evolutions")
+
+    @property
     def debts(self) -> str:
         return join(self.state, "debts")
 

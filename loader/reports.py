@@ -55,6 +55,7 @@ class Status:
     debts: tuple[Owed, ...] = ()
     holds: tuple[Hold, ...] = ()
     deferred: int = 0
+    behind: tuple[str, ...] = ()  # columns that came to the table and are not equal yet in old rows
 
 
 @dataclass(frozen=True, slots=True)

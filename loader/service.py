@@ -23,7 +23,7 @@ from loader.quantities import counted
 from loader.retention import retention_of
 from loader.state import Records, State
 from metastore.api import ORC, PARQUET, Metastore, Table
-from partitioner.history import Attempt, unsettled
+from partitioner.history import Attempt, TableState, unsettled
 from partitioner.manifest import Verdict
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class TableService:
             bytes=sum(version.bytes for version in versions),
             last_error=_last_error(standing.attempts),
             debts=tuple(reports.Owed(debt.reason, debt.since_ms) for debt in debts(self.env.files, self.env.layout)),
+            behind=_behind(self.env, standing.state),
             holds=holds.hold_reports(self.env, standing.state),
             deferred=holds.deferred_keys(standing.state),
         )
@@ -266,6 +267,15 @@ def _verdict(verdict: Verdict) -> Literal["committed", "aborted"]:
 
 def _earliest(*marks: int | None) -> int | None:
     return min((mark for mark in marks if mark is not None), default=None)
+
+
+def _behind(env: Environment, state: TableState) -> tuple[str, ...]:
+    """Columns that were added and that no comparison has found equal since."""
+    if not env.files.exists(env.layout.evolutions):
+        return ()
+    from loader.evolve import behind  # noqa: PLC0415 - brings pyarrow, which few tables need
+
+    return behind(env.files, env.layout, state)
 
 
 def _last_error(attempts: Sequence[Attempt]) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from loader import quarantine_list
 from loader.errors import NeedsConfirmation
+from loader.evolve import EvolveReport, evolve, preview_evolve
 from loader.publish.environment import Environment
 from loader.quarantine_list import QuarantinedKey
 from loader.reconcile.report import ReconcileReport, report_of, sample_of
@@ -37,6 +38,16 @@ class Upkeep:
     env: Environment
     mapping: Callable[[], TableMapping]
     ranges: Callable[[], Ranges]
+    source: str
+
+    def preview_evolve(self) -> EvolveReport:
+        """What `evolve` would add. Raises UnsuitableTable."""
+        return preview_evolve(self.env, self.mapping().columns)
+
+    def evolve(self) -> EvolveReport:
+        """Add the columns that are new in the configuration."""
+        mapping = self.mapping()
+        return evolve(self.env, mapping.columns, mapping.digest, self.source)
 
     def in_quarantine(self) -> tuple[QuarantinedKey, ...]:
         return quarantine_list.in_quarantine(self.env)
@@ -74,7 +85,7 @@ def open_upkeep(settings: "Settings", table: "TableSettings") -> Upkeep:
         transform = transform_of(table.transform.select, table.transform.where, mapping)
         return RangeReader(connector(settings), table.hbase_table, mapping, transform)
 
-    return Upkeep(open_table(settings, table).env, lambda: mapping_of(table), ranges)
+    return Upkeep(open_table(settings, table).env, lambda: mapping_of(table), ranges, f"hbase:{table.hbase_table}")
 
 
 @contextmanager

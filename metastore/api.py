@@ -225,6 +225,9 @@ class Metastore(Protocol):
     def alter_table_parameters(self, name: TableName, set: Mapping[str, str], remove: Iterable[str] = ()) -> None:
         """Read-modify-write of the table's parameters only. Raises `NoSuchTable`."""
 
+    def add_columns(self, name: TableName, columns: Sequence[Column]) -> None:
+        """ALTER TABLE … ADD COLUMNS without CASCADE: partitions keep theirs. Raises `NoSuchTable`, `Refused`."""
+
     def drop_table(self, name: TableName, delete_data: bool = False) -> None:
         """Raises `NoSuchTable`."""
 

@@ -14,6 +14,7 @@ from metastore import structs, translate, versions
 from metastore.api import (
     DEFAULT_LOCK_TIMEOUT_S,
     DEFAULT_MAX_MESSAGE_BYTES,
+    Column,
     ColumnStatistics,
     Lock,
     LockInfo,
@@ -136,6 +137,12 @@ class ThriftMetastore:
         gone = frozenset(remove)
         kept = {key: value for key, value in table.parameters.items() if key not in gone}
         raw = translate.table_to(replace(table, parameters={**kept, **set}))
+        with self._explained(name):
+            self._change(structs.ALTER_TABLE, name.database, name.table, raw, _without_statistics())
+
+    def add_columns(self, name: TableName, columns: Sequence[Column]) -> None:
+        table = self.table(name)
+        raw = translate.table_to(replace(table, columns=(*table.columns, *columns)))
         with self._explained(name):
             self._change(structs.ALTER_TABLE, name.database, name.table, raw, _without_statistics())
 

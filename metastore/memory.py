@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from metastore import versions
 from metastore.accuracy import with_columns_accurate
 from metastore.api import (
+    Column,
     ColumnStatistics,
     Lock,
     LockInfo,
@@ -170,6 +171,12 @@ class InMemoryMetastore:
         gone = frozenset(remove)
         kept = {key: value for key, value in stored.table.parameters.items() if key not in gone}
         changed = replace(stored.table, parameters={**kept, **set})
+        stored.table = replace(changed, parameters=self._dated(stored_parameters(changed)))
+
+    @_call
+    def add_columns(self, name: TableName, columns: Sequence[Column]) -> None:
+        stored = self._find(name)
+        changed = replace(stored.table, columns=(*stored.table.columns, *columns))
         stored.table = replace(changed, parameters=self._dated(stored_parameters(changed)))
 
     @_call

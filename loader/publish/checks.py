@@ -53,7 +53,7 @@ def check_configured(table: TableName, what: str, has: Sequence[ColumnSpec], wan
     if tuple(has) != tuple(wants):
         raise UnsuitableTable(
             f"the {what} of {table} are ({_spell(has)}), but the configuration says ({_spell(wants)})",
-            "Make both name the same columns, types and order.",
+            "Make both name the same columns, types and order. `hotswap evolve` adds new columns behind the others.",
         )
 
 

@@ -78,6 +78,7 @@ class Stage:
     runs: Any = field(default_factory=count)
     asked: list[object] = field(default_factory=list)
     days: int = 0
+    mapping: PlainMapping = field(default_factory=PlainMapping)
     at_once: int = 5_000
     hbase_away: bool = False
     times: RawTimes = field(default_factory=lambda: RawTimes(None, None))
@@ -112,7 +113,7 @@ class Stage:
 
     def upkeep(self, settings: Settings, table: TableSettings) -> Upkeep:
         self._meet()
-        return Upkeep(self._env(), PlainMapping, lambda: DictRanges(self.source))
+        return Upkeep(self._env(), lambda: self.mapping, lambda: DictRanges(self.source), "dict")
 
     def initialise(self, settings: Settings, table: TableSettings, sample: int | None) -> InitReport:
         self._meet(sample)

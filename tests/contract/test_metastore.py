@@ -146,6 +146,15 @@ class TestTables:
         metastore.alter_table_parameters(table.name, {"new": "1"})
         assert metastore.all_partitions(table.name) == before
 
+    def test_added_columns_come_last_and_leave_partitions_alone(self, metastore: Metastore, table: Table) -> None:
+        metastore.add_partitions(table.name, [part(table, "2026-01-01", "a")])
+        before = metastore.all_partitions(table.name)
+        metastore.add_columns(table.name, [Column("added", "decimal(10,2)")])
+        after = metastore.table(table.name)
+        assert after.columns == (*table.columns, Column("added", "decimal(10,2)"))
+        assert replace(after, columns=table.columns, parameters=table.parameters) == table
+        assert metastore.all_partitions(table.name) == before
+
     def test_a_dropped_table_is_gone(self, metastore: Metastore, table: Table) -> None:
         metastore.drop_table(table.name)
         with pytest.raises(NoSuchTable):
@@ -156,6 +165,7 @@ class TestTables:
         [
             pytest.param(lambda m, t: m.table(t.name), id="table"),
             pytest.param(lambda m, t: m.alter_table_parameters(t.name, {"a": "b"}), id="alter_table_parameters"),
+            pytest.param(lambda m, t: m.add_columns(t.name, [Column("a", "int")]), id="add_columns"),
             pytest.param(lambda m, t: m.drop_table(t.name), id="drop_table"),
             pytest.param(lambda m, t: m.partition_names(t.name), id="partition_names"),
             pytest.param(lambda m, t: m.partitions(t.name, [("2026-01-01", "a")]), id="partitions"),

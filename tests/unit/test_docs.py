@@ -135,6 +135,7 @@ def test_the_folders_of_the_state_are_those_that_are_drawn() -> None:
         f"{layout.asked}/1",
         layout.keys("a"),
         f"{layout.reconciles}/1",
+        f"{layout.evolutions}/1",
         layout.checkpoint(1),
     )
     drawn = re.findall(r"^  (\w+)/", section("docs/how-it-commits.md", "What lies where"), re.MULTILINE)
