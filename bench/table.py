@@ -103,6 +103,7 @@ class BenchTable:
         done = publish(Publishing(self.env, Kind.BATCH, work), watch=watch)
         written = sum(result.file.bytes for result in done.results)
         self._compact()
+        self.recently.refresh(self.env.state.records())
         return Timed(confirmed[0] - started, dict(done.seconds), written)
 
     def _compact(self) -> None:

@@ -118,6 +118,7 @@ class Loop:
         self.published_ms = self.position_ms = self.env.clock()
         self._compact()
         self._checkpoint()
+        self.recently.refresh(self.env.state.records())  # read it back now, so that the next batch need not
         return report_of(batch)
 
     def _work(self, scan: Callable[[], Scanned]) -> Work:
