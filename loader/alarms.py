@@ -140,10 +140,10 @@ def _space(vitals: "Vitals", limits: "Alarms") -> Iterator[Alarm]:
     space, do = vitals.space, f"`hotswap clean {vitals.table}` shows what may go; shorten `history`"
     if limits.free_space is None:
         return
-    if space.total and space.free < limits.free_space * space.total:
+    if space.total and space.free is not None and space.free < limits.free_space * space.total:
         left = f"{size_text(space.free)} of {size_text(space.total)}"
         yield Alarm("free_space", f"{left} are free where the table lies: {do}, or make room")
-    if space.grace is not None and space.grace > space.free:
+    if space.grace is not None and space.free is not None and space.grace > space.free:
         told = f"{size_text(space.grace)} of old versions wait in their grace, {size_text(space.free)} are free"
         yield Alarm("grace", f"{told}: {do}")
 

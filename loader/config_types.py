@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, InstanceOf, SecretStr
 from pydantic_core import PydanticCustomError
 
 from loader.document import nearest
+from loader.filesystems import SCHEMES, unsupported
 from loader.quantities import parse_duration, parse_share, parse_size
 from metastore.api import TableName
 from partitioner.values import canonical_location, scheme_of
@@ -62,8 +63,8 @@ def _metastore_uri(text: str) -> str:
 def _location(text: str) -> str:
     if not text.startswith("/") and ":" not in text.partition("/")[0]:
         raise ValueError(f"{text!r} is relative: give an absolute path or a URI")
-    if scheme_of(text) != "file":
-        raise ValueError(f"{text!r} is on a file system that cannot be used yet: only local paths and file: URIs can")
+    if scheme_of(text) not in SCHEMES:
+        raise ValueError(f"{text!r} is on {unsupported(scheme_of(text))}")
     return canonical_location(text)
 
 

@@ -73,7 +73,8 @@ class Files(Protocol):
     def remove_empty_dir(self, path: str) -> None:
         """OSError if anything is in it."""
 
-    def free_bytes(self, path: str) -> int: ...
+    def free_bytes(self, path: str) -> int | None:
+        """None where the file system does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

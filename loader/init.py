@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from loader import reports
 from loader.claim import check_unclaimed, claim_of, make_claim
 from loader.errors import ConfigError, UnsuitableTable
-from loader.files import LocalFiles, join
+from loader.files import join
+from loader.filesystems import files_of
 from loader.publish.checks import check_configured, check_suitable, specs
 from loader.service import FORMATS, identity, layout_of, open_metastore
 from metastore.api import Column, Metastore, Table
@@ -30,7 +31,7 @@ def initialise(settings: "Settings", table: "TableSettings", sample: int | None)
     metastore = open_metastore(settings)
     hive, created = _table(metastore, table, mapping)
     layout = layout_of(table, hive.location)
-    make_claim(LocalFiles(), layout, claim_of(metastore, hive))
+    make_claim(files_of(hive.location, table.state), layout, claim_of(metastore, hive))
     metastore.alter_table_parameters(hive.name, _properties(table, hive.location))
     return reports.InitReport(
         table=str(hive.name),
@@ -65,9 +66,9 @@ def _create(metastore: Metastore, table: "TableSettings", mapping: "Mapping") ->
             f"{table.hive_table} does not exist yet, and no location says where its files shall lie",
             "Set `location:` of this table in the configuration, or create the external table yourself.",
         )
-    check_unclaimed(LocalFiles(), layout_of(table, table.location), str(table.hive_table))
+    check_unclaimed(files_of(table.location), layout_of(table, table.location), str(table.hive_table))
     who = identity()
-    LocalFiles().make_dirs(table.location)
+    files_of(table.location).make_dirs(table.location)
     metastore.create_table(
         Table(
             name=table.hive_table,
@@ -99,7 +100,7 @@ def _check(metastore: Metastore, found: Table, table: "TableSettings", mapping: 
             "Set `format:` to what the table is, or create another table.",
         )
     strangers = metastore.partition_names(found.name)
-    if strangers and not LocalFiles().exists(layout_of(table, found.location).claim):
+    if strangers and not files_of(found.location).exists(layout_of(table, found.location).claim):
         raise UnsuitableTable(
             f"{found.name} has {len(strangers)} partition(s) that hotswap did not write",
             "Taking over files that others wrote is not possible yet: start with a table that has no partitions.",

@@ -23,9 +23,15 @@ def threads_for(cores: int) -> int:
     return cores + 1
 
 
+MOST_WAITING = 8
+"""Splits at once on a file system that answers late: each holds a row group in memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class LocalRewriter:
-    """`threads` 1: strictly in the order of the plan's splits, in the caller's thread, nothing synced early."""
+    """`threads` 1, on local files: strictly in the order of the plan's splits, in the caller's thread, nothing synced
+    early.
+    """
 
     tools: Tools
     temporary: Temporary
@@ -35,12 +41,15 @@ class LocalRewriter:
         """See `Rewriter`."""
         routed = route_changes(changes, route(plan))
         works, folder = works_of(plan), self.temporary(plan.attempt)
-        if self.threads == 1:
+        threads = max(self.threads, min(self.tools.files.parallel, MOST_WAITING))
+        if threads == 1:
             return tuple(self._one(ordinal, work, routed, folder) for ordinal, work in enumerate(works))
-        return self._in_threads(works, routed, folder)
+        return self._in_threads(works, routed, folder, threads)
 
-    def _in_threads(self, works: Sequence[SplitWork], routed: RoutedChanges, folder: str) -> tuple[SplitResult, ...]:
-        with ThreadPoolExecutor(SYNCS) as syncs, ThreadPoolExecutor(self.threads) as pool:
+    def _in_threads(
+        self, works: Sequence[SplitWork], routed: RoutedChanges, folder: str, threads: int
+    ) -> tuple[SplitResult, ...]:
+        with ThreadPoolExecutor(SYNCS) as syncs, ThreadPoolExecutor(threads) as pool:
 
             def one(ordinal: int, work: SplitWork) -> tuple[SplitResult, Future[None]]:
                 result = self._one(ordinal, work, routed, folder)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal
 from loader import holds, reports, rollbacks
 from loader.claim import check_claim, claim_of
 from loader.debt import debts
-from loader.files import Files, LocalFiles
+from loader.files import Files
+from loader.filesystems import files_of
 from loader.layout import Layout
 from loader.publish.environment import Environment, Identity
 from loader.publish.fences import Fences
@@ -103,7 +104,7 @@ def open_table(settings: "Settings", table: "TableSettings") -> "TableService":
     """Connect and check the claim. Raises ForeignClaim, and what the metastore raises."""
     metastore = open_metastore(settings)
     hive = metastore.table(table.hive_table)
-    env = environment(metastore, LocalFiles(), hive, table, identity())
+    env = environment(metastore, files_of(hive.location, table.state), hive, table, identity())
     check_claim(env.files, env.layout, claim_of(metastore, hive))
     return TableService(env)
 

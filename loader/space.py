@@ -19,7 +19,7 @@ class Space:
     and not at all if a live version has it too. None where the file system does not tell. `whole`: all was looked at.
     """
 
-    free: int
+    free: int | None
     total: int | None
     grace: int | None
     whole: bool = True

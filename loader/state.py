@@ -8,7 +8,8 @@ from typing import Any
 
 from loader.asked import still_there
 from loader.errors import Conflict, Damage
-from loader.files import Files, LocalFiles, join
+from loader.files import Files, join
+from loader.filesystems import files_of
 from loader.layout import Layout
 from partitioner.checkpoint import Checkpoint, checkpoint_from, checkpoint_to
 from partitioner.history import Attempt, TableState, after, unsettled
@@ -221,7 +222,7 @@ class State:
 
 def position_of(state: str) -> Span | None:
     """The last settled span of the state folder `state`: where the next window starts."""
-    return State(LocalFiles(), Layout(table="", state=state)).position()
+    return State(files_of(state), Layout(table="", state=state)).position()
 
 
 def committed_ms(attempt: Attempt) -> int | None:

@@ -2,7 +2,7 @@
 
 import signal
 
-pytest_plugins = ["tests.servers", "tests.groups"]
+pytest_plugins = ["tests.servers", "tests.hdfs", "tests.groups"]
 
 
 def pytest_configure() -> None:

@@ -125,7 +125,7 @@ def _show_status(out: Output, look: Look) -> None:
 def _space_text(space: "Space") -> str:
     least = "" if space.whole else "at least "
     grace = f"{least}{size_text(space.grace)} in their grace, " if space.grace is not None else ""
-    return f"{grace}{size_text(space.free)} free"
+    return f"{grace}{size_text(space.free)} free" if space.free is not None else "not told by this file system"
 
 
 def history(

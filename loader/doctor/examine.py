@@ -72,7 +72,7 @@ def _examined(check: Check, patient: Patient) -> Iterator[Finding]:
 def doctor(settings: "Settings", table: "TableSettings") -> DoctorReport:
     """Examine one table on the configured servers."""
     from loader.doctor.java import java_version  # noqa: PLC0415
-    from loader.files import LocalFiles  # noqa: PLC0415
+    from loader.filesystems import files_of  # noqa: PLC0415
     from loader.service import environment, identity, now_ms, open_metastore  # noqa: PLC0415
     from loader.sources.opening import connector  # noqa: PLC0415
     from loader.sources.thrift2 import Patience  # noqa: PLC0415
@@ -87,7 +87,9 @@ def doctor(settings: "Settings", table: "TableSettings") -> DoctorReport:
         table=table,
         metastores=at,
         hbase=connector(settings, Patience(tries=2)),
-        environment=lambda metastore, hive: environment(metastore, LocalFiles(), hive, table, who),
+        environment=lambda metastore, hive: environment(
+            metastore, files_of(hive.location, table.state), hive, table, who
+        ),
         clock=now_ms,
         run=who.run,
         java=lambda: java_version(os.environ),

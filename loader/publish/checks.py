@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from loader.errors import Conflict, ForeignChange, StorageError, UnsuitableTable
 from loader.files import Entry
+from loader.parallel import each
 from loader.publish.environment import Environment
 from loader.publish.settling import foreign_change, sightings
 from metastore.api import Column, Partition, Table, TableName
@@ -154,8 +155,7 @@ def check_before_swap(
             expected[partition] = wanted[partition]
     if strange:
         raise foreign_change(env, strange, expected)
-    for partition in wanted:
-        _check_content(env, now[partition], live.get(partition))
+    each(env.files, lambda partition: _check_content(env, now[partition], live.get(partition)), wanted)
     return mendable
 
 

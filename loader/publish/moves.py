@@ -6,11 +6,12 @@ from dataclasses import replace
 from loader.errors import Damage
 from loader.files import join
 from loader.publish.batch import Batch
+from loader.publish.environment import Environment
 from loader.publish.parameters import fence_parameters, moved
-from loader.rewrite import count_rows
+from loader.rewrite import count_rows, write_empty
 from metastore.api import Partition
 from partitioner.manifest import PartitionMove
-from partitioner.plan_values import PartitionPlan, SplitResult
+from partitioner.plan_values import BatchPlan, PartitionPlan, SplitResult
 from partitioner.values import PartitionValues, Version, canonical_location
 
 
@@ -19,6 +20,25 @@ def by_partition(results: Iterable[SplitResult]) -> dict[PartitionValues, list[S
     for result in results:
         grouped.setdefault(result.partition, []).append(result)
     return grouped
+
+
+def links(plan: BatchPlan) -> list[tuple[str, str]]:
+    """Every file that goes over to a new version untouched: from where, to where."""
+    return [
+        (
+            join(partition.old.location if partition.old else partition.location, file.name),
+            join(partition.location, file.name),
+        )
+        for partition in plan.partitions
+        for file in partition.links
+    ]
+
+
+def write_waiting(env: Environment, move: PartitionMove) -> None:
+    """Where a new partition waits, empty, until its swap; and its placeholder."""
+    env.files.make_dirs(move.placeholder or "")
+    write_empty(env.files, move.placeholder or "", env.columns, env.format)
+    env.files.make_dirs(env.layout.placeholder(env.name_of(move.partition)))
 
 
 def written(batch: Batch, plan: PartitionPlan, results: Sequence[SplitResult]) -> Version:

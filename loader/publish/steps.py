@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from loader.errors import Conflict, Damage, Held, OutcomeUnknown, Unavailable
-from loader.files import join
 from loader.layout import attempt_id
+from loader.parallel import each
 from loader.publish import asks, checks, moves
 from loader.publish import collect as collecting
 from loader.publish.batch import Batch, DirtyKeys
@@ -16,14 +16,14 @@ from loader.publish.locking import table_lock
 from loader.publish.quarantined import store_rejected
 from loader.publish.readback import not_committed, note_written_back, outcome_of_swap
 from loader.publish.settling import settle_all
-from loader.rewrite import write_empty
 from metastore.api import Partition
 from metastore.errors import AlreadyExists, MetastoreError
 from partitioner.changeset import NOWHERE
 from partitioner.counts import count_changes
 from partitioner.history import TableState
 from partitioner.keyindex import segment_of
-from partitioner.manifest import Ending, Intent, Kind, Manifest, Verdict
+from partitioner.manifest import Ending, Intent, Kind, Manifest, PartitionMove, Verdict
+from partitioner.plan_values import PartitionPlan
 from partitioner.recent import Recent, without_unchanged
 from partitioner.settle import Outcome
 from partitioner.values import PartitionValues
@@ -137,11 +137,8 @@ def decide(batch: Batch) -> None:
 def rewrite(batch: Batch) -> None:
     """Version directories: untouched files linked, touched splits merged, an empty version for what is new."""
     env, plan = batch.env, batch.planned
-    for partition in plan.partitions:
-        env.files.make_dirs(partition.location)
-        for file in partition.links:
-            source = partition.old.location if partition.old else partition.location
-            env.files.link(join(source, file.name), join(partition.location, file.name))
+    each(env.files, env.files.make_dirs, [partition.location for partition in plan.partitions])
+    each(env.files, lambda link: env.files.link(*link), moves.links(plan))
     if plan.splits:
         batch.results = batch.given.rewriter.rewrite(plan, batch.change_set)
 
@@ -149,15 +146,16 @@ def rewrite(batch: Batch) -> None:
 def verify(batch: Batch) -> None:
     """The listing equals the plan, the books balance, and all of it is durable."""
     results = moves.by_partition(batch.results)
-    written = []
-    for partition in batch.planned.partitions:
+
+    def verified(partition: PartitionPlan) -> PartitionMove:
         mine = results.get(partition.partition, [])
         version = moves.written(batch, partition, mine)
         checks.check_written(batch.env, version.location, version.files)
         moves.check_books(batch, partition, mine, version)
         moves.sync_version(batch, version, partition)
-        written.append(moves.move(batch, partition.partition, version))
-    batch.moves = tuple(written)
+        return moves.move(batch, partition.partition, version)
+
+    batch.moves = tuple(each(batch.env.files, verified, batch.planned.partitions))
 
 
 def record(batch: Batch) -> None:
@@ -195,10 +193,7 @@ def add_missing(batch: Batch) -> None:
     """Partitions that do not exist yet are added where an empty version waits: never a row before the swap."""
     env = batch.env
     new = [move for move in batch.moves if move.placeholder]
-    for move in new:
-        env.files.make_dirs(move.placeholder or "")
-        write_empty(env.files, move.placeholder or "", env.columns, env.format)
-        env.files.make_dirs(env.layout.placeholder(env.name_of(move.partition)))
+    each(env.files, lambda move: moves.write_waiting(env, move), new)
     if not new:
         return
     checks.check_not_settled(env, batch.attempt.batch)

@@ -137,7 +137,7 @@ def back_and_forth(world: World) -> list[str]:
     """Recover; go back if the rollback did not; then a batch is held, and a resume brings all of it."""
     env = world.open("restarted")
     TableService(env).recover()
-    held = env.state.records().state.held_by is not None
+    held = bool(env.state.records().state.holds)
     problems = [] if world.visible() == expected(before() if held else after()) else ["recover moved something"]
     if not held:
         roll_back(world.open("again"))
@@ -153,17 +153,80 @@ def is_held(world: World) -> list[str]:
     return ["a batch was published over a hold"]
 
 
-def resumed(world: World) -> list[str]:
-    """`resume` if it is still to be done, and the next batch, of nothing but what is owed."""
+def resumed(world: World, source: Source | None = None) -> list[str]:
+    """`resume` if it is still to be done, and the next batch, of nothing but what is owed. `source`: None: after()."""
     env = world.open("resumes")
     service = TableService(env)
     service.recover()
-    if env.state.records().state.held_by is not None:
+    if env.state.records().state.holds:
         service.resume(service.preview_resume())
-    source = after()
+    source = source or after()
     source.dirty.clear()
     run_batch(env, source)
-    return problems_with(env, after())
+    return problems_with(env, source)
+
+
+# ---- one partition back, the others go on
+
+
+def one_partition_back(world: World, tap: Tap) -> None:
+    roll_back_monday(world.open("killed", tap))
+
+
+def roll_back_monday(env: Environment) -> None:
+    service = TableService(env)
+    service.rollback(service.preview_rollback(1, None, ["day=mon"]))
+
+
+def partly_back(later: Rows) -> Rows:
+    """A key moved from Thursday to Monday, so both go back; `later`: what the other days show."""
+    then = {key: row for key, row in expected(before()).items() if row[0] in ("mon", "thu")}
+    return then | {key: row for key, row in later.items() if row[0] not in ("mon", "thu")}
+
+
+def while_held() -> Source:
+    """Changes of a held partition, of a free one, and of a key that moves out of a held one."""
+    source = after()
+    source.put("k000", "mon", 700)
+    source.put("k005", "tue", 701)
+    source.put("k007", "tue", 702)
+    return source
+
+
+def seen_while_held() -> Rows:
+    """Neither side of what moves out of a held partition is published."""
+    free = {key: row for key, row in expected(while_held()).items() if key != "k007"}
+    return partly_back(free)
+
+
+def held_and_resumed(world: World) -> list[str]:
+    """Recover; go back if it did not; a batch publishes what is free and defers the rest; a resume brings it all."""
+    env = world.open("restarted")
+    TableService(env).recover()
+    if not env.state.records().state.holds:
+        roll_back_monday(world.open("again"))
+    seen = world.visible()
+    problems = [] if seen == partly_back(expected(after())) else [f"after the rollback: {seen}"]
+    run_batch(world.open("goes on"), while_held())
+    seen = world.visible()
+    problems += [] if seen == seen_while_held() else [f"while it is held: {seen}"]
+    return [*problems, *resumed(world, while_held())]
+
+
+def held_with_deferred(world: World) -> None:
+    changed(world)
+    roll_back_monday(world.open("operator"))
+
+
+def batch_that_defers(world: World, tap: Tap) -> None:
+    run_batch(world.open("killed", tap), while_held())
+
+
+def deferred_and_resumed(world: World) -> list[str]:
+    run_batch(world.open("restarted"), while_held())
+    seen = world.visible()
+    problems = [] if seen == seen_while_held() else [f"while it is held: {seen}"]
+    return [*problems, *resumed(world, while_held())]
 
 
 def resume_and_catch_up(world: World, tap: Tap) -> None:
@@ -301,6 +364,20 @@ SCENARIOS = (
     Scenario("batch", loaded, second_batch, rows_of(before, after), caught_up),
     Scenario("rollback", changed, rolled_back, rows_of(after, before), back_and_forth),
     Scenario("resume", went_back, resume_and_catch_up, rows_of(before, after), resumed),
+    Scenario(
+        "rollback of a partition",
+        changed,
+        one_partition_back,
+        lambda: (expected(after()), partly_back(expected(after()))),
+        held_and_resumed,
+    ),
+    Scenario(
+        "batch that defers",
+        held_with_deferred,
+        batch_that_defers,
+        lambda: (partly_back(expected(after())), seen_while_held()),
+        deferred_and_resumed,
+    ),
     Scenario("clean", aged, cleaned, lambda: (aged_rows(),), cleaned_again),
     Scenario("recover, landed", died("alter_partitions", "after"), recovers, rows_of(after), caught_up),
     Scenario("recover, not landed", died("alter_partitions", "before"), recovers, rows_of(before), caught_up),

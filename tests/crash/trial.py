@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loader.files import LocalFiles
+from loader.files_hdfs import HdfsFiles
 from tests.crash.points import Count, DieAt, Point
 from tests.crash.power import Disk, Sync
 from tests.crash.scenarios import Scenario
@@ -21,7 +22,12 @@ class Place:
     folder: Path
     deaf_to: frozenset[Sync] = frozenset()
 
+    def of(self, trial: str) -> "Place":
+        """A folder of its own for a trial."""
+        return replace(self, folder=self.folder / trial.replace(" ", "-"))
+
     def world(self, served: Served) -> World:
+        self.folder.mkdir(parents=True)
         return World(served, f"file://{self.folder}/clicks", LocalFiles(fsync=lambda handle: None))
 
     def dying(self, world: World, point: Point) -> tuple[World, DieAt]:
@@ -30,9 +36,27 @@ class Place:
         return replace(world, files=LocalFiles(disk.fsync)), DieAt(point, disk)
 
 
-def effects_of(scenario: Scenario, place: Place) -> list[str]:
+@dataclass(frozen=True)
+class HdfsPlace:
+    """Where a trial's table lies on an HDFS. Only children connect to it: a client does not survive a fork."""
+
+    folder: str
+
+    def of(self, trial: str) -> "HdfsPlace":
+        return HdfsPlace(f"{self.folder}/{trial.replace(' ', '-')}")
+
+    def world(self, served: Served) -> World:
+        root = "/".join(self.folder.split("/")[:3])
+        return World(
+            served, f"{self.folder}/clicks", HdfsFiles(root, parallel=1)
+        )  # one after the other: points are numbered
+
+    def dying(self, world: World, point: Point) -> tuple[World, DieAt]:
+        return world, DieAt(point)
+
+
+def effects_of(scenario: Scenario, place: Place | HdfsPlace) -> list[str]:
     """The names of all effects of a scenario's act."""
-    place.folder.mkdir(parents=True)
 
     def counted(world: World) -> list[str]:
         tap = Count()
@@ -46,9 +70,8 @@ def effects_of(scenario: Scenario, place: Place) -> list[str]:
     return effects
 
 
-def problems_of(scenario: Scenario, point: Point, place: Place) -> list[str]:
+def problems_of(scenario: Scenario, point: Point, place: Place | HdfsPlace) -> list[str]:
     """Prepare, die, look, finish. None: nothing is wrong."""
-    place.folder.mkdir(parents=True)
     with serve() as served:
         world = place.world(served)
         in_child(lambda: scenario.prepare(world))
@@ -61,7 +84,7 @@ def problems_of(scenario: Scenario, point: Point, place: Place) -> list[str]:
     return [f"{scenario.name}, {point}: {problem}" for problem in problems]
 
 
-def _dies(scenario: Scenario, place: Place, world: World, point: Point) -> None:
+def _dies(scenario: Scenario, place: Place | HdfsPlace, world: World, point: Point) -> None:
     dying, tap = place.dying(world, point)
     scenario.act(dying, tap)
     raise AssertionError(f"there is no effect {point.effect}")
@@ -75,8 +98,4 @@ def _look(scenario: Scenario, world: World) -> list[str]:
 
 def failures(scenario: Scenario, points: Iterable[Point], place: Place) -> list[str]:
     """The problems of several points, each in a folder of its own."""
-    return [
-        problem
-        for point in points
-        for problem in problems_of(scenario, point, Place(place.folder / str(point).replace(" ", "-"), place.deaf_to))
-    ]
+    return [problem for point in points for problem in problems_of(scenario, point, place.of(str(point)))]

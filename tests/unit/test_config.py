@@ -112,7 +112,7 @@ def test_without_a_name_several_tables_are_listed(file: Path) -> None:
         ("    time_zone: Europe/Berln\n", "'Europe/Berln' is not a time zone; did you mean Europe/Berlin?"),
         ("    reader_grace: 5m\n", "'5m' is shorter than 10m"),
         ("    location: warehouse/ads\n", "'warehouse/ads' is relative"),
-        ("    location: hdfs://name/ads\n", "is on a file system that cannot be used yet"),
+        ("    location: wasb://name/ads\n", "is on a file system that cannot be used (wasb:)"),
         ("    row_key: {columns: [id], delimiter: x, widths: [2]}\n", "row_key: give either delimiter or widths"),
         ("    row_key: {columns: [id]}\n", "row_key: give either delimiter or widths"),
         ("    location: /a\n    state: /a/b\n", "FILE:14: tables.ads.performance.state: lies inside the table's"),

@@ -1,0 +1,24 @@
+"""Many file calls at once, where the file system answers each only after a while."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from loader.files import Files
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def each(files: Files, action: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """`action` of every item, in their order; as many at once as `files` can use. Raises what the first one raised."""
+    work = list(items)
+    threads = min(files.parallel, len(work))
+    if threads <= 1:
+        return [action(item) for item in work]
+    with ThreadPoolExecutor(threads) as pool:
+        running = [pool.submit(action, item) for item in work]
+        try:
+            return [future.result() for future in running]
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,310 @@
+"""One suite over every file system that a table may lie on: all that the protocol relies on."""
+
+import pickle
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from loader.files import Entry, Files, LocalFiles, join
+
+CONTENT = bytes(range(256)) * 5000  # 1.28 MB: more than one block of the HDFS in these tests
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder of one test on one file system; it exists."""
+
+    files: Files
+    folder: str
+
+    def path(self, *names: str) -> str:
+        return join(self.folder, *names)
+
+    def names(self, *folder: str) -> list[str]:
+        return [entry.name for entry in self.files.list(self.path(*folder))]
+
+    def write(self, name: str, data: bytes = CONTENT) -> str:
+        with self.files.open_output(self.path(name)) as stream:
+            stream.write(data)
+        return self.path(name)
+
+
+@pytest.fixture(params=["local", "hdfs"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "local":
+        return Place(LocalFiles(), f"file://{tmp_path}")
+    hdfs: Any = request.getfixturevalue("hdfs")
+    return Place(hdfs.files, hdfs.new_folder())
+
+
+# ---- whole files, created once
+
+
+def test_a_created_file_is_read_as_it_was_given_with_the_folders_that_lead_to_it(place: Place) -> None:
+    place.files.create(place.path("a", "b", "c.json"), CONTENT)
+    assert place.files.read(place.path("a", "b", "c.json")) == CONTENT
+    assert place.files.list(place.path("a", "b")) == (Entry("c.json", len(CONTENT), False),)
+
+
+def test_an_empty_file_can_be_created(place: Place) -> None:
+    place.files.create(place.path("empty"), b"")
+    assert place.files.read(place.path("empty")) == b""
+
+
+def test_a_name_that_is_taken_is_not_created_again_and_keeps_its_content(place: Place) -> None:
+    place.files.create(place.path("once"), b"first")
+    with pytest.raises(FileExistsError):
+        place.files.create(place.path("once"), b"second")
+    assert place.files.read(place.path("once")) == b"first"
+    assert place.names() == ["once"]
+
+
+def test_a_name_that_a_folder_has_is_taken_too(place: Place) -> None:
+    place.files.make_dirs(place.path("folder"))
+    with pytest.raises(FileExistsError):
+        place.files.create(place.path("folder"), b"x")
+
+
+def test_of_many_that_create_one_name_exactly_one_succeeds(place: Place) -> None:
+    start = threading.Barrier(8)
+
+    def claim(number: int) -> bool:
+        start.wait()
+        try:
+            place.files.create(place.path("claims", "0000000001"), str(number).encode())
+        except FileExistsError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(claim, range(8)))
+    assert sum(won) == 1
+    assert place.files.read(place.path("claims", "0000000001")) == str(won.index(True)).encode()
+    assert place.names("claims") == ["0000000001"]
+
+
+# ---- publishing: a rename that overwrites nothing
+
+
+def test_a_published_file_has_its_name_and_no_other(place: Place) -> None:
+    place.files.make_dirs(place.path("version"))
+    temporary = place.write("temporary")
+    place.files.publish(temporary, place.path("version", "00000-of-00001"))
+    assert place.files.read(place.path("version", "00000-of-00001")) == CONTENT
+    assert place.names() == ["version"]
+
+
+def test_a_file_is_not_published_over_another(place: Place) -> None:
+    place.files.create(place.path("final"), b"first")
+    temporary = place.write("temporary")
+    with pytest.raises(FileExistsError):
+        place.files.publish(temporary, place.path("final"))
+    assert place.files.read(place.path("final")) == b"first"
+    assert place.names() == ["final", "temporary"]
+
+
+@pytest.mark.parametrize("source", ["missing", "there"])
+def test_a_file_is_not_published_out_of_nothing_or_into_nothing(place: Place, source: str) -> None:
+    place.write("there")
+    final = place.path("final") if source == "missing" else place.path("no", "folder", "final")
+    with pytest.raises(FileNotFoundError):
+        place.files.publish(place.path(source), final)
+    assert place.names() == ["there"]
+
+
+def test_of_many_that_publish_one_name_exactly_one_succeeds(place: Place) -> None:
+    temporary = [place.write(f"temporary{number}", str(number).encode()) for number in range(6)]
+    start = threading.Barrier(6)
+
+    def publish(path: str) -> bool:
+        start.wait()
+        try:
+            place.files.publish(path, place.path("final"))
+        except FileExistsError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        won = list(pool.map(publish, temporary))
+    assert sum(won) == 1
+    assert place.files.read(place.path("final")) == str(won.index(True)).encode()
+
+
+# ---- links
+
+
+def test_a_linked_file_outlives_its_source(place: Place) -> None:
+    place.files.create(place.path("old", "file"), CONTENT)
+    place.files.make_dirs(place.path("new"))
+    place.files.link(place.path("old", "file"), place.path("new", "file"))
+    place.files.delete_tree(place.path("old"))
+    assert place.files.list(place.path("new")) == (Entry("file", len(CONTENT), False),)
+    assert place.files.read(place.path("new", "file")) == CONTENT
+
+
+def test_a_link_overwrites_nothing(place: Place) -> None:
+    place.files.create(place.path("one"), b"1")
+    place.files.create(place.path("two"), b"2")
+    with pytest.raises(FileExistsError):
+        place.files.link(place.path("one"), place.path("two"))
+    assert place.files.read(place.path("two")) == b"2"
+    assert place.names() == ["one", "two"]
+
+
+def test_a_link_to_what_is_not_there_fails(place: Place) -> None:
+    with pytest.raises(FileNotFoundError):
+        place.files.link(place.path("missing"), place.path("final"))
+    assert place.names() == []
+
+
+# ---- folders
+
+
+def test_folders_are_made_with_all_that_lead_to_them_and_again_without_harm(place: Place) -> None:
+    place.files.make_dirs(place.path("a", "b", "c"))
+    place.files.make_dirs(place.path("a", "b", "c"))
+    assert place.files.list(place.path("a", "b")) == (Entry("c", 0, True),)
+
+
+def test_a_folder_is_not_made_through_a_file(place: Place) -> None:
+    place.files.create(place.path("file"), b"x")
+    with pytest.raises(NotADirectoryError):
+        place.files.make_dirs(place.path("file", "below"))
+    with pytest.raises(NotADirectoryError):
+        place.files.make_dirs(place.path("file"))
+
+
+def test_a_listing_is_sorted_and_fresh(place: Place) -> None:
+    for name in ("b", "a", "c"):
+        place.files.create(place.path(name), name.encode() * 3)
+    assert place.files.list(place.folder) == (Entry("a", 3, False), Entry("b", 3, False), Entry("c", 3, False))
+    place.files.delete_file(place.path("b"))
+    assert place.names() == ["a", "c"]
+
+
+def test_an_empty_folder_lists_nothing_and_a_missing_one_fails(place: Place) -> None:
+    place.files.make_dirs(place.path("empty"))
+    assert place.names("empty") == []
+    with pytest.raises(FileNotFoundError):
+        place.names("missing")
+    place.files.create(place.path("file"), b"x")
+    with pytest.raises(NotADirectoryError):
+        place.names("file")
+
+
+def test_a_listing_of_thousands_is_whole(place: Place) -> None:
+    names = [f"d{number:04d}" for number in range(1500)]  # more than one page of a NameNode
+    with ThreadPoolExecutor(place.files.parallel) as pool:
+        list(pool.map(lambda name: place.files.make_dirs(place.path("many", name)), names))
+    assert place.names("many") == names
+
+
+def test_whether_something_exists_is_told_of_files_folders_and_nothing(place: Place) -> None:
+    place.files.create(place.path("folder", "file"), b"x")
+    asked = [("folder",), ("folder", "file"), ("missing",), ("folder", "file", "below")]
+    assert [place.files.exists(place.path(*names)) for names in asked] == [True, True, False, False]
+
+
+# ---- deleting
+
+
+def test_a_tree_goes_with_all_that_is_in_it(place: Place) -> None:
+    place.files.create(place.path("tree", "a", "b"), b"x")
+    place.files.create(place.path("stays"), b"x")
+    place.files.delete_tree(place.path("tree"))
+    assert place.names() == ["stays"]
+
+
+@pytest.mark.parametrize("delete", ["delete_file", "delete_tree", "remove_empty_dir"])
+def test_what_is_not_there_cannot_be_deleted(place: Place, delete: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        getattr(place.files, delete)(place.path("missing"))
+
+
+def test_each_delete_takes_only_what_it_is_for(place: Place) -> None:
+    place.files.create(place.path("full", "file"), b"x")
+    place.files.make_dirs(place.path("empty"))
+    wrong: list[tuple[Callable[[str], None], str]] = [
+        (place.files.remove_empty_dir, place.path("full")),
+        (place.files.remove_empty_dir, place.path("full", "file")),
+        (place.files.delete_tree, place.path("full", "file")),
+        (place.files.delete_file, place.path("empty")),
+    ]
+    for delete, path in wrong:
+        with pytest.raises(OSError, match=r"."):
+            delete(path)
+    assert (place.names(), place.names("full")) == (["empty", "full"], ["file"])
+    place.files.remove_empty_dir(place.path("empty"))
+    assert place.names() == ["full"]
+
+
+# ---- reading and writing
+
+
+def test_a_file_is_read_at_any_place(place: Place) -> None:
+    with place.files.open_input(place.write("data")) as stream:
+        assert stream.seek(-10, 2) == len(CONTENT) - 10
+        assert stream.read() == CONTENT[-10:]
+        assert stream.seek(1_000_000) == 1_000_000
+        assert stream.read(300_000) == CONTENT[1_000_000:]
+        assert stream.read(1) == b""
+
+
+def test_what_is_not_there_cannot_be_read(place: Place) -> None:
+    with pytest.raises(FileNotFoundError):
+        place.files.read(place.path("missing"))
+
+
+def test_a_writer_tells_how_much_it_has_taken(place: Place) -> None:
+    with place.files.open_output(place.path("made", "data")) as stream:
+        stream.write(CONTENT)
+        stream.write(b"end")
+        assert stream.tell() == len(CONTENT) + 3
+    assert place.files.read(place.path("made", "data")) == CONTENT + b"end"
+
+
+def test_a_temporary_file_is_written_anew(place: Place) -> None:
+    place.write("temporary", b"longer than the next")
+    place.write("temporary", b"short")
+    assert place.files.read(place.path("temporary")) == b"short"
+
+
+def test_parquet_is_written_and_read_through_it(place: Place) -> None:
+    table = pa.table({"id": list(range(200_000)), "text": [f"row {number % 100}" for number in range(200_000)]})
+    with place.files.open_output(place.path("rows.parquet")) as stream:
+        pq.write_table(table, stream, row_group_size=30_000)
+    with place.files.open_input(place.path("rows.parquet")) as stream:
+        assert pq.ParquetFile(stream).read(columns=["id"])["id"].to_pylist()[150_000] == 150_000
+
+
+NAMES = ["day=2026-01-01", "p=%2F..%2F", "p=a%23b%3F", "p=Ünï €", "p=a b", "p=50%25", "x" * 200]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_taken_as_they_are(place: Place, name: str) -> None:
+    place.files.create(place.path(name, "file"), b"x")
+    assert place.names() == [name]
+    assert place.files.read(place.path(name, "file")) == b"x"
+
+
+def test_it_travels_to_another_process(place: Place) -> None:
+    place.files.create(place.path("file"), b"x")
+    assert pickle.loads(pickle.dumps(place.files)).read(place.path("file")) == b"x"
+
+
+def test_an_error_names_the_file(place: Place) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        place.files.read(place.path("missing"))
+    assert str(caught.value.filename).endswith("/missing")
+    assert "\n" not in str(caught.value)
+
+
+def test_syncing_what_was_written_is_possible(place: Place) -> None:
+    place.files.sync([place.write("data"), place.folder])
