@@ -142,7 +142,8 @@ _FOREIGN = (
 
 _DISK = MappingProxyType(
     {
-        errno.ENOSPC: "The disk is full: make room, then start again. What was under way is settled first.",
+        errno.ENOSPC: "The disk is full: `hotswap clean TABLE` shows which old versions may go; a shorter `history`"
+        " lets more go. Then start again: what was under way is settled first.",
         errno.EDQUOT: "The quota is used up: raise it, then start again. What was under way is settled first.",
         errno.EACCES: "Give the user that runs hotswap the right to do this.",
         errno.EPERM: "Give the user that runs hotswap the right to do this.",

@@ -9,8 +9,8 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -96,7 +96,7 @@ class LocalFiles:
 
     def _write_temporary(self, folder: Path, data: bytes) -> str:
         handle, name = tempfile.mkstemp(prefix=".creating-", dir=folder)
-        with os.fdopen(handle, "wb") as file:
+        with naming(str(folder)), os.fdopen(handle, "wb") as file:
             try:
                 _inherit(file.fileno(), folder, 0o666)
                 file.write(data)
@@ -194,6 +194,17 @@ def local_path(location: str) -> Path:
     if not canonical.startswith("file:///"):
         raise ValueError(f"{location}: not a local path; only file: locations are supported so far")
     return Path(canonical.removeprefix("file://"))
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """An error of a write says `No space left on device`, but not of which file: name it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror or os.strerror(error.errno), path) from error
 
 
 def join(folder: str, *names: str) -> str:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from loader.data_orc import OrcInput, OrcOutput, OrcSettings
 from loader.data_parquet import ParquetInput, ParquetOutput, ParquetSettings
 from loader.errors import Damage
-from loader.files import Files, join
+from loader.files import Files, join, naming
 from partitioner.changeset import ChangeSet
 from partitioner.conform import conform, without_dictionaries
 from partitioner.encoding import Encoding, choose_encoding, with_one_dictionary
@@ -130,7 +130,7 @@ def rewrite_split(work: SplitWork, changes: pa.Table, tools: Tools, temporary: s
             split=SplitId(split.partition, split.bucket),
             rule=tools.rule,
         )
-        with tools.files.open_output(temporary) as stream:
+        with naming(temporary), tools.files.open_output(temporary) as stream:
             counts = write_rows(stream, merged, schema, tools)
             size = stream.tell()
     written = DataFile(split.name, split.bucket, counts.after, size)

@@ -204,7 +204,7 @@ def _foreign_files(env: Environment, partition: PartitionValues, location: str, 
     return ForeignChange(
         f"the files of partition {env.name_of(partition)} of {env.table} were changed by somebody else"
         f" in {location}: {', '.join(names[:5])}",
-        "Nothing was overwritten. Move foreign files away (or run their INSERT elsewhere), then run again.",
+        f"Nothing was overwritten. `hotswap verify {env.table}` names each file to move away; then run again.",
     )
 
 
