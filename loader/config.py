@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    SecretStr,
     ValidationError,
     model_validator,
 )
@@ -38,6 +39,7 @@ from loader.document import Document, KeyPath, dotted, nearest, read_document
 from loader.errors import ConfigError
 from loader.quantities import parse_share
 from metastore.api import TableName
+from metastore.auth import Auth, Mechanism, Tls
 from partitioner.values import lies_within
 
 
@@ -55,11 +57,40 @@ class _Model(BaseModel):
         return data
 
 
+class TlsSettings(_Model):
+    """Paths of PEM files: see `metastore.auth.Tls`."""
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
 class MetastoreSettings(_Model):
     """The Hive metastore. `uris` are tried in turn; `timeout` is that of one call, the swap included."""
 
     uris: MetastoreUris
     timeout: Seconds = 600.0
+    auth: Literal["none", "ldap", "kerberos"] = "none"
+    user: str = ""
+    password: Secret = SecretStr("")
+    kerberos_service: str = "hive"
+    tls: TlsSettings | bool = False
+
+    @model_validator(mode="after")
+    def _can_log_in(self) -> "MetastoreSettings":
+        self.log_in()
+        return self
+
+    def log_in(self) -> Auth:
+        """Who the loader is to the metastore. ValueError for what does not go together."""
+        files = self.tls if isinstance(self.tls, TlsSettings) else TlsSettings()
+        return Auth(
+            Mechanism(self.auth),
+            user=self.user,
+            password=self.password.get_secret_value(),
+            service=self.kerberos_service,
+            tls=Tls(files.ca, files.certificate, files.key) if self.tls else None,
+        )
 
 
 class HBaseSettings(_Model):

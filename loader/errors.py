@@ -133,6 +133,7 @@ _FOREIGN = (
     _Rule("metastore.errors", "NoSuchLock", Locked, "The lock ran out; another loader may have taken it. Try again."),
     _Rule("metastore.errors", "LockHeld", Locked),
     _Rule("metastore.errors", "NotAMetastore", ConfigError, "Correct metastore.uris."),
+    _Rule("metastore.errors", "NotAccepted", ConfigError, "Correct metastore.auth or metastore.tls."),
     _Rule("metastore.errors", "MetastoreError", HotswapError),
     _Rule("partitioner.errors", "DriftError", IndexDrift, "Nothing was published. Keep the state folder as it is."),
     _Rule("partitioner.errors", "UnsupportedType", ConfigError, "Correct the column's type in the configuration."),

@@ -49,7 +49,7 @@ def identity() -> Identity:
 def open_metastore(settings: "Settings") -> Metastore:
     from metastore.client import connect  # noqa: PLC0415 - the generated client is slow to import
 
-    return connect(settings.metastore.uris, timeout_s=settings.metastore.timeout)
+    return connect(settings.metastore.uris, timeout_s=settings.metastore.timeout, auth=settings.metastore.log_in())
 
 
 def layout_of(table: "TableSettings", location: str) -> Layout:

@@ -24,6 +24,7 @@ from metastore.api import (
     Table,
     TableName,
 )
+from metastore.auth import Auth
 from metastore.errors import (
     NOT_A_METASTORE_HINT,
     AlreadyExists,
@@ -41,7 +42,7 @@ from metastore.errors import (
 )
 from metastore.names import partition_name, partition_values
 from metastore.structs import Call
-from metastore.transport import Auth, Pool, Timeouts, parse_uris
+from metastore.transport import Pool, Timeouts, parse_uris
 
 _ALL = -1
 _NO_STATISTICS = {"DO_NOT_UPDATE_STATS": "true"}
@@ -72,7 +73,8 @@ def connect(
 ) -> "ThriftMetastore":
     """A metastore that has answered. The first of `uris` that takes a connection is used, later ones are for failover.
 
-    `timeout_s` bounds the wait for one reply. Raises `Unreachable`, `NotAMetastore`, ValueError on a malformed URI.
+    `timeout_s` bounds the wait for one reply. Raises `Unreachable`, `NotAMetastore`, `NotAccepted`, ValueError on a
+    malformed URI.
     """
     pool = Pool(parse_uris(uris), auth or Auth(), Timeouts(connect_timeout_s, timeout_s))
     metastore = ThriftMetastore(pool, retries or Retries(), sleep)

@@ -12,6 +12,7 @@ MetastoreError                  message: what happened to what; hint: what to do
 ├── IncompleteAnswer            the answer does not match the question
 ├── TooLarge                    the message is above the server's limit; nothing was sent
 ├── NotAMetastore               something answered, but it is not a metastore
+├── NotAccepted                 the server, or its certificate, failed the log-in; nothing was sent
 ├── Unsupported                 the server does not know this call
 └── LockHeld                    another holds the table's lock: who, since when
 """
@@ -91,6 +92,10 @@ class NotAMetastore(MetastoreError):
     pass
 
 
+class NotAccepted(MetastoreError):
+    pass
+
+
 class Unsupported(MetastoreError):
     pass
 
@@ -117,7 +122,8 @@ def _moment(seconds: float | None) -> str:
 
 NOT_A_METASTORE_HINT: Final = (
     "Check that the URI is the metastore's Thrift port (9083 by default), not HiveServer2's or HBase's, and that it is "
-    "neither Kerberos (hive.metastore.sasl.enabled) nor TLS nor HTTP: only plain connections are supported yet."
+    "spoken to as it wants: metastore.auth for LDAP or Kerberos (hive.metastore.sasl.enabled), metastore.tls for TLS. "
+    "HTTP is not supported."
 )
 _NO_REPLY_HINT: Final = "The call may have happened. Read the metastore back before anything else."
 _LONGEST_TEXT: Final = 600  # a server may print a whole partition into its message

@@ -1,24 +1,25 @@
-"""Addresses, authentication and connections. One carries one call at a time and is thrown away once broken."""
+"""Addresses and connections. One carries one call at a time and is thrown away once broken."""
 
-import getpass
 import re
+import select
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
 from thrift.Thrift import TApplicationException, TException, TMessageType
 from thrift.transport.TSocket import TSocket
-from thrift.transport.TTransport import TBufferedTransport, TMemoryBuffer
+from thrift.transport.TTransport import TMemoryBuffer, TTransportException
 
+from metastore.auth import Auth, Mechanism, send
 from metastore.errors import (
     NOT_A_METASTORE_HINT,
     MetastoreError,
     NoReply,
+    NotAccepted,
     NotAMetastore,
     Refused,
     TooLarge,
@@ -26,11 +27,10 @@ from metastore.errors import (
     Unsupported,
     from_thrift,
 )
-from metastore.structs import SET_UGI, Call
+from metastore.structs import GET_VERSION, SET_UGI, Call
 
 DEFAULT_PORT = 9083
 _URI = re.compile(r"thrift://(\[[0-9A-Fa-f:.]+\]|[^/:\[\]]+)(?::(\d{1,5}))?/?")
-_READ_BUFFER_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +57,6 @@ def _parse_uri(text: str) -> Address:
     return Address(match[1].strip("[]"), int(match[2] or DEFAULT_PORT))
 
 
-class Mechanism(Enum):
-    """How a client proves who it is. Only NONE is supported yet."""
-
-    NONE = "none"
-    KERBEROS = "kerberos"
-    LDAP = "ldap"
-
-
-@dataclass(frozen=True, slots=True)
-class Auth:
-    """Who we are and how the connection is secured. ValueError for what is not supported yet.
-
-    With NONE the server believes `user` (set_ugi; the operating system's user by default) and `groups`.
-    """
-
-    mechanism: Mechanism = Mechanism.NONE
-    user: str = ""
-    groups: tuple[str, ...] = ()
-    tls: bool = False
-
-    def __post_init__(self) -> None:
-        if self.mechanism is not Mechanism.NONE:
-            raise ValueError(f"{self.mechanism.value} authentication to the metastore is not supported yet: use none")
-        if self.tls:
-            raise ValueError("TLS to the metastore is not supported yet: leave it off")
-
-    def who(self) -> str:
-        return self.user or getpass.getuser()
-
-
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """Seconds. `connect_s` includes the first answer; `reply_s` must be above the longest swap (72 s were measured)."""
@@ -99,33 +69,52 @@ class Connection:
     """One open connection. Any exception of `call` but a typed rejection leaves it unusable: close it."""
 
     def __init__(self, address: Address, auth: Auth, timeouts: Timeouts) -> None:
-        """Connects and says who we are. Raises `Unreachable`, `NotAMetastore`."""
+        """Connects and says who we are. Raises `Unreachable`, `NotAMetastore`, `NotAccepted`."""
         self.address = address
         self._socket = TSocket(address.host, address.port)
-        self._socket.setHandle(_connect(address, timeouts))
-        self._transport = TBufferedTransport(self._socket, _READ_BUFFER_BYTES)
-        self._protocol = TBinaryProtocolAccelerated(self._transport, strictRead=True)
+        self._socket.setHandle(_connect(address, timeouts, auth))
         try:
+            self._transport = self._log_in(auth)
+            self._protocol = TBinaryProtocolAccelerated(self._transport, strictRead=True)
             self._introduce(auth)
         except BaseException:
             self.close()
             raise
         self._socket.setTimeout(timeouts.reply_s * 1000)
 
-    def _introduce(self, auth: Auth) -> None:
+    def _log_in(self, auth: Auth) -> Any:
         try:
-            self.call(SET_UGI, auth.who(), list(auth.groups))
+            return auth.line(self._socket, self.address.host)
+        except (TTransportException, OSError, EOFError) as error:
+            if isinstance(error, TTransportException) and error.type == TTransportException.NOT_OPEN:
+                raise NotAccepted(
+                    f"{self.address} does not accept us by {auth.mechanism.value}: {error}",
+                    "Check metastore.auth: mechanism, user and password, or the Kerberos ticket (klist).",
+                ) from error
+            raise _no_answer(self.address, error) from error
+
+    def _introduce(self, auth: Auth) -> None:
+        """The first call. A server that has authenticated us knows who we are."""
+        try:
+            if auth.mechanism is Mechanism.NONE:
+                self.call(SET_UGI, auth.who(), list(auth.groups))
+            else:
+                self.call(GET_VERSION)
         except NoReply as error:
-            raise Unreachable(
-                f"{self.address} takes connections but does not answer ({error.__cause__})",
-                "The metastore may be starting, overloaded, or want Kerberos or TLS. Look at its log.",
-            ) from error
+            raise _no_answer(self.address, error.__cause__) from error
         except Unsupported as error:
             raise NotAMetastore(f"{self.address} is a Thrift server, but no metastore", NOT_A_METASTORE_HINT) from error
 
     def is_alive(self) -> bool:
-        """False once the server has hung up, as far as the operating system knows."""
-        return bool(self._socket.isOpen())
+        """False once the server has hung up, as far as the operating system knows.
+
+        Between calls nothing is under way: what can be read then is the end, or belongs to no call of ours.
+        """
+        if self._socket.handle is None:
+            return False
+        poll = select.poll()
+        poll.register(self._socket.handle, select.POLLIN)
+        return not poll.poll(0)
 
     def close(self) -> None:
         self._socket.close()
@@ -144,8 +133,7 @@ class Connection:
                 "partitions in one batch.",
             )
         try:
-            self._transport.write(request)
-            self._transport.flush()
+            send(self._transport, request)
             return _outcome(self._answer(call), call)
         except (TException, OSError, EOFError, TypeError, ValueError, MemoryError) as error:
             raise from_thrift(error, f"{call.name} at {self.address}") from error
@@ -212,14 +200,17 @@ class Pool:
         for address in self._addresses:
             try:
                 return Connection(address, self._auth, self._timeouts)
-            except (Unreachable, NotAMetastore) as error:
+            except (Unreachable, NotAMetastore, NotAccepted) as error:
                 failures.append(error)
         if len(failures) == 1:
             raise failures[0]
+        for failure in failures:
+            if isinstance(failure, NotAccepted):  # the other servers are of the same metastore
+                raise failure
         raise Unreachable("; ".join(f.message for f in failures), failures[0].hint) from failures[0]
 
 
-def _connect(address: Address, timeouts: Timeouts) -> socket.socket:
+def _connect(address: Address, timeouts: Timeouts, auth: Auth) -> socket.socket:
     try:
         handle = socket.create_connection((address.host, address.port), timeout=timeouts.connect_s)
     except OSError as error:
@@ -229,7 +220,27 @@ def _connect(address: Address, timeouts: Timeouts) -> socket.socket:
         ) from error
     handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return handle
+    try:
+        return auth.secured(handle, address.host)
+    except OSError as error:
+        handle.close()
+        if isinstance(error, TimeoutError):
+            raise _no_answer(address, error) from error
+        raise NotAccepted(f"no TLS with {address}: {error}", _TLS_HINT) from error
+
+
+_TLS_HINT = (
+    "Does the metastore speak TLS (metastore.use.SSL)? Is its certificate for the host in metastore.uris, and signed "
+    "by metastore.tls.ca?"
+)
+
+
+def _no_answer(address: Address, error: BaseException | None) -> Unreachable:
+    return Unreachable(
+        f"{address} takes connections but does not answer ({error})",
+        "The metastore may be starting, overloaded, or want LDAP, Kerberos or TLS (metastore.auth, metastore.tls). "
+        "Look at its log.",
+    )
 
 
 def _encode(call: Call, arguments: Sequence[Any]) -> bytes:

@@ -20,7 +20,7 @@ SECTIONS: list[tuple[type[BaseModel], tuple[str, ...]]] = [
     (config.Alarms, (*TABLE, "alarms")),
 ]
 NESTED: list[type[BaseModel]] = [config.Cell, config.RowKey, config.PartitionBy, config.Transform, config.KeepFor]
-NESTED.append(config.ReconcileSettings)
+NESTED += [config.ReconcileSettings, config.TlsSettings]
 EXPLAINED_BY_A_VALUE = {"time_zone", "location"}  # they have no default that could be shown
 
 ALL = [(model, path, name) for model, path in SECTIONS for name in model.model_fields]

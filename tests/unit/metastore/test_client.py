@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from metastore.auth import Auth, Mechanism, Tls
 from metastore.client import Retries, connect
-from metastore.errors import MetastoreError, NotAMetastore, Unreachable
-from metastore.transport import Address, Auth, Mechanism, parse_uris
+from metastore.errors import MetastoreError, NotAccepted, NotAMetastore, Unreachable
+from metastore.transport import Address, parse_uris
 
 ONCE = Retries(attempts=1)
 HTTP = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
@@ -129,7 +130,16 @@ def test_what_is_no_uri_is_refused(uris: list[str]) -> None:
         parse_uris(uris)
 
 
-@pytest.mark.parametrize("options", [{"mechanism": Mechanism.KERBEROS}, {"mechanism": Mechanism.LDAP}, {"tls": True}])
-def test_what_is_not_supported_yet_says_so(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="not supported yet"):
-        Auth(**options)
+@pytest.mark.parametrize("options", [{}, {"user": "olga"}, {"password": "secret"}])
+def test_ldap_needs_a_user_and_a_password(options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="needs a user and a password"):
+        Auth(Mechanism.LDAP, **options)
+
+
+def test_a_password_is_never_printed() -> None:
+    assert "secret" not in repr(Auth(Mechanism.LDAP, user="olga", password="secret"))
+
+
+def test_an_authority_that_cannot_be_read_is_told() -> None:
+    with server(lambda client: client.recv(1)) as uri, pytest.raises(NotAccepted, match="no TLS with"):
+        connect([uri], auth=Auth(tls=Tls(ca="/no/such/file")))
