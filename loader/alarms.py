@@ -10,6 +10,7 @@ from loader.times import moment_text, span_text
 if TYPE_CHECKING:
     from loader.config import Alarms
     from loader.reports import Hold, Status
+    from loader.space import Space
     from loader.vitals import Vitals
 
 ABORTED_IN_A_ROW = 3
@@ -87,7 +88,7 @@ def vital_alarms(vitals: "Vitals", limits: "Alarms") -> tuple[Alarm, ...]:
         *_sizes(vitals, limits),
         *_books(vitals),
         *_locks(vitals, limits),
-        *_space(vitals, limits),
+        *space_alarms(vitals.table, vitals.space, limits),
         *_aborted(vitals),
     )
 
@@ -136,8 +137,9 @@ def _locks(vitals: "Vitals", limits: "Alarms") -> Iterator[Alarm]:
         yield Alarm("lock", f"{told}{queue}: {do}")
 
 
-def _space(vitals: "Vitals", limits: "Alarms") -> Iterator[Alarm]:
-    space, do = vitals.space, f"`hotswap clean {vitals.table}` shows what may go; shorten `history`"
+def space_alarms(table: str, space: "Space", limits: "Alarms") -> Iterator[Alarm]:
+    """What is free, against what should be, and against what waits to be collected."""
+    do = f"`hotswap clean {table}` shows what may go; shorten `history`"
     if limits.free_space is None:
         return
     if space.total and space.free is not None and space.free < limits.free_space * space.total:

@@ -3,20 +3,23 @@
 import os
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
-from pathlib import Path
 from platform import python_version
 
+from loader.alarms import space_alarms
 from loader.claim import check_claim, claim_of
 from loader.doctor.patient import Patient, to_do
+from loader.files import local_path
 from loader.findings import Finding, Grade
 from loader.init import FOLDER_PROPERTY, HBASE_PROPERTY
 from loader.publish.checks import specs
 from loader.publish.environment import Environment
+from loader.quantities import size_text
 from loader.service import FORMATS
 from loader.sources.opening import mapping_of
+from loader.space import space_of
 from loader.verify import snapshot, verify_table
 from metastore.fence import fence_values
-from partitioner.values import ColumnSpec, same_location
+from partitioner.values import ColumnSpec, same_location, scheme_of
 
 OLDEST_JAVA = 17
 
@@ -100,11 +103,22 @@ def tables(patient: Patient) -> Iterator[Finding]:
 
 
 def space(patient: Patient) -> Iterator[Finding]:
-    """Names and bytes that the file system still has."""
+    """Bytes and names that the file system still has."""
     env = patient.env
-    if env is None or not env.layout.table.startswith(("file:", "/")):
+    if env is None:
         return
-    place = Path(env.layout.table.removeprefix("file:"))
+    live = [version.location for version in env.state.latest().state.live.values()]
+    found = space_of(env.files, env.layout, live)
+    if found.free is not None:
+        patient.fact("space", f"{size_text(found.free)} free")
+    for alarm in space_alarms(str(env.table), found, patient.table.alarms):
+        yield to_do("space", env.layout.table, alarm.text)
+    if scheme_of(env.layout.table) == "file":
+        yield from _names(env)
+
+
+def _names(env: Environment) -> Iterator[Finding]:
+    place = local_path(env.layout.table)
     told = os.statvfs(place)
     if told.f_files and told.f_favail < told.f_files // 20:
         what = f"{told.f_favail:,} of {told.f_files:,} file names are left"

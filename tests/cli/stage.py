@@ -40,6 +40,7 @@ tables:
     columns: {id: string, clicks: bigint, day: string}
     mapping: ":key,d:clicks,d:day"
     partition_by: [day]
+    alarms: {free_space: null}
 """
 
 

@@ -216,6 +216,11 @@ def test_a_folder_that_only_its_owner_can_read_is_told(stage: Stage) -> None:
     assert any("only this user can read them" in item["what"] for item in findings(stage))
 
 
+def test_a_file_system_that_is_nearly_full_is_told(stage: Stage) -> None:
+    stage.config.write_text(stage.config.read_text().replace("free_space: null", "free_space: 100%"))
+    assert any(item["check"] == "space" and "hotswap clean" in item["what"] for item in findings(stage))
+
+
 def test_a_table_that_does_not_exist_is_sent_to_init(stage: Stage) -> None:
     stage.metastore.drop_table(TABLE)
     (found,) = findings(stage)

@@ -30,8 +30,8 @@ def stage(tmp_path: Path) -> Stage:
 
 
 def setting(stage: Stage, text: str) -> None:
-    """One more line of the table's settings."""
-    stage.config.write_text(f"{stage.config.read_text()}    {text}\n")
+    """The table's alarms."""
+    stage.config.write_text(stage.config.read_text().replace("alarms: {free_space: null}", text))
 
 
 def alarms(stage: Stage) -> list[str]:
@@ -50,14 +50,14 @@ def test_a_partition_that_grows_out_of_its_usual_size_calls_for_a_person(stage: 
 
 
 def test_a_threshold_of_the_configuration_counts(stage: Stage) -> None:
-    setting(stage, "alarms: {size_change: null, swap_age: 1ms}")
+    setting(stage, "alarms: {free_space: null, size_change: null, swap_age: 1ms}")
     (told,) = alarms(stage)
     assert "nothing was published for" in told
 
 
 def test_a_lag_that_the_configuration_allows_is_none(stage: Stage) -> None:
     assert hotswap(stage, "status", "--check").code == 6
-    setting(stage, "alarms: {lag: 5h}")
+    setting(stage, "alarms: {free_space: null, lag: 5h}")
     assert hotswap(stage, "status", "--check").code == 0
 
 
@@ -142,7 +142,7 @@ def later(service: TableService) -> None:
 
 
 def test_the_log_tells_of_an_alarm_once_and_of_its_end(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    setting(stage, "alarms: {lag: 5h}")
+    setting(stage, "alarms: {free_space: null, lag: 5h}")
     settings = load(stage.config)
     service = stage.open_table(settings, settings.table())
     watchman = Watchman(service, settings.table())
