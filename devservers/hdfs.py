@@ -19,6 +19,7 @@ from devservers.site import write_conf
 
 GROUP = "hdfs"
 _START_SECONDS = 60.0
+_NO_QUOTA = (1 << 63) - 1
 _JAVA_OPTIONS = ("-Xmx384m", "-Xss512k", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dhadoop.root.logger=WARN")
 
 
@@ -47,6 +48,10 @@ class Hdfs(Server):
     def conf(self) -> Path:
         """The folder of core-site.xml and hdfs-site.xml, as HADOOP_CONF_DIR names it to clients."""
         return self.base / "conf"
+
+    def limit(self, path: str, names: int) -> None:
+        """A quota: at most so many files and folders below `path`, itself included."""
+        self._namenode.getNamesystem().setQuota(path, names, _NO_QUOTA, None)
 
     def _launch(self) -> Jvm:
         (jar,) = fetch.fetch_all(GROUP).glob("hadoop-client-minicluster-*.jar")
@@ -86,6 +91,7 @@ class Hdfs(Server):
             if not (self.base / "name" / "current").exists():
                 server.namenode.NameNode.format(conf)
             namenode = server.namenode.NameNode.createNameNode(none, conf)
+            self._namenode = namenode
             datanode = server.datanode.DataNode.createDataNode(none, conf)
             jvm.wait_until(datanode.isDatanodeFullyStarted, "its DataNode", _START_SECONDS)
             jvm.wait_until(lambda: not namenode.isInSafeMode(), "its NameNode", _START_SECONDS)

@@ -7,6 +7,9 @@ from partitioner.values import canonical_location
 SCHEMES = ("file", "hdfs")
 """What locations of tables and state may begin with; a path without a scheme is local."""
 
+OBJECT_STORES = frozenset({"s3", "s3a", "s3n", "gs", "abfs", "abfss", "wasb", "wasbs", "oss", "cosn"})
+"""They can create an object only if its name is free, which is most of what is asked, but not all."""
+
 
 def files_of(location: str, state: str | None = None) -> Files:
     """The files that a table's `location` is among, and its `state` folder. Nothing is asked of a server yet.
@@ -36,4 +39,6 @@ def _root(location: str) -> tuple[str, str]:
 
 def unsupported(scheme: str) -> str:
     """What a location with this scheme is on."""
-    return f"a file system that cannot be used ({scheme}:): {', '.join(f'{name}:' for name in SCHEMES)} and paths can"
+    known = ", ".join(f"{name}:" for name in SCHEMES)
+    why = " An object store has no folders, which placeholders and clean rely on." if scheme in OBJECT_STORES else ""
+    return f"a file system that cannot be used ({scheme}:): {known} and paths can.{why}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from hdfs_native import Client
 
 from devservers.hdfs import Hdfs
 from loader.files_hdfs import HdfsFiles
@@ -28,6 +29,25 @@ class RunningHdfs:
         folder = f"{self.server.uri}/tests/{next(self.numbers)}"
         self.files.make_dirs(folder)
         return folder
+
+    def limit(self, location: str, names: int) -> None:
+        """A quota of so many names."""
+        self.server.limit(self._path(location), names)
+
+    def permit(self, location: str, group: str, mode: int) -> None:
+        self._client().set_owner(self._path(location), group=group)
+        self._client().set_permission(self._path(location), mode)
+
+    def permissions(self, location: str) -> tuple[str, int]:
+        """Group and mode."""
+        about = self._client().get_file_info(self._path(location))
+        return about.group, about.permission
+
+    def _client(self) -> Client:
+        return Client(self.server.uri)
+
+    def _path(self, location: str) -> str:
+        return location.removeprefix(self.server.uri)
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ class Place:
         return self.path(name)
 
 
-@pytest.fixture(params=["local", "hdfs"])
+@pytest.fixture(params=["local", pytest.param("hdfs", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "local":
         return Place(LocalFiles(), f"file://{tmp_path}")

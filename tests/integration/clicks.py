@@ -15,14 +15,14 @@ import pyarrow.parquet as pq
 from loader.cli.main import main
 from loader.cli.session import Loader, Session
 from loader.errors import HotswapError, from_foreign
-from loader.files import local_path
+from loader.filesystems import files_of
 from loader.publish.batch import Batch
 from loader.service import open_metastore
 from loader.sources.thrift2 import Endpoint, Patience, TColumnValue, TDelete, Thrift2, TPut
 from metastore.api import Column, Metastore, Partition
 from metastore.fence import is_fence
 from tests.integration.oracle.kept import LAG_MS, Kept, fresh_name, keep
-from tests.world import Row
+from tests.world import Row, data_files
 
 SETTINGS = """\
 columns: {id: string, clicks: bigint, day: string}
@@ -121,8 +121,11 @@ class Clicks:
         """Every row that the live locations hold. A key that is there twice fails."""
         seen: dict[str, Row] = {}
         for day, partition in self.partitions().items():
-            for path in sorted(local_path(partition.location).glob("[!_.]*")):
-                for row in pq.ParquetFile(path).read().to_pylist():
+            files = files_of(partition.location)
+            for path in data_files(files, partition.location):
+                with files.open_input(path) as stream:
+                    found = pq.ParquetFile(stream).read().to_pylist()
+                for row in found:
                     assert row["id"] not in seen, f"{row['id']} is there twice: {seen[row['id']]} and in {path}"
                     seen[row["id"]] = (day, row["clicks"])
         return seen
