@@ -59,6 +59,14 @@ class Layout:
         return join(self.checkpoints, f"{batch:010d}.json")
 
     @property
+    def folded(self) -> str:
+        return join(self.state, "folded")
+
+    def folded_to(self, batch: int) -> str:
+        """All history up to `batch`, in one object."""
+        return join(self.folded, f"{batch:010d}.json")
+
+    @property
     def epochs(self) -> str:
         return join(self.state, "epochs")
 
@@ -90,22 +98,38 @@ class Layout:
         """What was seen last of the source's table, to know it again."""
         return join(self.state, "sightings")
 
+    @property
+    def change_sets(self) -> str:
+        return join(self.state, "changes")
+
     def changes(self, attempt: AttemptId) -> str:
-        return join(self.state, "changes", f"{attempt}.arrow")
+        return join(self.change_sets, f"{attempt}.arrow")
+
+    @property
+    def quarantines(self) -> str:
+        return join(self.state, "quarantine")
 
     def quarantine(self, attempt: AttemptId) -> str:
-        return join(self.state, "quarantine", f"{attempt}.json")
+        return join(self.quarantines, f"{attempt}.json")
+
+    @property
+    def key_sets(self) -> str:
+        return join(self.state, "keys")
 
     def keys(self, name: str) -> str:
         """Keys that were put aside for a later batch."""
-        return join(self.state, "keys", name)
+        return join(self.key_sets, name)
 
     @property
     def condemned(self) -> str:
         return join(self.state, "condemned")
 
+    @property
+    def index(self) -> str:
+        return join(self.state, "index")
+
     def index_segment(self, name: str) -> str:
-        return join(self.state, "index", name)
+        return join(self.index, name)
 
 
 def attempt_id(batch: int, started_ms: int, run: str) -> AttemptId:

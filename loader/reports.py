@@ -64,7 +64,7 @@ class HistoryEntry:
 
     batch: int
     attempt: str
-    kind: Literal["batch", "rollback", "hold", "resume", "repair"]
+    kind: Literal["batch", "rollback", "hold", "resume", "repair", "folded"]
     outcome: Literal["committed", "aborted", "unsettled"]
     started_ms: int
     ended_ms: int | None
@@ -154,7 +154,10 @@ class CleanedDirectory:
 
 @dataclass(frozen=True, slots=True)
 class CleanReport:
-    """What `clean` deleted, or would delete. `unsettled`: an attempt has no outcome yet, so nothing may go."""
+    """What `clean` deleted, or would delete. `unsettled`: an attempt has no outcome yet, so nothing may go.
+
+    `folded`: attempts older than all of history, put into one object; `objects`: other state objects.
+    """
 
     table: str
     deleted: bool
@@ -162,6 +165,8 @@ class CleanReport:
     change_sets: int
     failed: tuple[str, ...] = ()
     unsettled: bool = False
+    folded: int = 0
+    objects: int = 0
 
 
 @dataclass(frozen=True, slots=True)

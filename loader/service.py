@@ -254,6 +254,8 @@ class TableService:
             change_sets=done.change_sets,
             failed=done.failed,
             unsettled=unsettled,
+            folded=done.forgotten.attempts,
+            objects=done.forgotten.objects,
         )
 
 

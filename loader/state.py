@@ -1,7 +1,7 @@
 """State objects: create-once JSON below the state folder. None is ever rewritten."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +12,8 @@ from loader.files import Files, join
 from loader.filesystems import files_of
 from loader.layout import Layout
 from partitioner.checkpoint import Checkpoint, checkpoint_from, checkpoint_to
-from partitioner.history import Attempt, TableState, after, unsettled
+from partitioner.folding import folded_attempt
+from partitioner.history import Attempt, TableState, after, fold, unsettled
 from partitioner.manifest import (
     Ending,
     Intent,
@@ -58,6 +59,9 @@ class Standing:
     quarantined: tuple[str, ...]
 
 
+FOLDED_MEANWHILE = 3
+"""So often history is read again that was folded while it was being read."""
+
 NOTHING = Checkpoint(0, None, TableState(), ())
 
 
@@ -71,6 +75,14 @@ class State:
 
     def records(self) -> Records:
         """Read what is new since the last call."""
+        for _ in range(FOLDED_MEANWHILE):
+            try:
+                return self._records()
+            except FileNotFoundError:  # folded while it was being read
+                self._take_folded(self._last)
+        return self._records()
+
+    def _records(self) -> Records:
         tail: list[Attempt] = []
         for attempt in self._unread():
             if attempt.ending is not None and not tail:
@@ -85,9 +97,16 @@ class State:
 
     def latest(self) -> Standing:
         """How things stand, by the newest checkpoint and what came after it: does not grow with the history."""
-        plain = self._newest(self._layout.checkpoints)
-        start = checkpoint_from(plain) if plain else NOTHING
-        tail = tuple(self._after(start.attempt_batch))
+        for _ in range(FOLDED_MEANWHILE):
+            with suppress(FileNotFoundError):
+                return self._latest()
+        return self._latest()
+
+    def _latest(self) -> Standing:
+        folders = (self._layout.folded, self._layout.checkpoints)
+        found = {_number(name): join(folder, name) for folder in folders for name in self._numbered(folder)}
+        start = checkpoint_from(self._read(found[max(found)])) if found else NOTHING
+        tail = tuple(self._after(start.attempt_batch, self._names(self._layout.log)))
         state, committed = start.state, start.committed_ms
         for attempt in tail:
             if attempt.committed and attempt.manifest and attempt.ending:
@@ -123,15 +142,59 @@ class State:
                 )
             self._state = after(self._state, attempt.manifest)
 
+    def fold(self, last: Attempt, quarantined: Mapping[str, Mapping[str, Any]]) -> int:
+        """Store all history up to `last` as one object, then delete what it is made of. How many attempts went.
+
+        Under the table's lock. A crash in between leaves attempts that nobody reads; the next fold deletes them.
+        """
+        number, committed = last.intent.batch, last.ending.concluded_ms if last.ending else 0
+        older = self._numbered(self._layout.folded)
+        state = fold(self._settled, up_to=number)
+        plain = checkpoint_to(Checkpoint(number, committed, state, tuple(sorted(quarantined))))
+        more = {"attempt": last.intent.attempt, "rows": dict(quarantined)}
+        self._create(self._layout.folded_to(number), plain | more)
+        for name in older:
+            if int(name.partition(".")[0]) < number:
+                self._files.delete_file(join(self._layout.folded, name))
+        self._settled, self._state = [], TableState()
+        return self.sweep()
+
+    def sweep(self) -> int:
+        """Delete the attempts that are folded. How many there were."""
+        plain = self._newest(self._layout.folded)
+        last = plain["attempt_batch"] if plain else 0
+        names = sorted(name for name in self._names(self._layout.log) if name[:1].isdigit() and _number(name) <= last)
+        for name in names:
+            self._files.delete_file(join(self._layout.log, name))
+        return len({_number(name) for name in names})
+
     def _unread(self) -> Iterator[Attempt]:
         """Attempts that are not remembered yet, in order of their numbers."""
-        return self._after(self._settled[-1].intent.batch if self._settled else 0)
-
-    def _after(self, last: int) -> Iterator[Attempt]:
-        """Attempts with numbers above `last`, in order."""
         names = self._names(self._layout.log)
-        batches = sorted({int(name.partition(".")[0]) for name in names if name[:1].isdigit()})
-        for batch in batches:
+        last = self._last
+        unread = [number for number in _numbers(names) if number > last]
+        if unread != list(range(last + 1, last + 1 + len(unread))):
+            self._take_folded(last)
+        return self._after(self._last, names)
+
+    @property
+    def _last(self) -> int:
+        return self._settled[-1].intent.batch if self._settled else 0
+
+    def _take_folded(self, last: int) -> None:
+        """The log does not go on where this reader left it: it may have been folded meanwhile."""
+        plain = self._newest(self._layout.folded)
+        if plain is None or plain["attempt_batch"] <= last:
+            return
+        found = checkpoint_from(plain)
+        self._settled = [
+            folded_attempt(found.attempt_batch, plain["attempt"], found.committed_ms or 0, found.state, plain["rows"])
+        ]
+        self._state = found.state
+
+    def _after(self, last: int, names: frozenset[str]) -> Iterator[Attempt]:
+        """Attempts with numbers above `last`, in order. `names`: of the log's objects."""
+        for batch in _numbers(names):
             if batch > last:
                 yield self._attempt(batch, names)
 
@@ -218,6 +281,15 @@ class State:
         except FileExistsError:
             return False
         return True
+
+
+def _numbers(names: Iterable[str]) -> list[int]:
+    return sorted({_number(name) for name in names if name[:1].isdigit()})
+
+
+def _number(name: str) -> int:
+    """Of a numbered object, by its name."""
+    return int(name.partition(".")[0])
 
 
 def position_of(state: str) -> Span | None:

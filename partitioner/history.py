@@ -1,7 +1,8 @@
 """The table's history as a value: attempts in order of their numbers, and what they add up to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from partitioner.manifest import Ending, Intent, KeySet, Kind, Manifest, Span, Verdict
 from partitioner.values import PartitionValues, Version
@@ -9,11 +10,15 @@ from partitioner.values import PartitionValues, Version
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt as its state objects tell it. No ending: not settled. No manifest: it never came to its swap."""
+    """One attempt as its state objects tell it. No ending: not settled. No manifest: it never came to its swap.
+
+    `folded`: it stands for everything up to itself (see partitioner.folding).
+    """
 
     intent: Intent
     manifest: Manifest | None
     ending: Ending | None
+    folded: "Folded | None" = None
 
     @property
     def committed(self) -> bool:
@@ -66,12 +71,20 @@ class TableState:
         return bool(self.owed or self.released)
 
 
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What stands for all attempts up to one: their state, and the rows in quarantine then, by key (hex)."""
+
+    state: TableState
+    quarantined: Mapping[str, Mapping[str, Any]]
+
+
 def fold(attempts: Iterable[Attempt], up_to: int | None = None) -> TableState:
     """Add up the committed manifests, in order, up to and including batch `up_to`."""
     state = TableState()
     for attempt in attempts:
         if attempt.manifest and attempt.committed and (up_to is None or attempt.manifest.batch <= up_to):
-            state = after(state, attempt.manifest)
+            state = attempt.folded.state if attempt.folded else after(state, attempt.manifest)
     return state
 
 

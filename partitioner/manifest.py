@@ -19,6 +19,7 @@ class Kind(StrEnum):
     HOLD = "hold"
     RESUME = "resume"
     REPAIR = "repair"
+    FOLDED = "folded"
 
 
 class Verdict(StrEnum):

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from partitioner.history import Attempt
+from partitioner.history import Attempt, TableState, after
 from partitioner.manifest import Kind, Manifest
 from partitioner.values import AttemptId, canonical_location
 
@@ -84,16 +84,27 @@ def forgotten_attempts(attempts: Sequence[Attempt], rules: RetentionRules, now_m
     """Attempts whose change sets nothing needs any more: older than all of history, not owed, their windows closed."""
     reach = max((keep.within_ms for keep in rules.history), default=0) + rules.grace_ms
     low = max((a.manifest.span.low for a in _committed(attempts) if a.manifest and a.manifest.span), default=0)
-    owed = {batch for attempt in attempts if attempt.manifest for batch in attempt.manifest.owed}
-    undone = {batch for attempt in attempts if attempt.manifest for batch in attempt.manifest.undone}
+    needed = _owed_at(attempts, restore_points(attempts, rules, now_ms))
     return tuple(
         attempt.intent.attempt
         for attempt in attempts
         if attempt.ending is not None
         and attempt.ending.concluded_ms + reach <= now_ms
-        and attempt.intent.batch not in owed | undone
+        and attempt.intent.batch not in needed
         and _window_closed(attempt.manifest, low)
     )
+
+
+def _owed_at(attempts: Iterable[Attempt], points: frozenset[int]) -> frozenset[int]:
+    """Batches whose keys a resume must read again: at a restore point, or now."""
+    state, found = TableState(), set[int]()
+    for attempt in _committed(attempts):
+        if attempt.manifest is None:
+            continue
+        state = attempt.folded.state if attempt.folded else after(state, replace(attempt.manifest, moves=()))
+        if attempt.intent.batch in points:  # the newest is one
+            found |= {*state.owed, *(batch for hold in state.holds for batch in hold.undone)}
+    return frozenset(found)
 
 
 def _committed(attempts: Iterable[Attempt]) -> list[Attempt]:

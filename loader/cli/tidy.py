@@ -55,7 +55,10 @@ def _show(out: Output, report: "CleanReport") -> None:
     for location in report.failed:
         out.line(f"  ! {location} could not be deleted; the next clean tries again", style="yellow")
     directories = counted(len(report.directories), "directory", "directories")
-    what = f"{directories} and {counted(report.change_sets, 'change set')}"
+    what = f"{directories}, {counted(report.change_sets, 'change set')}, {counted(report.objects, 'other state object')}"
+    if report.folded:
+        when = "folded into one" if report.deleted else "would be folded into one, with what only they need"
+        out.line(f"{counted(report.folded, 'attempt')} older than all of history {when}")
     if report.unsettled:
         out.line(f"{report.table}: an attempt is not settled, so nothing is deleted: run `hotswap recover`")
     elif report.deleted:

@@ -8,11 +8,12 @@ import json
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loader.files import Files, join
 from loader.layout import Layout
 from loader.publish.environment import Environment
+from loader.publish.forget import FOLD_AT_LEAST, Forgotten, forget, preview_forget
 from loader.publish.locking import table_lock
 from partitioner.retention import Condemned, RetentionRules, condemned, forgotten_attempts
 from partitioner.values import AttemptId
@@ -27,16 +28,18 @@ class Cleaned:
     directories: tuple[Condemned, ...]
     change_sets: int
     failed: tuple[str, ...] = ()
+    forgotten: Forgotten = field(default_factory=Forgotten)
 
 
 def preview_clean(env: Environment, rules: RetentionRules) -> Cleaned:
     """What a clean would do now. Changes nothing."""
     attempts = env.state.records().attempts
     forgotten = forgotten_attempts(attempts, rules, env.clock())
-    return Cleaned(_still_there(env, _condemned(env, rules)), sum(_has_changes(env, item) for item in forgotten))
+    change_sets = sum(_has_changes(env, item) for item in forgotten)
+    return Cleaned(_still_there(env, _condemned(env, rules)), change_sets, (), preview_forget(env, rules))
 
 
-def clean(env: Environment, rules: RetentionRules) -> Cleaned:
+def clean(env: Environment, rules: RetentionRules, fold_at_least: int = FOLD_AT_LEAST) -> Cleaned:
     """Delete what `preview_clean` shows. Raises LockHeld; an unsettled attempt stops it: nothing is deleted."""
     lock = table_lock(env)
     lock.acquire()
@@ -48,7 +51,8 @@ def clean(env: Environment, rules: RetentionRules) -> Cleaned:
             _store(env, items)
             lock.ensure()
         failed = tuple(item.location for item in items if not _deleted(env.files, item.location))
-        return Cleaned(items, _delete_change_sets(env, rules), failed)
+        change_sets = _delete_change_sets(env, rules)
+        return Cleaned(items, change_sets, failed, forget(env, rules, lock.ensure, fold_at_least))
     finally:
         lock.release()
 

@@ -79,6 +79,14 @@ class Fences:
         with suppress(OSError):
             self.files.remove_empty_dir(self.layout.placeholder(self._name(fence)))
 
+    def remove_folders(self, fence: PartitionValues) -> None:
+        """What a fence that is no partition any more leaves behind: empty folders. Others stay as they are."""
+        name = self._name(fence)
+        folder = join(self.layout.table, "_hotswap", "versions", name)
+        for path in (join(folder, "fence"), folder, self.layout.placeholder(name)):
+            with suppress(OSError):
+                self.files.remove_empty_dir(path)
+
     def _sent_off(self, fence: PartitionValues) -> bool:
         try:
             self.metastore.drop_partition(self.table, fence)

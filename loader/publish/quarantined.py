@@ -34,6 +34,9 @@ def quarantined(
     for attempt in attempts:
         if not attempt.committed or attempt.manifest is None:
             continue
+        if attempt.folded is not None:
+            rows = dict(attempt.folded.quarantined)
+            continue
         for key in attempt.manifest.healed:
             rows.pop(key, None)
         if attempt.manifest.counts.rejected:

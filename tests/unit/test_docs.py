@@ -137,6 +137,7 @@ def test_the_folders_of_the_state_are_those_that_are_drawn() -> None:
         f"{layout.reconciles}/1",
         f"{layout.evolutions}/1",
         layout.checkpoint(1),
+        layout.folded_to(1),
     )
     drawn = re.findall(r"^  (\w+)/", section("docs/how-it-commits.md", "What lies where"), re.MULTILINE)
     assert set(drawn) == {path.split("/")[-2] for path in objects}
