@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from bench.workload import COLUMNS, DAYS, Batch, Numbers, Workload
+from bench.workload import DAYS, Batch, Numbers, Workload
 from devservers.metastore import Metastore23
 from loader.files import LocalFiles
 from loader.keystore import KeyStore
@@ -39,6 +39,8 @@ DAY_VALUES: tuple[PartitionValues, ...] = tuple((day,) for day in DAYS)
 TWO_FILES_A_DAY = PlanRules(SizingRules(bytes_per_file=3 << 20))
 """Workload M has files of 100,000 rows, a tenth of what the default size would make."""
 
+ROWS_LOADED_AT_ONCE = 5_000_000
+
 MakeRewriter = Callable[[Tools, Temporary], Rewriter]
 
 
@@ -47,7 +49,7 @@ class Decoded:
     """`ReadRows` that were read and decoded before the clock starts."""
 
     rows: pa.Table
-    partitions: tuple[PartitionValues, ...] = DAY_VALUES
+    partitions: tuple[PartitionValues, ...]
     rejected: tuple[Rejected, ...] = ()
 
 
@@ -68,6 +70,7 @@ class Timed:
     seconds: float
     steps: dict[str, float]
     bytes_written: int
+    files_written: int
 
 
 @dataclass(slots=True)
@@ -79,11 +82,17 @@ class BenchTable:
     tools: Tools
     rewriter: Rewriter
     recently: Recently
+    rules: PlanRules = TWO_FILES_A_DAY
     window: int = 0
 
     def load(self) -> None:
-        """The first batch: every row, as `hotswap run` loads an existing table."""
-        self.publish(decoded_rows(self.workload, np.arange(self.workload.rows, dtype=np.int64)))
+        """The first batches: every row, some partitions at a time."""
+        workload = self.workload
+        step = max(workload.partitions * ROWS_LOADED_AT_ONCE // workload.rows, 1)
+        for first in range(0, workload.partitions, step):
+            days = np.arange(first, min(first + step, workload.partitions))
+            rows = np.arange(workload.rows, dtype=np.int64).reshape(-1, workload.partitions)
+            self.publish(decoded_rows(workload, rows[:, days].reshape(-1)))
 
     def publish_batch(self, batch: Batch) -> Timed:
         return self.publish(decoded_batch(self.workload, batch))
@@ -92,7 +101,7 @@ class BenchTable:
         """The clock runs from the batch's start until the swap is read back."""
         self.window += 1
         dirty = DirtyKeys(decoded.rows["__key"].combine_chunks(), Span("bench", self.window - 1, self.window, 0))
-        work = Work(lambda: dirty, Ready(decoded), self.rewriter, TWO_FILES_A_DAY, 2, self.recently)
+        work = Work(lambda: dirty, Ready(decoded), self.rewriter, self.rules, 2, self.recently)
         confirmed: list[float] = []
 
         def watch(_: Publishing, step: str) -> None:
@@ -104,7 +113,7 @@ class BenchTable:
         written = sum(result.file.bytes for result in done.results)
         self._compact()
         self.recently.refresh(self.env.state.records())
-        return Timed(confirmed[0] - started, dict(done.seconds), written)
+        return Timed(confirmed[0] - started, dict(done.seconds), written, len(done.results))
 
     def _compact(self) -> None:
         """As the loader does it after each batch, off the visible path."""
@@ -118,39 +127,53 @@ class BenchTable:
 
     def result(self) -> list[str]:
         """Globs of the files that the metastore says are live."""
+        return list(self.places().values())
+
+    def places(self) -> dict[str, str]:
+        """The same by partition value."""
         fence = self.env.fences.own
         live = self.env.metastore.all_partitions(NAME)
-        return [f"{p.location.removeprefix('file:').replace('//', '', 1)}/*.parquet" for p in live if p.values != fence]
+        return {
+            p.values[0]: f"{p.location.removeprefix('file:').replace('//', '', 1)}/*.parquet"
+            for p in live
+            if p.values != fence
+        }
 
 
 @contextmanager
-def open_table(folder: Path, workload: Workload, make_rewriter: MakeRewriter) -> Iterator[BenchTable]:
+def open_table(
+    folder: Path,
+    workload: Workload,
+    make_rewriter: MakeRewriter,
+    rules: PlanRules = TWO_FILES_A_DAY,
+    files: LocalFiles | None = None,
+) -> Iterator[BenchTable]:
     """A new table below `folder` on a metastore of its own."""
     with Metastore23.start(folder / "metastore") as server:
         metastore = connect([server.uri])
         location = folder / "table"
         location.mkdir()
         metastore.create_database(NAME.database)
-        columns = tuple(Column(name, kind) for name, kind in COLUMNS)
+        columns = tuple(Column(name, kind) for name, kind in workload.columns)
         metastore.create_table(
             Table(NAME, columns, KEYS, f"file://{location}", PARQUET, parameters={"EXTERNAL": "TRUE"})
         )
         try:
-            env = environment(metastore, location, columns)
-            tools = Tools(env.files, raw_keys, COLUMNS, "parquet", ("id",))
+            env = environment(metastore, location, columns, files or LocalFiles())
+            tools = Tools(env.files, raw_keys, workload.columns, "parquet", ("id",))
             rewriter = make_rewriter(tools, env.layout.temporary)
-            yield BenchTable(env, workload, tools, rewriter, Recently(env.files, env.layout))
+            yield BenchTable(env, workload, tools, rewriter, Recently(env.files, env.layout), rules)
         finally:
             metastore.close()
 
 
-def environment(metastore: Metastore, location: Path, columns: tuple[Column, ...]) -> Environment:
-    files, layout = LocalFiles(), Layout.of(f"file://{location}")
+def environment(metastore: Metastore, location: Path, columns: tuple[Column, ...], files: LocalFiles) -> Environment:
+    layout = Layout.of(f"file://{location}")
     state = State(files, layout)
     return Environment(
         table=NAME,
         partition_keys=KEYS,
-        columns=COLUMNS,
+        columns=tuple((column.name, column.type) for column in columns),
         format="parquet",
         storage=PARQUET,
         layout=layout,
@@ -172,20 +195,28 @@ def raw_keys(batch: pa.RecordBatch, partition: PartitionValues) -> pa.Array:
 def decoded_batch(workload: Workload, batch: Batch) -> Decoded:
     """What reading the batch's keys and decoding them gives."""
     live = np.concatenate([batch.updates, batch.inserts])
-    upserts = _with_meta(workload.rows_of(live, batch.revision), Op.UPSERT, live % len(DAYS))
-    gone = workload.rows_of(batch.deletes, 0)
-    nowhere = np.full(len(gone), NOWHERE)
-    deletes = _without_images(_with_meta(gone, Op.DELETE, nowhere))
-    return Decoded(pa.concat_tables([upserts, deletes]).sort_by("__key").combine_chunks())
+    days, targets = np.unique(live % workload.partitions, return_inverse=True)
+    upserts = _with_meta(workload, workload.rows_of(live, batch.revision), Op.UPSERT, targets)
+    nowhere = np.full(len(batch.deletes), NOWHERE)
+    deletes = _without_images(workload, _with_meta(workload, workload.rows_of(batch.deletes, 0), Op.DELETE, nowhere))
+    rows = pa.concat_tables([upserts, deletes]).sort_by("__key").combine_chunks()
+    return Decoded(rows, _values(workload, days))
 
 
 def decoded_rows(workload: Workload, numbers: Numbers) -> Decoded:
     """Rows of revision 0, as a first load reads them."""
-    return Decoded(_with_meta(workload.rows_of(numbers, 0), Op.UPSERT, numbers % len(DAYS)))
+    days, targets = np.unique(numbers % workload.partitions, return_inverse=True)
+    rows = _with_meta(workload, workload.rows_of(numbers, 0), Op.UPSERT, targets)
+    return Decoded(rows, _values(workload, days))
 
 
-def _with_meta(rows: pa.Table, op: Op, target: Numbers) -> pa.Table:
-    keys = rows["id"].cast(pa.binary())
+def _values(workload: Workload, days: Numbers) -> tuple[PartitionValues, ...]:
+    named = workload.days
+    return tuple((named[day],) for day in days)
+
+
+def _with_meta(workload: Workload, rows: pa.Table, op: Op, target: Numbers) -> pa.Table:
+    keys, columns = rows["id"].cast(pa.binary()), dict(workload.columns)
     meta = {
         "__key": keys,
         "__hash": hash_keys(keys),
@@ -194,9 +225,9 @@ def _with_meta(rows: pa.Table, op: Op, target: Numbers) -> pa.Table:
         "__target": pa.array(target.astype(np.int32)),
     }
     names = [name for name in META.names if name != "__origin"]
-    return pa.table([meta[name] for name in names] + [rows[name] for name, _ in COLUMNS], [*names, *dict(COLUMNS)])
+    return pa.table([meta[name] for name in names] + [rows[name] for name in columns], [*names, *columns])
 
 
-def _without_images(rows: pa.Table) -> pa.Table:
-    nulls = {name: pa.nulls(len(rows), rows[name].type) for name, _ in COLUMNS}
+def _without_images(workload: Workload, rows: pa.Table) -> pa.Table:
+    nulls = {name: pa.nulls(len(rows), rows[name].type) for name, _ in workload.columns}
     return pa.table({name: nulls.get(name, rows[name]) for name in rows.column_names})

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 import duckdb
 import pyarrow as pa
 
-from bench.workload import COLUMNS
-
-NAMES = ", ".join((*dict(COLUMNS), "day"))
 SHOWN = 3
 
 
@@ -28,17 +25,19 @@ def check(expected: pa.Table, files: Sequence[str]) -> int:
             f"create view found as select * replace (day::varchar as day) from"
             f" read_parquet([{listed}], hive_partitioning = true, hive_types_autocast = false)"
         )
-        if _digest(db, "expected") != _digest(db, "found"):
-            missing, surplus = _difference(db, "expected", "found"), _difference(db, "found", "expected")
+        names = ", ".join(expected.column_names)
+        if _digest(db, "expected", names) != _digest(db, "found", names):
+            missing = _difference(db, "expected", "found", names)
+            surplus = _difference(db, "found", "expected", names)
             raise Wrong(f"rows that are missing: {missing}; rows that should not be there: {surplus}")
         return len(expected)
 
 
-def _digest(db: duckdb.DuckDBPyConnection, rows: str) -> object:
-    query = f"select day, count(*), sum(hash(({NAMES}))::hugeint) from {rows} group by day order by day"
+def _digest(db: duckdb.DuckDBPyConnection, rows: str, names: str) -> object:
+    query = f"select day, count(*), sum(hash(({names}))::hugeint) from {rows} group by day order by day"
     return db.execute(query).fetchall()
 
 
-def _difference(db: duckdb.DuckDBPyConnection, one: str, other: str) -> list[tuple[object, ...]]:
-    query = f"select {NAMES} from {one} except all select {NAMES} from {other} limit {SHOWN}"
+def _difference(db: duckdb.DuckDBPyConnection, one: str, other: str, names: str) -> list[tuple[object, ...]]:
+    query = f"select {names} from {one} except all select {names} from {other} limit {SHOWN}"
     return db.execute(query).fetchall()

@@ -33,6 +33,8 @@ COLUMNS = (
 )
 """Eleven columns; the partition column `day` comes on top."""
 
+MORE_KINDS = ("int", "string", "double", "bigint", "date")
+
 ROWS = 5_000_000
 DAYS = tuple(f"2026-10-{day:02d}" for day in range(1, 26))
 FILES_A_DAY = 2
@@ -66,24 +68,42 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Sizes are settings so that a small one can be tried; workload M has these."""
+    """Sizes are settings; workload M has these. `more_columns` come behind the eleven, of five kinds in turn."""
 
     rows: int = ROWS
     changes: int = 50_000
+    partitions: int = len(DAYS)
+    more_columns: int = 0
 
-    def batch(self, number: int, changes: int | None = None, days: int = len(DAYS)) -> Batch:
-        """80 % updates, 10 % inserts, 10 % deletes; with `days` only in the first so many partitions."""
+    @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """Name and Hive type of each; the partition column `day` comes on top."""
+        return COLUMNS + tuple((f"more_{n:03d}", MORE_KINDS[n % len(MORE_KINDS)]) for n in range(self.more_columns))
+
+    @property
+    def days(self) -> tuple[str, ...]:
+        """The partitions' values: row n lives in `days[n % partitions]`."""
+        return DAYS if self.partitions == len(DAYS) else tuple(f"d{day:06d}" for day in range(self.partitions))
+
+    def batch(self, number: int, changes: int | None = None, days: int | None = None) -> Batch:
+        """80 % updates, 10 % inserts, 10 % deletes; with `days` only in the first so many partitions.
+
+        Batches of equal `changes` and `days` touch disjoint rows.
+        """
         count = self.changes if changes is None else changes
+        days = self.partitions if days is None else days
         existing, new = count * 9 // 10, count // 10
-        place = np.arange(number * self.changes, number * self.changes + existing, dtype=np.int64)
-        if (number + 1) * self.changes > self.rows:
+        place = np.arange(number * count, number * count + existing, dtype=np.int64)
+        groups = self.rows // self.partitions
+        if (number + 1) * count > groups * days:
             raise ValueError(f"batch {number}: the rows are used up")
-        groups = self.rows // len(DAYS)
-        shuffled = (place * SHUFFLE) % groups if days < len(DAYS) else (place * SHUFFLE) % self.rows
-        numbers = shuffled * len(DAYS) + place % days if days < len(DAYS) else shuffled
-        first_new = self.rows + number * self.changes * len(DAYS)
+        if days < self.partitions:
+            numbers = (place // days * SHUFFLE) % groups * self.partitions + place % days
+        else:
+            numbers = (place * SHUFFLE) % self.rows
+        first_new = self.rows + number * count * self.partitions
         fresh = np.arange(new, dtype=np.int64)
-        inserts = first_new + (fresh // days) * len(DAYS) + fresh % days
+        inserts = first_new + (fresh // days) * self.partitions + fresh % days
         return Batch(number, np.sort(numbers[new:]), inserts, np.sort(numbers[:new]))
 
     def rows_of(self, numbers: Numbers, revision: int | Numbers) -> pa.Table:
@@ -104,11 +124,10 @@ class Workload:
                 "Offer", names, pa.array(mixed % np.uint64(10**9)).cast(pa.string()), " "
             ),
             "updated": pa.array(START + ((mixed >> np.uint64(13)).astype(np.int64) % (25 * 86_400)) * 1_000_000),
-            "day": pa.DictionaryArray.from_arrays(pa.array(numbers % len(DAYS), pa.int32()), list(DAYS)).cast(
-                pa.string()
-            ),
         }
-        return pa.table(columns)
+        columns |= {f"more_{n:03d}": _more(n, mixed) for n in range(self.more_columns)}
+        day = pa.DictionaryArray.from_arrays(pa.array(numbers % self.partitions, pa.int32()), list(self.days))
+        return pa.table(columns | {"day": day.cast(pa.string())})
 
     def changes_of(self, batch: Batch) -> pa.Table:
         """The batch as peers are given it: `op` (U, I or D) before the row; a delete has its row's old image."""
@@ -119,14 +138,18 @@ class Workload:
         ]
         return pa.concat_tables(tables).combine_chunks()
 
-    def expected(self, batches: Iterable[Batch]) -> pa.Table:
-        """The table's whole content after `batches`."""
+    def expected(self, batches: Iterable[Batch], days: Numbers | None = None) -> pa.Table:
+        """The table's whole content after `batches`; with `days` that of these partitions."""
+        chosen = np.arange(self.partitions) if days is None else days
+        mine = np.zeros(self.partitions, np.bool_)
+        mine[chosen] = True
         revision = np.zeros(self.rows, np.int64)
         added = []
         for batch in batches:
             revision[batch.updates], revision[batch.deletes] = batch.revision, -1
-            added.append(self.rows_of(batch.inserts, batch.revision))
-        stays = np.flatnonzero(revision >= 0)
+            added.append(self.rows_of(batch.inserts[mine[batch.inserts % self.partitions]], batch.revision))
+        rows = np.arange(self.rows, dtype=np.int64).reshape(-1, self.partitions)[:, chosen].reshape(-1)
+        stays = rows[revision[rows] >= 0]
         return pa.concat_tables([self.rows_of(stays, revision[stays]), *added])
 
     def base(self, cache: Path) -> Path:
@@ -135,7 +158,7 @@ class Workload:
         if not folder.exists():
             growing = folder.with_suffix(".growing")
             rmtree(growing, ignore_errors=True)
-            for day in range(len(DAYS)):
+            for day in range(self.partitions):
                 self._write_day(growing, day)
             growing.rename(folder)
         return folder
@@ -159,6 +182,23 @@ def keys_of(numbers: Numbers) -> pa.Array:
 def _choose(words: tuple[str, ...], mixed: npt.NDArray[np.uint64], shift: int) -> pa.Array:
     indices = ((mixed >> np.uint64(shift)).astype(np.int64) % len(words)).astype(np.int32)
     return pa.DictionaryArray.from_arrays(pa.array(indices), list(words)).cast(pa.string())
+
+
+def _more(place: int, mixed: npt.NDArray[np.uint64]) -> pa.Array:
+    """One of the further columns, of the kind `MORE_KINDS[place % 5]`, its bits unlike its neighbours'."""
+    turned = (mixed * np.uint64(2 * place + 3)) >> np.uint64(20)
+    numbers = turned.astype(np.int64)
+    match MORE_KINDS[place % len(MORE_KINDS)]:
+        case "int":
+            return pa.array((numbers % 1_000).astype(np.int32))
+        case "bigint":
+            return pa.array(numbers % 10_000_000)
+        case "double":
+            return pa.array(numbers % 100_000 / 100.0)
+        case "date":
+            return pa.array((numbers % 3_650 + 16_000).astype(np.int32)).cast(pa.date32())
+        case _:
+            return _choose(COUNTRIES, turned, 5)
 
 
 def _mix(numbers: Numbers, revision: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
