@@ -11,6 +11,7 @@ from partitioner.manifest import Manifest
 from partitioner.rollback import committed_batches
 from partitioner.values import PartitionValues, Version
 
+FOLDED = "stands for all batches up to it, which were folded: so nothing is told of before"
 Name = Callable[[PartitionValues], str]
 
 
@@ -85,7 +86,7 @@ def detail_of(table: str, records: Records, batch: int, name: Name) -> BatchDeta
         attempt=attempt.intent.attempt,
         kind=attempt.intent.kind.value,
         outcome=ending.verdict.value if ending else "unsettled",
-        reason=ending.reason if ending else "",
+        reason=FOLDED if attempt.folded else ending.reason if ending else "",
         run=attempt.intent.run,
         started_ms=attempt.intent.started_ms,
         recorded_ms=manifest.recorded_ms if manifest else None,

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from platform import python_version
 
@@ -19,6 +20,7 @@ from loader.sources.opening import mapping_of
 from loader.space import space_of
 from loader.verify import snapshot, verify_table
 from metastore.fence import fence_values
+from partitioner.history import TableState
 from partitioner.values import ColumnSpec, same_location, scheme_of
 
 OLDEST_JAVA = 17
@@ -90,10 +92,16 @@ def state(patient: Patient) -> Iterator[Finding]:
 
 def _checkpoint(env: Environment) -> Iterator[Finding]:
     records, latest = env.state.records(), env.state.latest()
-    if env.state.records().state.batch == records.state.batch and latest.state != records.state:
+    published = env.state.records().state.batch != records.state.batch
+    if not published and _told(latest.state) != _told(records.state):
         what = "the newest checkpoint and the whole log tell of different tables"
         do = "Stop the loader, keep the state folder as it is, then delete the newest checkpoint: the log counts."
         yield Finding(Grade.DAMAGE, "state", env.layout.checkpoints, what, do)
+
+
+def _told(state: TableState) -> TableState:
+    """But for the asks that are answered: a checkpoint leaves out those whose objects are gone."""
+    return replace(state, answered=())
 
 
 def tables(patient: Patient) -> Iterator[Finding]:

@@ -11,11 +11,14 @@ import pytest
 from loader.claim import claim_of, make_claim
 from loader.files import LocalFiles
 from loader.layout import Layout
+from loader.publish.batch import DirtyKeys
+from loader.publish.clean import clean
 from metastore.api import Column, Partition, TableName
 from metastore.errors import NoSuchPartition
 from metastore.memory import Fault, InMemoryMetastore
+from partitioner.retention import Keep, RetentionRules
 from tests.cli.stage import Stage, hotswap
-from tests.world import TABLE
+from tests.world import TABLE, Source
 
 SCRATCH = TableName("ads", "hotswap_doctor_clicks")
 
@@ -26,6 +29,15 @@ def stage_on(folder: Path, metastore: InMemoryMetastore) -> Stage:
     make_claim(LocalFiles(), layout, claim_of(metastore, metastore.table(TABLE)))
     stage.batch(("a", "mon", 1), ("b", "tue", 1))
     return stage
+
+
+class Aging(Source):
+    """A source whose windows are closed at once."""
+
+    def scan(self) -> DirtyKeys:
+        found = super().scan()
+        assert found.span
+        return replace(found, span=replace(found.span, low=found.span.end))
 
 
 @pytest.fixture
@@ -200,6 +212,18 @@ def a_torn_checkpoint(stage: Stage) -> str:
 def test_two_truths_are_told_with_what_to_do(stage: Stage, hand: Callable[[Stage], str]) -> None:
     do = hand(stage)
     assert any(do in item["do"] for item in findings(stage))
+
+
+def test_a_log_that_was_folded_is_no_second_truth(stage: Stage) -> None:
+    stage.source = Aging(stage.source.rows)
+    for number in range(6):
+        stage.pass_days(1)
+        stage.batch(("a", "mon", number + 2))
+    for _ in range(2):  # the directories first, then the log that names them
+        clean(stage._env(), RetentionRules(1, (Keep(0, 1),)), fold_at_least=2)
+    assert json.loads(hotswap(stage, "history", "--json").out)["attempts"][-1]["kind"] == "folded"
+    assert findings(stage) == []
+    assert hotswap(stage, "verify", "--deep").code == 0
 
 
 def test_a_lock_that_outlived_its_owner_is_told(tmp_path: Path) -> None:
