@@ -35,6 +35,11 @@ class Layout:
         return join(self.table, HOTSWAP_FOLDER, "temporary", attempt)
 
     @property
+    def bootstrap(self) -> str:
+        """What a first load has read and written so far; gone when it is published."""
+        return join(self.table, HOTSWAP_FOLDER, "bootstrap")
+
+    @property
     def claim(self) -> str:
         return join(self.table, HOTSWAP_FOLDER, "claim.json")
 

@@ -64,7 +64,7 @@ class HistoryEntry:
 
     batch: int
     attempt: str
-    kind: Literal["batch", "rollback", "hold", "resume", "repair", "folded"]
+    kind: Literal["batch", "rollback", "hold", "resume", "repair", "folded", "bootstrap", "adopt"]
     outcome: Literal["committed", "aborted", "unsettled"]
     started_ms: int
     ended_ms: int | None

@@ -16,12 +16,17 @@ from loader.reconcile.report import ReconcileReport, report_of, sample_of
 from loader.reconcile.run import Progress, Reconcile, Rules
 from loader.reconcile.values import Drift, TableMapping
 from loader.service import open_table
-from loader.sources.opening import connector, mapping_of
+from loader.sources.opening import connector, mapping_of, tools_of
 from loader.sources.ranges import RangeReader, Ranges
+from loader.sources.scan import scan_window
+from loader.sources.windows import Window
 from loader.transform import transform_of
 
 if TYPE_CHECKING:
+    from loader.bootstrap.run import BootstrapRules, Loaded, Told
+    from loader.bootstrap.sample import Sample
     from loader.config import Settings, TableSettings
+    from loader.rewrite import Tools
 
 Confirm = Callable[[str], None]
 """Asked a question; raises NeedsConfirmation unless the answer is yes."""
@@ -39,6 +44,21 @@ class Upkeep:
     mapping: Callable[[], TableMapping]
     ranges: Callable[[], Ranges]
     source: str
+    tools: "Callable[[], Tools]"
+    dirty: Callable[[int, int], Sequence[bytes]]
+
+    def bootstrap(
+        self,
+        rules: "BootstrapRules",
+        told: "Told" = lambda phase, done, of, rows: None,
+        shown: "Callable[[Sample], None]" = lambda sample: None,
+    ) -> "Loaded":
+        """Raises what `Bootstrap.run` raises."""
+        from loader.bootstrap.run import Bootstrap  # noqa: PLC0415
+
+        return Bootstrap(
+            self.env, self.ranges(), self.mapping(), self.tools(), rules, self.source, self.dirty, told, shown
+        ).run()
 
     def preview_evolve(self) -> EvolveReport:
         """What `evolve` would add. Raises UnsuitableTable."""
@@ -85,7 +105,22 @@ def open_upkeep(settings: "Settings", table: "TableSettings") -> Upkeep:
         transform = transform_of(table.transform.select, table.transform.where, mapping)
         return RangeReader(connector(settings), table.hbase_table, mapping, transform)
 
-    return Upkeep(open_table(settings, table).env, lambda: mapping_of(table), ranges, f"hbase:{table.hbase_table}")
+    env = open_table(settings, table).env
+
+    def dirty(start_ms: int, end_ms: int) -> Sequence[bytes]:
+        window = Window(start_ms, end_ms, False, start_ms)
+        families = mapping_of(table).families
+        keys: list[bytes] = scan_window(connector(settings), table.hbase_table, families, window).keys.to_pylist()
+        return keys
+
+    return Upkeep(
+        env=env,
+        mapping=lambda: mapping_of(table),
+        ranges=ranges,
+        source=f"hbase:{table.hbase_table}",
+        tools=lambda: tools_of(table, env, mapping_of(table)),
+        dirty=dirty,
+    )
 
 
 @contextmanager

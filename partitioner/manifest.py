@@ -20,6 +20,8 @@ class Kind(StrEnum):
     RESUME = "resume"
     REPAIR = "repair"
     FOLDED = "folded"
+    BOOTSTRAP = "bootstrap"
+    ADOPT = "adopt"
 
 
 class Verdict(StrEnum):

@@ -170,7 +170,8 @@ def _aborted(attempts: Iterable[Attempt], lives: Mapping[str, object]) -> list[C
     return [
         Condemned(move.new.location, attempt.intent.batch, attempt.ending.concluded_ms, "aborted")
         for attempt in attempts
-        if attempt.manifest and attempt.ending and not attempt.committed and attempt.intent.kind is Kind.BATCH
+        if attempt.manifest and attempt.ending and not attempt.committed
+        if attempt.intent.kind in (Kind.BATCH, Kind.BOOTSTRAP)
         for move in attempt.manifest.moves
         if move.new.location not in lives
     ]

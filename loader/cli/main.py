@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from loader.cli import act, check, evolve, load, plan, quarantine, reconcile, see, show, tidy
+from loader.cli import act, bootstrap, check, evolve, load, plan, quarantine, reconcile, see, show, tidy
 from loader.cli.session import Loader, Session
 from loader.errors import ConfigError, HotswapError, as_object, as_text, from_foreign
 
@@ -22,6 +22,7 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(name="hotswap", rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command(short_help="Check HBase and the Hive table, and claim its location.")(load.init)
+app.command(short_help="Load a big existing HBase table in one go.")(bootstrap.bootstrap)
 app.command(short_help="Keep the Hive table equal to the HBase table until stopped.")(load.run)
 app.command(short_help="What is live, how far behind HBase, what stands in the way.")(see.status)
 app.command(short_help="The attempts of a table, newest first.")(see.history)

@@ -1,9 +1,11 @@
 """HBase's MultiRowRangeFilter as bytes: protobuf of `Filter.proto` by hand, for it is three small messages."""
 
+import struct
 from collections.abc import Iterable
 
 _NAME = b"org.apache.hadoop.hbase.filter.MultiRowRangeFilter"
-_LENGTH_DELIMITED, _VARINT = 2, 0
+_RANDOM = b"org.apache.hadoop.hbase.filter.RandomRowFilter"
+_LENGTH_DELIMITED, _VARINT, _FIXED_32 = 2, 0, 5
 
 
 def rows_filter(keys: Iterable[bytes]) -> bytes:
@@ -14,6 +16,11 @@ def rows_filter(keys: Iterable[bytes]) -> bytes:
     """
     ranges = b"".join(_bytes(1, _range(key)) for key in keys)
     return _bytes(1, _NAME) + _bytes(2, ranges)
+
+
+def random_rows(chance: float) -> bytes:
+    """`RandomRowFilter{chance=1 float}`: each row passes with this chance."""
+    return _bytes(1, _RANDOM) + _bytes(2, _tag(1, _FIXED_32) + struct.pack("<f", chance))
 
 
 def _range(key: bytes) -> bytes:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from loader.mapping import Mapping
 from loader.quarantine import Rejected
 from loader.sources.connection import Refused, ServerBusy
-from loader.sources.filters import rows_filter
+from loader.sources.filters import random_rows, rows_filter
 from loader.sources.idl import Row, TColumn, TScan, TTimeRange
 from loader.sources.reader import transformed
 from loader.sources.scan import ALL_VERSIONS, RAW
@@ -45,6 +45,8 @@ class Ranges(Protocol):
     def regions(self) -> tuple[tuple[bytes, bytes], ...]: ...
 
     def blocks(self, start: bytes, stop: bytes) -> Iterator[Block]: ...
+
+    def sampled(self, start: bytes, stop: bytes, chance: float) -> Iterator[Block]: ...
 
     def rows(self, keys: list[bytes]) -> Iterator[Block]: ...
 
@@ -83,6 +85,10 @@ class RangeReader:
                 client.check_table(self.table, self.mapping.families)
                 raise
             client.check_table(self.table, self.mapping.families)
+
+    def sampled(self, start: bytes, stop: bytes, chance: float) -> Iterator[Block]:
+        """A share of the rows, each by chance; the server reads them all and sends those."""
+        yield from self.blocks(start, stop, random_rows(chance))
 
     def rows(self, keys: list[bytes]) -> Iterator[Block]:
         """Those of `keys` (sorted, unique) that exist."""

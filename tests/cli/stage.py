@@ -114,7 +114,10 @@ class Stage:
 
     def upkeep(self, settings: Settings, table: TableSettings) -> Upkeep:
         self._meet()
-        return Upkeep(self._env(), lambda: self.mapping, lambda: DictRanges(self.source), "dict")
+        env = self._env()
+        tools = Tools(env.files, raw_keys, COLUMNS, "parquet")
+        ranges = DictRanges(self.source)
+        return Upkeep(env, lambda: self.mapping, lambda: ranges, "dict", lambda: tools, lambda start, end: ())
 
     def initialise(self, settings: Settings, table: TableSettings, sample: int | None) -> InitReport:
         self._meet(sample)

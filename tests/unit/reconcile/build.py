@@ -1,8 +1,9 @@
 """The dict source of tests/world.py as a source of ranges, and a comparison of it with the table."""
 
 import itertools
+import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -31,6 +32,12 @@ class DictRanges:
 
     def blocks(self, start: bytes, stop: bytes) -> Iterator[Block]:
         yield from self._blocks(sorted(key for key in self.source.rows if key >= start and (not stop or key < stop)))
+
+    def sampled(self, start: bytes, stop: bytes, chance: float) -> Iterator[Block]:
+        for block in self.blocks(start, stop):
+            kept = [zlib.crc32(key) < chance * 2**32 for key in block.keys.to_pylist()]
+            targets = [target for target, keep in zip(block.targets, kept, strict=True) if keep]
+            yield replace(block, keys=block.keys.filter(kept), table=block.table.filter(kept), targets=targets)
 
     def rows(self, keys: list[bytes]) -> Iterator[Block]:
         yield from self._blocks([key for key in keys if key in self.source.rows])

@@ -1,0 +1,106 @@
+"""The bootstrap as an attempt: its files are there already, so it links them, records them and swaps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from loader.errors import Conflict
+from loader.files import join
+from loader.publish import checks, moves
+from loader.publish.batch import Batch, DirtyKeys
+from loader.publish.changesets import store_change_set
+from loader.publish.environment import Environment
+from loader.publish.publish import publish
+from loader.publish.quarantined import Rejected, store_rejected
+from loader.publish.steps import (
+    Step,
+    add_missing,
+    check,
+    claim,
+    conclude,
+    lock,
+    read_back,
+    read_live,
+    record,
+    settle,
+    swap,
+)
+from partitioner.changeset import META, ChangeSet
+from partitioner.manifest import Counts, Kind, Span
+from partitioner.types import arrow_schema
+from partitioner.values import DataFile, PartitionValues, Version, canonical_location
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that is published: partition → (folder, its files); the key index's segments; what could not be decoded."""
+
+    files: dict[PartitionValues, tuple[str, tuple[DataFile, ...]]]
+    index: tuple[str, ...]
+    rejected: Sequence[Rejected]
+    span: Span
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for _, files in self.files.values() for file in files)
+
+
+def publish_bootstrap(env: Environment, prepared: Prepared) -> Batch:
+    """Raises Conflict if anything was published meanwhile, and what a publish raises."""
+
+    def place(batch: Batch) -> None:
+        _place(batch, prepared)
+
+    steps: tuple[Step, ...] = (
+        lock,
+        settle,
+        check_unloaded,
+        claim,
+        place,
+        read_live,
+        record,
+        add_missing,
+        check,
+        swap,
+        read_back,
+        conclude,
+    )
+    return publish(Batch(env, Kind.BOOTSTRAP), steps)
+
+
+def check_unloaded(batch: Batch) -> None:
+    """Nothing was ever published. Raises Conflict."""
+    if batch.before.batch:
+        raise Conflict(
+            f"{batch.env.table} is loaded already, up to batch {batch.before.batch}",
+            "Bootstrap is for a table's first load. `hotswap reconcile` finds what is missing.",
+        )
+
+
+def _place(batch: Batch, prepared: Prepared) -> None:
+    """Version directories with links to the files; the change set without rows tells a crash what to delete."""
+    env, attempt = batch.env, batch.attempt.attempt
+    partitions = tuple(sorted(prepared.files))
+    empty = pa.schema([*META, *arrow_schema(env.columns)]).empty_table()
+    store_rejected(env.files, env.layout, attempt, prepared.rejected)
+    store_change_set(env.files, env.layout, attempt, ChangeSet(empty, partitions))
+    batch.found = {seen.values: seen for seen in env.metastore.partitions(env.table, list(partitions))}
+    batch.moves = tuple(moves.move(batch, values, _version(batch, values, prepared)) for values in partitions)
+    batch.index, batch.counts = prepared.index, Counts(upserts=prepared.rows, rejected=len(prepared.rejected))
+    batch.dirty = DirtyKeys(pa.array([], pa.binary()), prepared.span)
+
+
+def _version(batch: Batch, values: PartitionValues, prepared: Prepared) -> Version:
+    env, (folder, files) = batch.env, prepared.files[values]
+    name = env.name_of(values)
+    location = canonical_location(env.layout.version(name, batch.attempt.attempt))
+    env.files.make_dirs(location)
+    for file in files:
+        env.files.link(join(folder, file.name), join(location, file.name))
+    checks.check_written(env, location, files)
+    folders = [location]
+    for _ in env.partition_keys:
+        folders.append(folders[-1].rpartition("/")[0])
+    env.files.sync([*(join(location, file.name) for file in files), *folders])
+    return Version(values, batch.attempt.attempt, location, env.format, env.columns, files)

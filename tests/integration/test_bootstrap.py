@@ -1,0 +1,65 @@
+"""A first load from the real HBase while rows change, and the stream after it: no gap, no double."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from devservers.hbase import HBase
+from devservers.metastore import Metastore23
+from loader.bootstrap.run import BootstrapRules
+from loader.upkeep import open_upkeep
+from partitioner.sizing import SizingRules
+from tests.integration.clicks import Clicks, NewClicks, hotswap
+from tests.integration.test_reconcile import expected
+
+DAYS = ("mon", "tue", "wed")
+
+
+def filled(clicks: NewClicks, hbase: HBase, rows: int) -> Clicks:
+    """Nothing of Hive's is filled; the HBase table has three regions."""
+    table = clicks(wal_sync_timeout="0s", overlap="0s")
+    for first in range(0, rows, 5_000):
+        table.put(*((f"k{number:06d}", DAYS[number % 3], number) for number in range(first, min(first + 5_000, rows))))
+    for row in (rows // 3, 2 * rows // 3):
+        hbase.split(table.kept.table.hbase_table, f"k{row:06d}".encode())
+    return table
+
+
+def test_rows_that_change_while_they_are_loaded_are_neither_lost_nor_doubled(clicks: NewClicks, hbase: HBase) -> None:
+    table = filled(clicks, hbase, 3_000)
+
+    def change(phase: str, done: int, of: int, rows: int) -> None:
+        if phase == "reading HBase" and done == 2:
+            table.put(("k000000", "sat", 1), ("k001500", "sat", 2), ("late", "sun", 3))
+            table.delete("k000001", "k001501", "k002999")
+            time.sleep(0.5)  # older than a lag when it is published
+
+    upkeep = open_upkeep(table.kept.settings, table.kept.table)
+    rules = BootstrapRules(SizingRules(bytes_per_file=8_192), threads=1, part_rows=400, lag_ms=150, overlap_ms=0)
+    loaded = upkeep.bootstrap(rules, change)
+    upkeep.env.metastore.close()
+    assert loaded.files > 3
+    assert hotswap(table.kept, "run", "--once").code == 0
+    assert table.rows() == expected(table)
+    report = json.loads(hotswap(table.kept, "reconcile", "--wait", "0s", "--json").out)
+    assert (report["missing"], report["extra"], report["different"]) == (0, 0, 0)
+
+
+@pytest.mark.slow
+def test_a_load_that_is_killed_goes_on(clicks: NewClicks, hbase: HBase, hms: Metastore23) -> None:
+    table = filled(clicks, hbase, 60_000)
+    verb = ["bootstrap", table.kept.hive_name, "-c", str(table.kept.config), "--json", "--threads", "1"]
+    command = [sys.executable, "-m", "loader.cli.main", *verb]
+    killed = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    spool = table.kept.config.parent / table.kept.hive_name / "_hotswap" / "bootstrap" / "spool"
+    while not list(spool.glob("*.json")) and killed.poll() is None:
+        time.sleep(0.02)
+    killed.kill()
+    killed.wait()
+    assert table.rows() == {}
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout)["rows"] == 60_000, done.stderr
+    assert table.rows() == expected(table)

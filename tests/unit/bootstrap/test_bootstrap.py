@@ -1,0 +1,175 @@
+"""A first load: everything once, in files of the right size, whatever it is killed in, and the stream goes on."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from loader.bootstrap.run import Bootstrap, BootstrapRules, Loaded
+from loader.bootstrap.sample import Sample
+from loader.errors import Conflict
+from loader.files import local_path
+from loader.rewrite import Tools
+from metastore.memory import InMemoryMetastore
+from partitioner.hashing import hash_key
+from partitioner.sizing import SizingRules
+from tests.unit.reconcile.build import DictRanges, PlainMapping
+from tests.world import COLUMNS, TABLE, Source, create_table, expected, open_world, raw_keys, run_batch, visible
+
+SPLITS = (b"k2", b"k5", b"k500")
+
+
+@dataclass
+class Scene:
+    """An HBase table of 2,000 rows in four regions, and an empty Hive table."""
+
+    folder: Path
+    store: InMemoryMetastore = field(default_factory=InMemoryMetastore)
+    source: Source = field(default_factory=Source)
+    opened: int = 0
+
+    def __post_init__(self) -> None:
+        create_table(self.store, self.folder)
+        for number in range(2_000):
+            self.source.put(f"k{number}", ("mon", "tue", "wed")[number % 3], number)
+        self.source.dirty.clear()
+        self.ranges = DictRanges(self.source, SPLITS, size=50)
+
+    def open(self):  # type: ignore[no-untyped-def]
+        self.opened += 1
+        return open_world(self.store, self.folder, f"run{self.opened}", clock=1_000_000 * (self.opened + 1))
+
+    def bootstrap(
+        self,
+        told: Callable[[str, int, int, int], None] = lambda phase, done, of, rows: None,
+        shown: Callable[[Sample], None] = lambda sample: None,
+    ) -> Loaded:
+        env = self.open()
+        rules = BootstrapRules(SizingRules(bytes_per_file=2_048), threads=1, part_rows=300)
+        tools = Tools(env.files, raw_keys, COLUMNS, "parquet")
+        return Bootstrap(
+            env, self.ranges, PlainMapping(), tools, rules, "dict", lambda start, end: (), told, shown
+        ).run()
+
+    def is_right(self) -> bool:
+        return visible(self.store) == expected(self.source)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def test_every_row_is_there_once(scene: Scene) -> None:
+    loaded = scene.bootstrap()
+    assert (loaded.rows, loaded.partitions, loaded.rejected) == (2_000, 3, 0)
+    assert scene.is_right()
+
+
+def test_each_file_holds_the_keys_of_its_bucket_and_no_other(scene: Scene) -> None:
+    assert scene.bootstrap().files > 3
+    for partition in scene.store.all_partitions(TABLE):
+        for path in local_path(partition.location).glob("[!_.]*"):
+            index, _, count = path.stem.split("-")
+            buckets = {hash_key(key.encode()) % int(count) for key in pq.read_table(path)["id"].to_pylist()}
+            assert buckets <= {int(index)}
+
+
+def test_the_next_batch_merges_into_what_was_loaded(scene: Scene) -> None:
+    scene.bootstrap()
+    scene.source.put("k7", "fri", -7)
+    scene.source.delete("k8")
+    scene.source.put("new", "mon", 1)
+    run_batch(scene.open(), scene.source)
+    assert scene.is_right()
+
+
+def test_the_stream_begins_where_the_load_began(scene: Scene) -> None:
+    began = scene.bootstrap().begun_ms
+    position = scene.open().state.position()
+    assert position is not None
+    assert position.low < position.end < began
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_in(scene: Scene, phase: str, at: int = 1) -> None:
+    def die(now: str, done: int, of: int, rows: int) -> None:
+        if now == phase and done >= at:
+            raise Killed
+
+    with pytest.raises(Killed):
+        scene.bootstrap(die)
+
+
+@pytest.mark.parametrize(
+    ("phase", "at"),
+    [("reading HBase", 1), ("reading HBase", 3), ("writing files", 2), ("indexing keys", 0), ("publishing", 0)],
+)
+def test_a_killed_load_goes_on_and_comes_to_the_same(scene: Scene, phase: str, at: int) -> None:
+    killed_in(scene, phase, at)
+    assert visible(scene.store) == {}
+    assert scene.bootstrap().rows == 2_000
+    assert scene.is_right()
+
+
+def test_what_was_read_is_not_read_again(scene: Scene) -> None:
+    killed_in(scene, "writing files")
+    read: list[bytes] = []
+    scene.ranges.on_block = read.extend
+    scene.bootstrap()
+    assert read == []
+
+
+def test_rows_that_change_while_they_are_loaded_come_right_with_the_next_batch(scene: Scene) -> None:
+    def change(phase: str, done: int, of: int, rows: int) -> None:
+        if phase == "reading HBase" and done == 2:
+            scene.source.put("k0", "sat", -1)
+            scene.source.delete("k999")
+            scene.source.put("k1500", "sun", -2)
+
+    scene.bootstrap(change)
+    run_batch(scene.open(), scene.source)
+    assert scene.is_right()
+
+
+def test_rejected_rows_are_quarantined_with_the_load(scene: Scene) -> None:
+    scene.ranges.bad = frozenset({b"k3", b"k600"})
+    loaded = scene.bootstrap()
+    env = scene.open()
+    stored = json.loads(env.files.read(env.layout.quarantine(loaded.attempt)))  # type: ignore[arg-type]
+    assert {row["key"] for row in stored["rejected"]} == {b"k3".hex(), b"k600".hex()}
+    assert loaded.rejected == 2
+
+
+def test_a_loaded_table_is_not_loaded_again(scene: Scene) -> None:
+    scene.bootstrap()
+    with pytest.raises(Conflict, match="is loaded already"):
+        scene.bootstrap()
+
+
+def test_one_that_was_overtaken_by_a_loader_publishes_nothing(scene: Scene) -> None:
+    killed_in(scene, "publishing", 0)
+    scene.source.put("k0", "mon", 1)
+    run_batch(scene.open(), scene.source)
+    with pytest.raises(Conflict):
+        scene.bootstrap()
+
+
+def test_the_sample_is_told_with_its_error(scene: Scene) -> None:
+    told: list[Sample] = []
+    scene.bootstrap(shown=told.append)
+    (sample,) = told
+    assert (sample.regions, sample.of, sample.late) == (4, 4, False)
+    assert abs(sample.rows.value - 2_000) <= sample.rows.error * sample.rows.value * 1.5
+
+
+def test_nothing_is_left_of_the_work(scene: Scene) -> None:
+    scene.bootstrap()
+    env = scene.open()
+    assert not env.files.exists(env.layout.bootstrap)
