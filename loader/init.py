@@ -32,7 +32,7 @@ def initialise(settings: "Settings", table: "TableSettings", sample: int | None)
     hive, created = _table(metastore, table, mapping)
     layout = layout_of(table, hive.location)
     make_claim(files_of(hive.location, table.state), layout, claim_of(metastore, hive))
-    metastore.alter_table_parameters(hive.name, _properties(table, hive.location))
+    metastore.alter_table_parameters(hive.name, properties_of(table, hive.location))
     return reports.InitReport(
         table=str(hive.name),
         location=hive.location,
@@ -84,11 +84,12 @@ def _create(metastore: Metastore, table: "TableSettings", mapping: "Mapping") ->
     return metastore.table(table.hive_table)
 
 
-def _properties(table: "TableSettings", location: str) -> Dict[str, str]:
+def properties_of(table: "TableSettings", location: str) -> Dict[str, str]:
     return {FOLDER_PROPERTY: join(location, "_hotswap"), HBASE_PROPERTY: table.hbase_table}
 
 
-def _check(metastore: Metastore, found: Table, table: "TableSettings", mapping: "Mapping") -> None:
+def check_fits(found: Table, table: "TableSettings", mapping: "Mapping") -> None:
+    """The Hive table is of a kind that can be kept, and is what the configuration says. Raises UnsuitableTable."""
     check_suitable(found)
     if not found.partition_keys:
         raise UnsuitableTable(f"{found.name} is not partitioned", "hotswap repoints partitions: partition the table.")
@@ -99,11 +100,15 @@ def _check(metastore: Metastore, found: Table, table: "TableSettings", mapping: 
             f"{found.name} is read by {found.format.serde}, but the configuration says {table.format}",
             "Set `format:` to what the table is, or create another table.",
         )
+
+
+def _check(metastore: Metastore, found: Table, table: "TableSettings", mapping: "Mapping") -> None:
+    check_fits(found, table, mapping)
     strangers = metastore.partition_names(found.name)
     if strangers and not files_of(found.location).exists(layout_of(table, found.location).claim):
         raise UnsuitableTable(
             f"{found.name} has {len(strangers)} partition(s) that hotswap did not write",
-            "Taking over files that others wrote is not possible yet: start with a table that has no partitions.",
+            f"`hotswap adopt {found.name}` takes them over; or start with a table that has no partitions.",
         )
 
 

@@ -9,6 +9,10 @@ from partitioner.manifest import Kind, Manifest
 from partitioner.values import AttemptId, canonical_location
 
 
+VERSIONS = "/_hotswap/versions/"
+"""What is not below such a folder was written by others; of it only the files that were adopted may ever go."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keep:
     """Of the batches committed within `within_ms`, one every `every_ms` (0: all) stays a restore point."""
@@ -27,12 +31,16 @@ class RetentionRules:
 
 @dataclass(frozen=True, slots=True)
 class Condemned:
-    """A directory that may go: the batch that wrote it, and since when no reader was sent there."""
+    """A directory that may go: the batch that wrote it, and since when no reader was sent there.
+
+    `files`: of a directory that somebody else wrote and `adopt` took over, only these go, and the directory stays.
+    """
 
     location: str
     batch: int
     since_ms: int
     why: str
+    files: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -69,7 +77,8 @@ def condemned(
         for location, life in lives.items()
         if not any(_covers(span, kept) for span in life.spans) and all(end is not None for _, end in life.spans)
     ]
-    left = _left(attempts)
+    left, foreign = _left(attempts), _foreign(attempts)
+    past = [replace(item, files=foreign.get(item.location)) for item in past]
     candidates = [_since(item, left) for item in (*past, *_placeholders(attempts), *_aborted(attempts, lives))]
     in_use = _with_parents(live)
     free = [
@@ -140,6 +149,16 @@ def _left(attempts: Iterable[Attempt]) -> dict[str, int]:
         if attempt.manifest and attempt.ending
         for move in attempt.manifest.moves
         if move.old is not None
+    }
+
+
+def _foreign(attempts: Iterable[Attempt]) -> dict[str, tuple[str, ...]]:
+    """Locations that were taken over from others, with the files that were there then."""
+    return {
+        move.new.location: tuple(file.name for file in move.new.files)
+        for attempt in attempts
+        for move in (attempt.manifest.moves if attempt.manifest else ())
+        if VERSIONS not in move.new.location
     }
 
 

@@ -288,7 +288,7 @@ class Bootstrap:
 
     def _part(self, name: str) -> pa.Table:
         if name not in self._parts:
-            self._parts[name] = spool.rows_of(self._at("spool"), name)
+            self._parts[name] = spool.rows_of(self.env.files, self._at("spool"), name)
         return self._parts[name]
 
     # The key index

@@ -17,7 +17,7 @@ from loader.files import Files, join, local_path
 from loader.publish.quarantined import Rejected
 from loader.sources.ranges import Block
 from partitioner.hashing import hashes_of
-from partitioner.values import Bucket, PartitionValues
+from partitioner.values import Bucket, PartitionValues, scheme_of
 
 BITS = 16
 KEY, PLACE = "__key", "__place"
@@ -68,9 +68,13 @@ def load_part(files: Files, folder: str, name: str) -> Part:
     return Part(plain["upto"], slices, tuple(plain["rejected"]))
 
 
-def rows_of(folder: str, name: str) -> pa.Table:
-    """Memory-mapped: what is not looked at costs nothing."""
-    return pa.ipc.open_file(pa.memory_map(str(local_path(join(folder, f"{name}.arrow"))))).read_all()
+def rows_of(files: Files, folder: str, name: str) -> pa.Table:
+    """Memory-mapped where it is local: what is not looked at costs nothing."""
+    path = join(folder, f"{name}.arrow")
+    local = scheme_of(path) == "file"
+    return pa.ipc.open_file(
+        pa.memory_map(str(local_path(path))) if local else pa.BufferReader(files.read(path))
+    ).read_all()
 
 
 def of_bucket(table: pa.Table, one: Slice, bucket: Bucket) -> pa.Table:

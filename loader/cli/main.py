@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from loader.cli import act, bootstrap, check, evolve, load, plan, quarantine, reconcile, see, show, tidy
+from loader.cli import act, adopt, bootstrap, check, evolve, load, plan, quarantine, reconcile, see, show, tidy
 from loader.cli.session import Loader, Session
 from loader.errors import ConfigError, HotswapError, as_object, as_text, from_foreign
 
@@ -33,6 +33,7 @@ app.command(short_help="Check that metastore, manifests, files and row counts ag
 app.command(short_help="Find what will hurt later, by looking and by doing.")(check.doctor)
 app.command(short_help="Compare all of HBase with all of Hive; with --repair put it right.")(reconcile.reconcile)
 app.add_typer(quarantine.app, name="quarantine", short_help="Rows that could not be decoded: list, show, retry.")
+app.command(short_help="Take over what others wrote: a whole table, or changed partitions.")(adopt.adopt)
 app.command(short_help="Add the columns that are new in the configuration.")(evolve.evolve)
 app.command(short_help="Make the table again what it was after an earlier batch.")(act.rollback)
 app.command(short_help="Keep the loader from publishing, and move nothing.")(act.hold)

@@ -9,6 +9,7 @@ from loader.cli.output import Output
 from loader.errors import NeedsConfirmation
 
 if TYPE_CHECKING:
+    from loader.adoption import Adopter
     from loader.analyze import AnalyzeReport
     from loader.batches import BatchDetail, Difference
     from loader.config import Settings, TableSettings
@@ -84,6 +85,8 @@ class Backend(Protocol):
 
     def upkeep(self, settings: "Settings", table: "TableSettings") -> "Upkeep": ...
 
+    def adopter(self, settings: "Settings", table: "TableSettings") -> "Adopter": ...
+
     def initialise(self, settings: "Settings", table: "TableSettings", sample: int | None) -> "InitReport": ...
 
     def doctor(self, settings: "Settings", table: "TableSettings") -> "DoctorReport": ...
@@ -112,6 +115,11 @@ class Loader:
         from loader.upkeep import open_upkeep  # noqa: PLC0415
 
         return open_upkeep(settings, table)
+
+    def adopter(self, settings: "Settings", table: "TableSettings") -> "Adopter":
+        from loader.adoption import open_adopter  # noqa: PLC0415
+
+        return open_adopter(settings, table)
 
     def initialise(self, settings: "Settings", table: "TableSettings", sample: int | None) -> "InitReport":
         from loader.init import initialise  # noqa: PLC0415

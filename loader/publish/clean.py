@@ -50,7 +50,7 @@ def clean(env: Environment, rules: RetentionRules, fold_at_least: int = FOLD_AT_
         if items:
             _store(env, items)
             lock.ensure()
-        failed = tuple(item.location for item in items if not _deleted(env.files, item.location))
+        failed = tuple(item.location for item in items if not _deleted(env.files, item))
         change_sets = _delete_change_sets(env, rules)
         return Cleaned(items, change_sets, failed, forget(env, rules, lock.ensure, fold_at_least))
     finally:
@@ -72,7 +72,13 @@ def _condemned(env: Environment, rules: RetentionRules) -> tuple[Condemned, ...]
 
 
 def _still_there(env: Environment, items: Iterable[Condemned]) -> tuple[Condemned, ...]:
-    return tuple(item for item in items if env.files.exists(item.location))
+    return tuple(item for item in items if _is_there(env.files, item))
+
+
+def _is_there(files: Files, item: Condemned) -> bool:
+    if item.files is None:
+        return files.exists(item.location)
+    return any(files.exists(join(item.location, name)) for name in item.files)
 
 
 def _store(env: Environment, items: Iterable[Condemned]) -> None:
@@ -80,8 +86,13 @@ def _store(env: Environment, items: Iterable[Condemned]) -> None:
     env.files.create(join(env.layout.condemned, name), json.dumps([item.location for item in items]).encode())
 
 
-def _deleted(files: Files, location: str) -> bool:
+def _deleted(files: Files, item: Condemned) -> bool:
+    """An adopted directory may hold anything: of it only what was taken over goes."""
+    location = item.location
     try:
+        if item.files is not None:
+            _delete_adopted(files, item.location, item.files)
+            return True
         files.delete_tree(location)
     except OSError as error:
         log.warning("%s could not be deleted: %s", location, error)
@@ -89,6 +100,12 @@ def _deleted(files: Files, location: str) -> bool:
     with suppress(OSError):  # the partition's folder of versions, once it is empty
         files.remove_empty_dir(location.rpartition("/")[0])
     return True
+
+
+def _delete_adopted(files: Files, location: str, names: Iterable[str]) -> None:
+    for name in names:
+        with suppress(FileNotFoundError):
+            files.delete_file(join(location, name))
 
 
 def _delete_change_sets(env: Environment, rules: RetentionRules) -> int:

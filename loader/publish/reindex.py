@@ -48,7 +48,7 @@ class Rebuilt:
 
 def rebuild_index(env: Environment, raw_keys: RawKeys, segment_keys: int = SEGMENT_KEYS) -> Rebuilt:
     """Read all live files, and publish the index that follows from them. Raises Conflict, Damage."""
-    work = _Rebuild(env.keystore or KeyStore(env.files, env.layout), raw_keys, segment_keys)
+    work = Rebuilding(env.keystore or KeyStore(env.files, env.layout), raw_keys, segment_keys)
     steps: tuple[Step, ...] = (lock, settle, survey, claim, work.rebuild, ours, record, conclude)
     batch = publish(Batch(env, Kind.REPAIR), steps)
     work.done.batch, work.done.segments = batch.attempt.batch, batch.index or ()
@@ -78,10 +78,10 @@ def ours(batch: Batch) -> None:
 
 
 @dataclass(slots=True)
-class _Rebuild:
+class Rebuilding:
     store: KeyStore
     raw_keys: RawKeys
-    segment_keys: int
+    segment_keys: int = SEGMENT_KEYS
     done: Rebuilt = field(default_factory=Rebuilt)
     known: int = 0  # keys of the files that the old index took for living
 

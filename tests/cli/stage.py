@@ -10,6 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from loader.adopt.run import Origin
+from loader.adoption import Adopter
 from loader.cli.main import main
 from loader.cli.session import Session
 from loader.config import Settings, TableSettings, load
@@ -118,6 +120,10 @@ class Stage:
         tools = Tools(env.files, raw_keys, COLUMNS, "parquet")
         ranges = DictRanges(self.source)
         return Upkeep(env, lambda: self.mapping, lambda: ranges, "dict", lambda: tools, lambda start, end: ())
+
+    def adopter(self, settings: Settings, table: TableSettings) -> Adopter:
+        self._meet()
+        return Adopter(self._env(), raw_keys, Origin("dict", 0, 0), True, lambda: None)
 
     def initialise(self, settings: Settings, table: TableSettings, sample: int | None) -> InitReport:
         self._meet(sample)

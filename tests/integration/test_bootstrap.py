@@ -4,32 +4,40 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from devservers.hbase import HBase
-from devservers.metastore import Metastore23
 from loader.bootstrap.run import BootstrapRules
 from loader.upkeep import open_upkeep
 from partitioner.sizing import SizingRules
 from tests.integration.clicks import Clicks, NewClicks, hotswap
+from tests.integration.oracle.kept import fresh_name
 from tests.integration.test_reconcile import expected
 
 DAYS = ("mon", "tue", "wed")
 
 
-def filled(clicks: NewClicks, hbase: HBase, rows: int) -> Clicks:
-    """Nothing of Hive's is filled; the HBase table has three regions."""
-    table = clicks(wal_sync_timeout="0s", overlap="0s")
+@pytest.fixture
+def regions(hbase: HBase) -> Iterator[str]:
+    """An HBase table of three regions."""
+    name = fresh_name("regions")
+    hbase.create_table(name, ["d"], splits=[b"k001000", b"k002000"])
+    yield name
+    hbase.drop(name)
+
+
+def filled(clicks: NewClicks, source: str, rows: int) -> Clicks:
+    """In HBase; nothing is in Hive."""
+    table = clicks(source=source, wal_sync_timeout="0s", overlap="0s")
     for first in range(0, rows, 5_000):
         table.put(*((f"k{number:06d}", DAYS[number % 3], number) for number in range(first, min(first + 5_000, rows))))
-    for row in (rows // 3, 2 * rows // 3):
-        hbase.split(table.kept.table.hbase_table, f"k{row:06d}".encode())
     return table
 
 
-def test_rows_that_change_while_they_are_loaded_are_neither_lost_nor_doubled(clicks: NewClicks, hbase: HBase) -> None:
-    table = filled(clicks, hbase, 3_000)
+def test_rows_that_change_while_they_are_loaded_are_neither_lost_nor_doubled(clicks: NewClicks, regions: str) -> None:
+    table = filled(clicks, regions, 3_000)
 
     def change(phase: str, done: int, of: int, rows: int) -> None:
         if phase == "reading HBase" and done == 2:
@@ -49,8 +57,8 @@ def test_rows_that_change_while_they_are_loaded_are_neither_lost_nor_doubled(cli
 
 
 @pytest.mark.slow
-def test_a_load_that_is_killed_goes_on(clicks: NewClicks, hbase: HBase, hms: Metastore23) -> None:
-    table = filled(clicks, hbase, 60_000)
+def test_a_load_that_is_killed_goes_on(clicks: NewClicks, regions: str) -> None:
+    table = filled(clicks, regions, 60_000)
     verb = ["bootstrap", table.kept.hive_name, "-c", str(table.kept.config), "--json", "--threads", "1"]
     command = [sys.executable, "-m", "loader.cli.main", *verb]
     killed = subprocess.Popen(command, stdout=subprocess.DEVNULL)
