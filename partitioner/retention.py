@@ -8,7 +8,6 @@ from partitioner.history import Attempt, TableState, after
 from partitioner.manifest import Kind, Manifest
 from partitioner.values import AttemptId, canonical_location
 
-
 VERSIONS = "/_hotswap/versions/"
 """What is not below such a folder was written by others; of it only the files that were adopted may ever go."""
 
