@@ -95,14 +95,18 @@ class Metastore40OnPostgres(Metastore40):
     def _database_url(self) -> str:
         return f"{self.postgres.url()}?user={USER}"
 
-    def _site(self) -> dict[str, str]:
-        return super()._site() | {
+    def database_settings(self) -> dict[str, str]:
+        """The settings with which another metastore works on the same database."""
+        return {
             "javax.jdo.option.ConnectionURL": self.postgres.url(),
             "javax.jdo.option.ConnectionDriverName": "org.postgresql.Driver",
             "javax.jdo.option.ConnectionUserName": USER,
             "javax.jdo.option.ConnectionPassword": USER,
             "datanucleus.connectionPoolingType": "HikariCP",
         }
+
+    def _site(self) -> dict[str, str]:
+        return super()._site() | self.database_settings()
 
     def _serve(self, jvm: Jvm) -> Any:
         if self._is_new:

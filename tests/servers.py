@@ -16,11 +16,12 @@ from typing import Any, NoReturn
 import pytest
 
 from devservers.hbase import HBase
-from devservers.hiveserver2 import HiveServer2
+from devservers.hiveserver2 import HiveMetastore40, HiveServer2
 from devservers.metastore import Metastore23
 from devservers.metastore_base import Metastore
 from devservers.metastore_newer import Metastore31, Metastore40, Metastore40OnPostgres
 from tests import hbase_ddl
+from tests.contract.proxy import Proxy
 
 METASTORES = {"2.3.10": "hms", "3.1.3": "hms31", "4.0.1": "hms40", "4.0.1 on PostgreSQL": "hms40_postgres"}
 """What each metastore's fixture is called. The first may be given by HOTSWAP_TEST_HMS."""
@@ -120,24 +121,58 @@ def hms40_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metasto
 
 
 @pytest.fixture(scope="session")
-def hive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveServer2]:
-    """A HiveServer2 4.0.1 on a metastore of its own, on PostgreSQL."""
-    with HiveServer2.start(tmp_path_factory.mktemp("hive")) as started:
+def hive_metastore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveMetastore40]:
+    """HiveServer2's metastore of Hive 4.0.1, on PostgreSQL."""
+    with HiveMetastore40.start(tmp_path_factory.mktemp("hive-metastore")) as started:
         yield started
 
 
-@pytest.fixture(scope="session", params=METASTORES.values(), ids=METASTORES.keys())
+@pytest.fixture(scope="session")
+def hive_proxy(hive_metastore: HiveMetastore40) -> Iterator[Proxy]:
+    """Between HiveServer2 and its metastore."""
+    proxy = Proxy(hive_metastore.uri)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="session")
+def hive(
+    hive_metastore: HiveMetastore40, hive_proxy: Proxy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[HiveServer2]:
+    """A HiveServer2 4.0.1 on local Tez; it reaches its metastore through `hive_proxy`."""
+    settings = {"hive.metastore.uris": hive_proxy.uri}
+    with HiveServer2.start(tmp_path_factory.mktemp("hive"), hive_metastore, settings) as started:
+        yield started
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(fixture, id=version, marks=[pytest.mark.slow] if version in ("3.1.3", "4.0.1") else [])
+        for version, fixture in METASTORES.items()
+    ],
+)
 def each_hms(request: pytest.FixtureRequest) -> Metastore | GivenMetastore:
-    """Every metastore, one after the other."""
+    """Every metastore, one after the other; `make test` takes the oldest and the newest with the better database."""
     found: Metastore | GivenMetastore = request.getfixturevalue(request.param)
     return found
 
 
 @pytest.fixture(scope="session")
-def spark(hms: Metastore23 | GivenMetastore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A SparkSession with Hive support on that metastore, in UTC."""
+def spark_proxy(hms: Metastore23 | GivenMetastore) -> Iterator[Proxy]:
+    """Between Spark and its metastore."""
+    proxy = Proxy(hms.uri)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="session")
+def spark(
+    hms: Metastore23 | GivenMetastore, spark_proxy: Proxy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Any]:
+    """A SparkSession with Hive support, in UTC; it reaches that metastore through `spark_proxy`."""
     from devservers.spark import session as start  # here, because pyspark takes a second to import
 
-    session = start(hms.uri, hms.warehouse, tmp_path_factory.mktemp("spark"))
+    session = start(spark_proxy.uri, hms.warehouse, tmp_path_factory.mktemp("spark"))
     yield session
     session.stop()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum
 
 _CALL = b"\x80\x01\x00\x01"
@@ -31,6 +32,7 @@ class Proxy:
         self._tricks: dict[str, Trick] = {}
         self._strikes: dict[int, Trick] = {}
         self._hooks: dict[str, Callable[[], None]] = {}
+        self._watches: dict[re.Pattern[str], Callable[[str], None]] = {}
         self._requests: list[bytes] = []
         self._open: list[socket.socket] = []
         self._late = threading.Event()
@@ -53,6 +55,15 @@ class Proxy:
     def before(self, call: str, action: Callable[[], None]) -> None:
         """Do this before the next call of this name goes on its way, once."""
         self._hooks[call] = action
+
+    @contextmanager
+    def watching(self, calls: re.Pattern[str], action: Callable[[str], None]) -> Iterator[None]:
+        """Do this before each call whose name begins like that goes on its way, with its name."""
+        self._watches[calls] = action
+        try:
+            yield
+        finally:
+            del self._watches[calls]
 
     def deliver(self) -> None:
         """Let the late reply through, if its client still listens; returns when it is on its way."""
@@ -131,6 +142,8 @@ class Proxy:
         call = request[8 : 8 + length].decode()
         self.seen.append(call)
         self._hooks.pop(call, lambda: None)()
+        for action in [action for calls, action in self._watches.items() if calls.match(call)]:
+            action(call)
         return self._tricks.pop(call, None) or self._strikes.pop(len(self.seen) - 1, None)
 
     @staticmethod

@@ -79,12 +79,14 @@ class Clicks:
         """(key, day, clicks)."""
         self.put_cells({key: {b"day": day.encode(), b"clicks": clicks.to_bytes(8, "big")} for key, day, clicks in rows})
 
-    def put_cells(self, rows: Mapping[str, Mapping[bytes, bytes]]) -> None:
-        """Qualifier → bytes of family d, by key."""
+    def put_cells(self, rows: Mapping[str, Mapping[bytes, bytes]], family: bytes = b"d") -> None:
+        """Qualifier → bytes of one family, by key."""
         puts = [
             TPut(
                 row=key.encode(),
-                columnValues=[TColumnValue(family=b"d", qualifier=name, value=value) for name, value in cells.items()],
+                columnValues=[
+                    TColumnValue(family=family, qualifier=name, value=value) for name, value in cells.items()
+                ],
             )
             for key, cells in rows.items()
         ]
