@@ -74,6 +74,9 @@ def _since(attempts: Iterable[Attempt], rows: Iterable[str], env: Environment) -
     for attempt in attempts:
         if not attempt.committed or attempt.manifest is None or attempt.ending is None:
             continue
+        if attempt.folded is not None:  # when it came in is folded away: it was there by then
+            since = dict.fromkeys(attempt.folded.quarantined, attempt.ending.concluded_ms)
+            continue
         for key in attempt.manifest.healed:
             since.pop(key, None)
         if attempt.manifest.counts.rejected:

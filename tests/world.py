@@ -44,6 +44,7 @@ class Source:
 
     rows: dict[bytes, Row] = field(default_factory=dict)
     dirty: set[bytes] = field(default_factory=set)
+    low: int = 0
     bad: set[bytes] = field(default_factory=set)  # rows that cannot be decoded
     clock: int = 0
 
@@ -57,7 +58,7 @@ class Source:
 
     def scan(self) -> DirtyKeys:
         self.clock += 1
-        return DirtyKeys(pa.array(sorted(self.dirty), pa.binary()), Span("dict", self.clock - 1, self.clock, low=0))
+        return DirtyKeys(pa.array(sorted(self.dirty), pa.binary()), Span("dict", self.clock - 1, self.clock, self.low))
 
     def read(self, keys: pa.Array, at_ms: int) -> "Image":
         wanted = [key for key in keys.to_pylist() if key not in self.bad]

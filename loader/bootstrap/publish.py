@@ -1,6 +1,7 @@
 """The bootstrap as an attempt: its files are there already, so it links them, records them and swaps."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -83,6 +84,10 @@ def _place(batch: Batch, prepared: Prepared) -> None:
     env, attempt = batch.env, batch.attempt.attempt
     partitions = tuple(sorted(prepared.files))
     empty = pa.schema([*META, *arrow_schema(env.columns)]).empty_table()
+    for name in prepared.index:  # under the lock: what no manifest names yet, a clean would delete
+        env.files.make_dirs(env.layout.index_segment(name).rpartition("/")[0])
+        with suppress(FileExistsError):
+            env.files.link(join(env.layout.bootstrap, name), env.layout.index_segment(name))
     store_rejected(env.files, env.layout, attempt, prepared.rejected)
     store_change_set(env.files, env.layout, attempt, ChangeSet(empty, partitions))
     batch.found = {seen.values: seen for seen in env.metastore.partitions(env.table, list(partitions))}

@@ -294,11 +294,11 @@ class Bootstrap:
     # The key index
 
     def _index(self, begun: Begun, parts: dict[str, spool.Part]) -> tuple[str, ...]:
-        """One segment of all keys, sorted by hash outside of memory."""
+        """One segment of all keys, sorted by hash outside of memory. It joins the others when it is published."""
         if self.mapping.partition_from_key:
             return ()
         name = f"bootstrap-{begun.begun_ms:013d}.arrow"
-        final = self.env.layout.index_segment(name)
+        final = self._at(name)
         if self.env.files.exists(final):
             return (name,)
         self.told("indexing keys", 0, 0, self.rows)
@@ -330,9 +330,7 @@ class Bootstrap:
         with self.env.files.open_output(temporary) as stream, pa.ipc.new_file(stream, SEGMENT) as writer:
             for batch in reader:
                 writer.write_batch(pa.record_batch(batch.columns, schema=SEGMENT))
-        self.env.files.make_dirs(final.rpartition("/")[0])
-        with suppress(FileExistsError):
-            self.env.files.publish(temporary, final)
+        self.env.files.publish(temporary, final)
         self.env.files.sync([final])
 
     # Afterwards

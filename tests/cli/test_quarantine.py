@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from loader.publish.clean import clean
+from partitioner.retention import Keep, RetentionRules
 from tests.cli.stage import Stage, hotswap
 
 
@@ -76,3 +78,17 @@ def test_an_empty_quarantine_says_so(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.batch(("a", "mon", 1))
     assert "no row is in quarantine" in hotswap(stage, "quarantine", "list").out
+
+
+def test_a_folded_history_still_tells_of_every_row(stage: Stage) -> None:
+    for number in range(3):
+        stage.source.low = stage.source.clock
+        stage.batch((f"x{number}", "wed", number))
+    stage.pass_days(1)
+    env = stage._env()
+    clean(env, RetentionRules(1, (Keep(0, 1),)), fold_at_least=1)
+    clean(env, RetentionRules(1, (Keep(0, 1),)), fold_at_least=1)
+    kinds = [entry["kind"] for entry in json.loads(hotswap(stage, "history", "--json").out)["attempts"]]
+    assert kinds[-1] == "folded"
+    assert rows(stage) == {"b": False, "c": False}
+    assert "d:clicks" in hotswap(stage, "quarantine", "show", "ads.clicks", "b").out
