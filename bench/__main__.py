@@ -1,17 +1,22 @@
-"""python -m bench: measure, print, write bench/results/merge.json and docs/merge.svg."""
+"""python -m bench: measure, print, write bench/results/merge.json, docs/merge.svg, the figures of docs/performance.md.
+
+Each part runs in a process of its own; one that cannot is named with its reason, and the others go on.
+"""
 
 import argparse
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rich.console import Console
 
-from bench import index, machine, own_spark, show, swap
+from bench import further, goals, index, machine, own_spark, page, profile, show, swap
 from bench.contest import CONTESTANTS, Contest, Contestant
 from bench.workload import ROWS, Workload
 from devservers.paths import cache_folder
@@ -19,8 +24,10 @@ from devservers.paths import cache_folder
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results" / "merge.json"
 PLOT = ROOT / "docs" / "merge.svg"
+PAGE = ROOT / "docs" / "performance.md"
 CORES = 2
-SWAPS = (10, 100, 1_000)
+SWAPS = (10, 100, 1_000, 10_000)
+FURTHER_RUNS = 3
 BUSY = 0.5  # of a minute's load: above, the figures are not to be quoted
 
 
@@ -37,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(report, indent=1) + "\n")
         show.plot(report, PLOT)
-        console.print(f"written: {RESULTS.relative_to(ROOT)}, {PLOT.relative_to(ROOT)}")
+        page.update(PAGE, report)
+        console.print(f"written: {', '.join(str(path.relative_to(ROOT)) for path in (RESULTS, PLOT, PAGE))}")
     else:
         console.print("a trial of a part: nothing is written")
 
@@ -52,22 +60,69 @@ def measure(chosen: argparse.Namespace, console: Console) -> dict[str, Any]:
     wanted = [c for c in CONTESTANTS if not chosen.only or c.name in chosen.only]
     figures = {contestant.name: _held(contest, contestant, console) for contestant in wanted}
     report = {"machine": facts, "workload": {"rows": workload.rows, "changes": workload.changes}} | of_contest(figures)
-    with tempfile.TemporaryDirectory(dir=contest.cache, prefix="run-") as folder:
-        if not chosen.only or "swap" in chosen.only:
-            console.print("the swap alone")
-            report["swap"] = _with_medians(swap.measure(Path(folder), SWAPS, chosen.runs))
-        if not chosen.only or "index" in chosen.only:
-            console.print("the key index")
-            sizes = (workload.rows // 10, workload.rows)
-            whole = report["workload_m"].get("hotswap_batch")
-            report["key_index"] = [
-                index.with_share(
-                    index.measure(Path(folder), keys, chosen.runs), whole if keys == workload.rows else None
-                )
-                for keys in sizes
-            ]
+    for name, part in _parts(chosen, workload, report["workload_m"].get("hotswap_batch"), console).items():
+        if isinstance(part, dict) and "not_run" in part:
+            report["not_run"][name] = part["not_run"]
+        else:
+            report[name] = part
+    report["goals"] = goals.plain(report)
     report["machine"]["load_at_end"] = [round(value, 2) for value in os.getloadavg()]
     return report
+
+
+def _parts(
+    chosen: argparse.Namespace, workload: Workload, batch_seconds: float | None, console: Console
+) -> dict[str, Any]:
+    """What is measured besides the contest."""
+    cache = cache_folder() / "bench"
+    found: dict[str, Any] = {}
+    wanted = [shape for shape in _shapes(chosen) if not chosen.only or {shape.name, "further"} & set(chosen.only)]
+    with tempfile.TemporaryDirectory(dir=cache, prefix="run-") as name:
+        folder = Path(name)
+        if _is_wanted("swap", chosen):
+            found["swap"] = _alone("swap", console, swap.measure, folder, SWAPS, chosen.runs)
+        if _is_wanted("index", chosen):
+            console.print("the key index")
+            found["key_index"] = [
+                index.with_share(
+                    index.measure(folder, keys, chosen.runs), batch_seconds if keys == workload.rows else None
+                )
+                for keys in (workload.rows // 10, workload.rows)
+            ]
+        if _is_wanted("profile", chosen):
+            (folder / "profile").mkdir()
+            base = workload.base(cache)
+            found["profile"] = _alone(
+                "profile", console, profile.measure, workload, base, folder / "profile", chosen.runs, CORES
+            )
+        if wanted:
+            runs = min(chosen.runs, FURTHER_RUNS)
+            found["further"] = {
+                shape.name: _alone(shape.name, console, further.measure, shape, folder, runs, CORES) for shape in wanted
+            }
+    return found
+
+
+def _shapes(chosen: argparse.Namespace) -> tuple[further.Shape, ...]:
+    return further.shapes(chosen.rows, chosen.times, chosen.tiny)
+
+
+def _is_wanted(part: str, chosen: argparse.Namespace) -> bool:
+    return not chosen.only or part in chosen.only
+
+
+def _alone(name: str, console: Console, measure: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """What `measure` finds in a process of its own, or `not_run` with the reason."""
+    console.print(f"{name} …", end=" ")
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        done = pool.submit(measure, *arguments)
+        failure = done.exception()
+    if failure is not None:
+        console.print(f"not run: {failure}", markup=False)
+        return {"not_run": f"{type(failure).__name__}: {failure}"[:600]}
+    found = done.result()
+    console.print(found.get("median_seconds", "done"))
+    return found
 
 
 def _held(contest: Contest, contestant: Contestant, console: Console) -> dict[str, Any]:
@@ -100,18 +155,13 @@ def _runs(name: str, figure: dict[str, Any]) -> dict[str, list[float]]:
     return {f"{name}_batch": figure["seconds"], f"{name}_merge": figure["merge_seconds"]}
 
 
-def _with_medians(measured: dict[str, dict[str, list[float]]]) -> dict[str, dict[str, Any]]:
-    return {
-        count: {**runs, **{f"{name}_median": median(seconds) for name, seconds in runs.items()}}
-        for count, runs in measured.items()
-    }
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     parser.add_argument("--rows", type=int, default=ROWS, help="a smaller table, to try the program")
     parser.add_argument("--runs", type=int, default=5, help="warm runs of each")
-    parser.add_argument("--only", nargs="*", help="some contestants by name, `swap`, `index`")
+    parser.add_argument("--only", nargs="*", help="some contestants by name, `swap`, `index`, `profile`, `further`")
+    parser.add_argument("--times", type=int, default=4, help="how much larger than M the large table is")
+    parser.add_argument("--tiny", type=int, default=4_000, help="number of tiny partitions")
     parser.add_argument("--lock", action="store_true", help="renew the checksums of bench/jars.lock")
     return parser
 

@@ -31,6 +31,12 @@ def print_all(report: dict[str, Any], console: Console) -> None:
         console.print(_swaps(report["swap"]))
     if "key_index" in report:
         console.print(_index(report["key_index"]))
+    if "profile" in report:
+        console.print(_profile(report["profile"]))
+    if "further" in report:
+        console.print(_further(report["further"]))
+    if "goals" in report:
+        console.print(_goals(report["goals"]))
 
 
 def _workload(report: dict[str, Any]) -> Table:
@@ -58,11 +64,52 @@ def _steps(figure: dict[str, Any]) -> Table:
 
 def _swaps(swap: dict[str, Any]) -> Table:
     table = Table(title="The swap alone, median seconds (metastore 2.3.10 on Derby)")
-    for heading in ("partitions", "one call", "one by one", "×"):
+    for heading in ("partitions", "one call", "bare call", "overhead", "one by one", "Spark SQL"):
         table.add_column(heading, justify="right")
     for count, figure in swap.items():
-        one, each = figure["one_call_median"], figure["one_by_one_median"]
-        table.add_row(count, f"{one:.3f}", f"{each:.3f}", f"{each / one:.1f}")
+        ways = [figure.get(f"{way}_median") for way in ("one_call", "bare_call", "one_by_one", "spark_sql")]
+        one, bare, each, spark = ["" if seconds is None else f"{seconds:.3f}" for seconds in ways]
+        table.add_row(count, one, bare, f"{figure['overhead']:.1%}", each, spark)
+    return table
+
+
+def _profile(found: dict[str, Any]) -> Table:
+    table = Table(title="What bounds the merge of workload M")
+    table.add_column("part")
+    table.add_column("seconds", justify="right")
+    for name, seconds in found["parts"].items():
+        table.add_row(f"{name.replace('_', ' ')}, processor seconds", f"{seconds:.2f}")
+    table.add_row("merge, on the clock", f"{found['merge_seconds']:.2f}")
+    table.add_row("only reading, writing and syncing the bytes", f"{found['floor_seconds']:.2f}")
+    return table
+
+
+def _further(figures: dict[str, Any]) -> Table:
+    table = Table(title="Further tables, median seconds of a whole batch")
+    for heading in ("table", "rows", "changes", "files written", "batch", "rewrite"):
+        table.add_column(heading, justify="left" if heading == "table" else "right")
+    for name, figure in figures.items():
+        if "not_run" in figure:
+            table.add_row(f"{name} was not run: {figure['not_run']}")
+            continue
+        table.add_row(
+            figure["what"],
+            f"{figure['rows']:,}",
+            f"{figure['changes']:,}",
+            f"{figure['files_written']:,}",
+            f"{figure['median_seconds']:.2f}",
+            f"{figure['steps']['rewrite']:.2f}",
+        )
+    return table
+
+
+def _goals(goals: list[dict[str, Any]]) -> Table:
+    table = Table(title="Goals")
+    for heading in ("goal", "wanted", "found", ""):
+        table.add_column(heading)
+    said = {True: "[green]met", False: "[red]not met", None: "[dim]not measured"}
+    for goal in goals:
+        table.add_row(goal["what"], goal["wanted"], goal["found"] or "", said[goal["met"]])
     return table
 
 

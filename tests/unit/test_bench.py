@@ -1,13 +1,17 @@
 """The measured workload is what it says, and a wrong result is never given a time."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.__main__ import of_contest
+from bench import goals, page
+from bench.__main__ import PAGE, RESULTS, of_contest
+from bench.further import shapes
 from bench.truth import Wrong, check
 from bench.workload import DAYS, Workload
 
@@ -55,3 +59,59 @@ def test_a_peer_that_could_not_run_is_named_with_its_reason_and_gets_no_time() -
     report = of_contest({"hudi": {"not_run": "no network"}, "duckdb": {"seconds": [2.0, 1.0, 4.0]}})
     assert report["not_run"] == {"hudi": "no network"}
     assert report["workload_m"] == {"duckdb": 2.0}
+
+
+def test_a_part_of_the_partitions_is_expected_as_the_whole_is(tmp_path: Path) -> None:
+    batches = [SMALL.batch(0), SMALL.batch(1)]
+    parts = [SMALL.expected(batches, np.arange(first, first + 5)) for first in range(0, 25, 5)]
+    assert check(pa.concat_tables(parts), written(SMALL.expected(batches), tmp_path)) == len(SMALL.expected(batches))
+
+
+@pytest.mark.parametrize("shape", shapes(rows=25_000, times=2, tiny=100), ids=lambda shape: shape.name)
+def test_batches_of_further_tables_stay_in_their_partitions_and_touch_no_row_twice(shape: Any) -> None:
+    batches = [shape.workload.batch(number, shape.changes, shape.days) for number in range(4)]
+    rows = np.concatenate([np.concatenate([batch.updates, batch.inserts, batch.deletes]) for batch in batches])
+    assert len(np.unique(rows)) == len(rows)
+    assert (rows % shape.workload.partitions).max() < shape.days
+
+
+def test_two_hundred_columns_are_two_hundred_columns_of_several_kinds() -> None:
+    rows = Workload(rows=250, more_columns=189).rows_of(np.arange(10), 0)
+    assert len(rows.column_names) == 200 + len(["day"])
+    assert len({str(kind) for kind in rows.schema.types}) > 5
+
+
+REPORT: dict[str, Any] = {"workload_m": {"hotswap_batch": 1.0, "hotswap_merge": 0.8, "duckdb": 1.5, "delta": 9.0}}
+
+
+def test_a_goal_is_met_missed_or_not_measured() -> None:
+    found = {goal.what: goal.met for goal in goals.goals(REPORT)}
+    assert found["whole batch against DuckDB's bare rewrite"] is True
+    assert found["merge alone against DuckDB's bare rewrite"] is False
+    assert found["whole batch against Delta's MERGE"] is False
+    assert found["whole batch against Iceberg's MERGE"] is None
+
+
+def test_the_page_tells_what_was_measured_and_nothing_else() -> None:
+    report = json.loads(RESULTS.read_text()) if RESULTS.exists() else None
+    assert PAGE.read_text() == page.with_figures(PAGE.read_text(), report)
+
+
+def test_every_part_of_a_report_is_on_the_page() -> None:
+    machine = {"date": "2026-01-01T00:00", "commit": "c0ffee", "cores_used": 2, "cores": 4, "processor": "p"}
+    step = {"median_seconds": 0.123, "steps": {"rewrite": 0.987}}
+    table = {"what": "a wide one", "rows": 10, "columns": 200, "changes": 1, "files_written": 3} | step
+    report = REPORT | {
+        "machine": machine | {"memory_gib": 1, "load_at_start": [0.1], "versions": {"duckdb": "9.9"}},
+        "workload": {"rows": 5, "changes": 1},
+        "runs": {name: [1.0] for name in REPORT["workload_m"]},
+        "not_run": {"hudi": "no network"},
+        "goals": goals.plain(REPORT),
+        "profile": {"merge_seconds": 1.11, "floor_seconds": 0.22, "times_the_floor": 5, "parts": {"decode": 0.44}},
+        "small_batch": step,
+        "further": {"wide": table, "large": {"not_run": "no memory"}},
+        "swap": {"10": {"one_call_median": 0.0555, "bare_call_median": 0.05, "overhead": 0.11}},
+    }
+    text = page.figures(report)
+    for told in ("c0ffee", "9.9", "no network", "**not met**", "0.44", "0.987", "a wide one", "0.056", "11.0%"):
+        assert told in text

@@ -1,0 +1,127 @@
+"""The figures of docs/performance.md, from bench/results/merge.json and nothing else."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.show import WHAT
+
+BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
+NONE_YET = "\nNone yet: `make bench` writes them here.\n"
+
+
+def update(page: Path, report: dict[str, Any] | None) -> None:
+    """Write the page's figures again."""
+    page.write_text(with_figures(page.read_text(), report))
+
+
+def with_figures(text: str, report: dict[str, Any] | None) -> str:
+    """The page's text with these figures. Raises ValueError if it has lost its marks."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"the page needs the lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n{figures(report) if report else NONE_YET}\n{END}{after}"
+
+
+def figures(report: dict[str, Any]) -> str:
+    """All of them in Markdown."""
+    parts = (_machine, _workload, _not_run, _goals, _profile, _small, _further, _swap)
+    return "\n".join(text for part in parts if (text := part(report)))
+
+
+def _machine(report: dict[str, Any]) -> str:
+    facts = report["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return (
+        f"\nMeasured {facts['date'][:10]} at commit {facts['commit']}: {facts['cores_used']} of {facts['cores']} cores"
+        f" ({facts['processor']}), {facts['memory_gib']} GiB, load {facts['load_at_start'][0]} at the start;"
+        f" {versions}.\n"
+    )
+
+
+def _workload(report: dict[str, Any]) -> str:
+    sizes, medians = report["workload"], report["workload_m"]
+    ours = medians.get("hotswap_batch")
+    rows = [
+        (WHAT.get(name, name), f"{seconds:.2f}", f"{seconds / ours:.2f}" if ours else "", _runs(report["runs"][name]))
+        for name, seconds in medians.items()
+    ]
+    title = f"\nWorkload M: {sizes['rows']:,} rows, {sizes['changes']:,} changes. Median seconds, warm:\n"
+    return title + _table(("who", "seconds", "× hotswap's batch", "runs"), rows)
+
+
+def _not_run(report: dict[str, Any]) -> str:
+    return "".join(f"\n{name} was not run here: {why}\n" for name, why in report.get("not_run", {}).items())
+
+
+def _goals(report: dict[str, Any]) -> str:
+    said = {True: "met", False: "**not met**", None: "not measured"}
+    rows = [(goal["what"], goal["wanted"], goal["found"] or "", said[goal["met"]]) for goal in report.get("goals", [])]
+    return _titled("Goals", ("goal", "wanted", "found", ""), rows)
+
+
+def _profile(report: dict[str, Any]) -> str:
+    found = report.get("profile")
+    if not found:
+        return ""
+    rows = [(name.replace("_", " "), f"{seconds:.2f}") for name, seconds in found["parts"].items()]
+    told = (
+        f"\nThe merge took {found['merge_seconds']:.2f} s on the clock. Reading, writing and syncing the same bytes and"
+        f" nothing else took {found['floor_seconds']:.2f} s: the merge is {found['times_the_floor']} × that floor.\n"
+    )
+    return _titled("What bounds the merge", ("part", "processor seconds"), rows) + told
+
+
+def _small(report: dict[str, Any]) -> str:
+    figure = report.get("small_batch", {})
+    if "steps" not in figure:
+        return ""
+    rows = [(name, f"{seconds:.3f}") for name, seconds in figure["steps"].items()]
+    title = f"A small batch: {figure['median_seconds']:.2f} s from start to confirmed swap"
+    return _titled(title, ("step", "median seconds"), rows)
+
+
+def _further(report: dict[str, Any]) -> str:
+    rows = [
+        (
+            figure["what"],
+            f"{figure['rows']:,} × {figure['columns']}",
+            f"{figure['changes']:,}",
+            f"{figure['files_written']:,}",
+            f"{figure['median_seconds']:.2f}",
+            f"{figure['steps']['rewrite']:.2f}",
+        )
+        for figure in report.get("further", {}).values()
+        if "not_run" not in figure
+    ]
+    heads = ("table", "rows × columns", "changes", "files written", "whole batch, s", "rewrite, s")
+    return _titled("Further tables", heads, rows)
+
+
+def _swap(report: dict[str, Any]) -> str:
+    ways = ("one_call", "bare_call", "one_by_one", "spark_sql")
+    rows = [
+        (count, *(_or_dash(figure.get(f"{way}_median")) for way in ways), f"{figure['overhead']:.1%}")
+        for count, figure in report.get("swap", {}).items()
+        if "overhead" in figure
+    ]
+    heads = ("partitions", "one call", "bare call", "one by one", "Spark SQL `SET LOCATION`", "overhead")
+    return _titled("The swap alone, median seconds (metastore 2.3.10 on Derby)", heads, rows)
+
+
+def _or_dash(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds:.3f}"
+
+
+def _runs(seconds: Iterable[float]) -> str:
+    return " ".join(f"{run:.2f}" for run in seconds)
+
+
+def _titled(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return f"\n{title}:\n{_table(heads, rows)}" if rows else ""
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["-"] * len(heads), *rows]
+    return "\n" + "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
