@@ -55,6 +55,7 @@ class Status:
     debts: tuple[Owed, ...] = ()
     holds: tuple[Hold, ...] = ()
     deferred: int = 0
+    asked: int = 0  # keys that wait to be read again
     behind: tuple[str, ...] = ()  # columns that came to the table and are not equal yet in old rows
 
 

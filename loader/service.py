@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from loader import holds, reports, rollbacks
+from loader.asked import open_asks
 from loader.claim import check_claim, claim_of
 from loader.debt import debts
 from loader.files import Files
@@ -133,6 +134,7 @@ class TableService:
             bytes=sum(version.bytes for version in versions),
             last_error=_last_error(standing.attempts),
             debts=tuple(reports.Owed(debt.reason, debt.since_ms) for debt in debts(self.env.files, self.env.layout)),
+            asked=sum(item.keys for item in open_asks(self.env.files, self.env.layout, standing.state.answered)),
             behind=_behind(self.env, standing.state),
             holds=holds.hold_reports(self.env, standing.state),
             deferred=holds.deferred_keys(standing.state),

@@ -37,6 +37,9 @@ def reconcile(
     export: Annotated[
         Path | None, typer.Option("--export", metavar="FILE", help="Write every key that differs as a line of JSON.")
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew, though a comparison was left in the middle.")
+    ] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit with 6 if anything differs.")] = False,
     yes: options.Yes = False,
     config: options.Config = options.DEFAULT_CONFIG,
@@ -70,6 +73,7 @@ def reconcile(
         wait_s=given.wait if wait is None else wait,
         repair=repair,
         max_delete_share=chosen.max_delete_share,
+        fresh=fresh,
     )
     upkeep = session.backend.upkeep(settings, chosen)
     with progress(session.err) as bar:

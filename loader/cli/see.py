@@ -113,6 +113,8 @@ def _show_status(out: Output, look: Look) -> None:
     facts += [("hold", hold_text(hold)) for hold in status.holds]
     if status.deferred:
         facts.append(("waiting", f"{counted(status.deferred, 'key')} for a hold to end"))
+    if status.asked:
+        facts.append(("read again", f"{counted(status.asked, 'key')}, by the next batches"))
     if status.behind:
         facts.append(("not equal yet", f"in old rows: {', '.join(status.behind)} (`hotswap reconcile`)"))
     if status.last_error:

@@ -55,7 +55,9 @@ def _show(out: Output, report: "CleanReport") -> None:
     for location in report.failed:
         out.line(f"  ! {location} could not be deleted; the next clean tries again", style="yellow")
     directories = counted(len(report.directories), "directory", "directories")
-    what = f"{directories}, {counted(report.change_sets, 'change set')}, {counted(report.objects, 'other state object')}"
+    what = (
+        f"{directories}, {counted(report.change_sets, 'change set')}, {counted(report.objects, 'other state object')}"
+    )
     if report.folded:
         when = "folded into one" if report.deleted else "would be folded into one, with what only they need"
         out.line(f"{counted(report.folded, 'attempt')} older than all of history {when}")

@@ -40,13 +40,14 @@ STALE_MS = 24 * 3_600_000
 class Rules:
     """`rate`: rows a second of HBase, 0: no limit. `wait_s`: how long open differences may take to settle.
 
-    `repair`: hand what stands to the next batch.
+    `repair`: hand what stands to the next batch. `fresh`: begin anew, though one was left in the middle.
     """
 
     rate: float = 0.0
     wait_s: float = 900.0
     repair: bool = False
     max_delete_share: float = 0.5
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ class Reconcile:
             raise Conflict(f"{self.env.table} was never loaded", f"Run `hotswap run {self.env.table}` first.")
 
     def _resumed(self, store: Store) -> Begun | None:
-        begun = store.unfinished()
+        begun = None if self.rules.fresh else store.unfinished()
         if begun is None or begun.digest != self.digest or self.env.clock() - begun.begun_ms > STALE_MS:
             return None
         return begun

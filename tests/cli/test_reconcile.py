@@ -50,6 +50,7 @@ def test_check_exits_with_6_if_anything_differs(stage: Stage) -> None:
 def test_a_repair_needs_no_more_than_the_next_batch(stage: Stage) -> None:
     result = hotswap(drifted(stage), "reconcile", "--repair", "--wait", "0s")
     assert "3 keys handed to the next batches" in result.out
+    assert "3 keys, by the next batches" in hotswap(stage, "status").out
     stage.batch()
     assert "equals HBase" in hotswap(stage, "reconcile", "--wait", "0s").out
 

@@ -134,6 +134,22 @@ def test_a_killed_comparison_goes_on_where_it_was(stage: Stage) -> None:
     assert len(again) < 20
 
 
+def test_a_fresh_one_compares_all_again(stage: Stage) -> None:
+    drifted(stage)
+    ranges = DictRanges(stage.source, on_block=lambda keys: kill_at(keys, b"k25"))
+    with pytest.raises(Killed):
+        comparison(stage.open("r1"), ranges).run()
+    stage.source.dirty |= {b"k1", b"k2", b"unseen", b"k5"}
+    stage.run()
+    ranges.on_block = lambda keys: None
+    assert comparison(stage.open("r2"), ranges, Rules(wait_s=0, fresh=True)).run().done.drift == {}
+
+
+def kill_at(keys: list[bytes], key: bytes) -> None:
+    if key in keys:
+        raise Killed
+
+
 def test_nothing_of_a_finished_comparison_stays_but_its_end(stage: Stage) -> None:
     env = stage.open("r")
     comparison(env, DictRanges(stage.source)).run()
