@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from bench import machine
+from bench import freshness, machine
 from devservers import fetch
 from devservers.hbase import HBase
 from devservers.hbase_conf import JAVA_OPTIONS, PROPERTIES, site
@@ -32,7 +32,7 @@ from loader.sources.thrift2 import Endpoint, TColumnValue, Thrift2, TPut
 from loader.sources.windows import Window
 
 RESULTS = Path(__file__).resolve().parent / "results" / "source.json"
-ROWS, LONG_ROWS, CHANGED = 200_000, 1_000_000, 200
+ROWS, LONG_ROWS, CHANGED = 100_000, 1_000_000, 200
 NAMES = [f"c{number}" for number in range(10)]
 KINDS = ["string", "bigint", "string", "int", "string", "bigint", "double", "string", "string", "string"]
 BINARY = {"bigint": 8, "int": 4, "double": 8}
@@ -43,6 +43,7 @@ MAPPING = Mapping.build(
 LONG = Mapping.build({"id": "string", "c0": "string"}, ":key,d:c0")
 BATCH = 2_000
 NO_END = 1 << 62
+RATES = (100, 1_000)
 
 
 class FastHBase(HBase):
@@ -82,6 +83,8 @@ def measure(hbase: HBase, chosen: argparse.Namespace, console: Console) -> dict[
     report = {"rows": chosen.rows, "cells": chosen.rows * len(NAMES)}
     report["scan"] = scans(hbase, chosen.rows, chosen.runs, console)
     report["polls"] = polls(hbase, chosen.long_rows, console)
+    console.print(f"changes at {RATES} a second …")
+    report["freshness"] = freshness.measure(hbase, hbase.base, chosen.rows // 2, RATES, seconds=12.0)
     return report
 
 

@@ -94,10 +94,14 @@ class MetastoreSettings(_Model):
 
 
 class HBaseSettings(_Model):
-    """HBase's Thrift2 servers as `host:port`, tried in turn; `timeout` is that of one call."""
+    """HBase's Thrift2 servers as `host:port`, tried in turn; `timeout` is that of one call.
+
+    `clock_table`: a table of ours into which a cell may be put now and then, to see what time the servers have.
+    """
 
     thrift: Addresses
     timeout: Seconds = 60.0
+    clock_table: str | None = None
 
 
 class Cell(_Model):

@@ -208,6 +208,8 @@ class Job:
             state=loop.env.layout.state,
             rules=window_rules(self.table),
             timeout=self.settings.hbase.timeout,
+            tasks=loop.parallelism,
+            clock_table=self.settings.hbase.clock_table or "",
         )
 
     def _triggered(self, writer: Any) -> Any:

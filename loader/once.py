@@ -12,7 +12,7 @@ from loader.rewrite import Tools
 from loader.rewrite_local import LocalRewriter, threads_for
 from loader.service import open_table
 from loader.sources.dirty import DirtyKeys
-from loader.sources.opening import connector, mapping_of, open_loop, window_rules
+from loader.sources.opening import READ_THREADS, connector, mapping_of, measured_rules, open_loop
 from loader.sources.scan import scan_window
 from loader.sources.windows import window_end, window_to
 
@@ -33,12 +33,12 @@ def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool
             return LocalRewriter(tools, env.layout.temporary, threads_for(CORES))
 
         loop = open_loop(settings, table, env, rewriter, CORES, max_delete_share=share)
-        families, rules = mapping_of(table).families, window_rules(table)
+        families, rules = mapping_of(table).families, measured_rules(settings, table, env.clock)
 
         def scan() -> DirtyKeys:
             env.sleep(table.lag)  # so that what was put before the command is in the window
             window = window_to(window_end(env.clock(), rules), env.state.position(), rules)
-            return scan_window(connector(settings), table.hbase_table, families, window)
+            return scan_window(connector(settings), table.hbase_table, families, window, READ_THREADS)
 
         published: list[BatchReport | None] = []
         while not published or loop.behind:

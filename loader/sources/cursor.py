@@ -11,8 +11,10 @@ from loader.sources.packed import PackedRows
 
 ANSWER = 4 << 20
 """Bytes of one answer of a scan, about."""
-FIRST = 128
+FIRST = 32
 """Rows of the first answer: nobody knows yet how large they are."""
+FASTER = 8
+"""So many times the rows of the last answer at most: a table of small rows may hold a stretch of large ones."""
 
 
 class Ask(Protocol):
@@ -39,7 +41,7 @@ class Cursor:
         self._scanner = scanner
         if rows:
             self._fields["startRow"] = rows[-1].row + b"\0"
-            self._rows = min(self._most, self._rows * 4, max(1, ANSWER * len(rows) // max(1, size_of(rows))))
+            self._rows = min(self._most, self._rows * FASTER, max(1, ANSWER * len(rows) // max(1, size_of(rows))))
         return rows
 
     def close(self, connection: Connection | None) -> None:

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Iterable
+from functools import cache
 
 _NAME = b"org.apache.hadoop.hbase.filter.MultiRowRangeFilter"
 _RANDOM = b"org.apache.hadoop.hbase.filter.RandomRowFilter"
@@ -14,18 +15,27 @@ def rows_filter(keys: Iterable[bytes]) -> bytes:
     `Filter{name=1, serialized_filter=2}` around `MultiRowRangeFilter{row_range_list=1 repeated
     RowRange{start_row=1, start_row_inclusive=2, stop_row=3, stop_row_inclusive=4}}`.
     """
-    ranges = b"".join(_bytes(1, _range(key)) for key in keys)
+    pieces: list[bytes] = []
+    for key in keys:
+        before, between, behind = _around(len(key))
+        pieces += (before, key, between, key, behind)
+    ranges = b"".join(pieces)
     return _bytes(1, _NAME) + _bytes(2, ranges)
+
+
+@cache
+def _around(length: int) -> tuple[bytes, bytes, bytes]:
+    """What stands before, between and behind the two keys of a range, which are of this length."""
+    yes, size = _varint(1), _varint(length)
+    first, last = _tag(1, _LENGTH_DELIMITED) + size, _tag(3, _LENGTH_DELIMITED) + size
+    between, behind = _tag(2, _VARINT) + yes + last, _tag(4, _VARINT) + yes
+    whole = len(first) + len(between) + len(behind) + 2 * length
+    return _tag(1, _LENGTH_DELIMITED) + _varint(whole) + first, between, behind
 
 
 def random_rows(chance: float) -> bytes:
     """`RandomRowFilter{chance=1 float}`: each row passes with this chance."""
     return _bytes(1, _RANDOM) + _bytes(2, _tag(1, _FIXED_32) + struct.pack("<f", chance))
-
-
-def _range(key: bytes) -> bytes:
-    yes = _varint(1)
-    return _bytes(1, key) + _tag(2, _VARINT) + yes + _bytes(3, key) + _tag(4, _VARINT) + yes
 
 
 def _bytes(number: int, value: bytes) -> bytes:

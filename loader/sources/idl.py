@@ -140,6 +140,7 @@ TScan = struct(
     (4, "caching", I32),
     (5, "maxVersions", I32),
     (6, "timeRange", of(TTimeRange)),
+    (7, "filterString", BINARY),
     (9, "attributes", BINARY_MAP),
     (12, "cacheBlocks", BOOL),
     (18, "filterBytes", BINARY),

@@ -1,6 +1,7 @@
 """From the configuration to the parts of a run: mapping, client, reader, source settings, loop."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from loader.sources.blindspots import Blindspots, look_at
 from loader.sources.joined import joined
 from loader.sources.reader import ReadRows, RowReader
 from loader.sources.sample import Sampled, sample
+from loader.sources.skew import measure_skew
 from loader.sources.thrift2 import Patience, Thrift2, endpoints
 from loader.sources.windows import WindowRules
 from loader.transform import transform_of
@@ -30,8 +32,10 @@ from partitioner.sizing import SizingRules
 if TYPE_CHECKING:
     from loader.config import Settings, TableSettings
 
-READ_CHUNK = 50_000
-"""Rows that are in memory as HBase sent them, before they are columns."""
+READ_CHUNK = 10_000
+"""Rows that are read by one thread at once."""
+READ_THREADS = 4
+"""They wait for HBase side by side."""
 
 DEEP_EVERY_MS = 60_000
 
@@ -121,18 +125,26 @@ def window_rules(table: "TableSettings") -> WindowRules:
     )
 
 
+def measured_rules(settings: "Settings", table: "TableSettings", now_ms: Callable[[], int]) -> WindowRules:
+    """With what the servers' clocks are behind ours, if they may be asked. Raises Unavailable, NoSuchTable."""
+    rules = window_rules(table)
+    if settings.hbase.clock_table is None:
+        return rules
+    with connector(settings)() as client:
+        return rules.behind(measure_skew(client, settings.hbase.clock_table, now_ms).behind_ms)
+
+
 @dataclass(frozen=True, slots=True)
 class ChunkedReader:
-    """Reads any number of rows, a chunk in memory at a time."""
+    """Reads any number of rows, `threads` chunks in memory at a time as HBase sent them."""
 
     reader: RowReader
+    threads: int = 1
 
     def read(self, keys: pa.Array, at_ms: int) -> ReadRows:
-        return joined(self._chunks(keys, at_ms))
-
-    def _chunks(self, keys: pa.Array, at_ms: int) -> Iterator[ReadRows]:
-        for start in range(0, max(len(keys), 1), READ_CHUNK):
-            yield self.reader.read(keys.slice(start, READ_CHUNK).to_pylist(), at_ms)
+        chunks = [keys.slice(start, READ_CHUNK).to_pylist() for start in range(0, max(len(keys), 1), READ_CHUNK)]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return joined(pool.map(lambda chunk: self.reader.read(chunk, at_ms), chunks))
 
 
 def tools_of(table: "TableSettings", env: Environment, mapping: Mapping) -> Tools:
@@ -170,7 +182,7 @@ def open_loop(
         max_keys=table.max_keys,
         max_partition_delete_share=table.max_partition_delete_share,
         partitions_per_swap=table.partitions_per_swap,
-        reader=ChunkedReader(reader_of(settings, table, mapping)),
+        reader=ChunkedReader(reader_of(settings, table, mapping), READ_THREADS),
         retention=retention_of(table),
         rewriter=rewriter(tools_of(table, env, mapping)),
         rules=PlanRules(sizing=SizingRules(bytes_per_file=table.bytes_per_file)),

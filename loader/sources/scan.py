@@ -5,7 +5,9 @@ finds are keys: the rows are read again as they are now (`reader.py`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,9 @@ from loader.sources.windows import Window
 
 ALL_VERSIONS = 2147483647
 RAW = {b"_raw_": b"\xff"}  # how the Java client marks a scan as raw
+KEYS_ONLY = b"FirstKeyOnlyFilter() AND KeyOnlyFilter()"
 ROWS_A_CALL = 2000
+PARTS_A_THREAD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,16 @@ class Part:
     stop: bytes
 
 
-def parts_of(client: Thrift2, table: str, families: Sequence[bytes]) -> tuple[Part, ...]:
-    """One part a region, as the regions are now. Raises NoSuchTable or NoSuchFamily, on which a scan is silent."""
+def parts_of(client: Thrift2, table: str, families: Sequence[bytes], most: int) -> tuple[Part, ...]:
+    """At most `most` parts, each of as many neighbouring regions, as the regions are now.
+
+    Raises NoSuchTable or NoSuchFamily, on which a scan is silent.
+    """
     client.check_table(table, families)
-    return tuple(Part(region.start, region.stop) for region in client.regions(table))
+    regions = client.regions(table)
+    count = min(most, len(regions))
+    cuts = [len(regions) * number // count for number in range(count + 1)]
+    return tuple(Part(regions[first].start, regions[last - 1].stop) for first, last in pairwise(cuts))
 
 
 def scan_part(
@@ -47,33 +57,52 @@ def scan_part(
     """
     if not window.empty:
         try:
-            for batch in client.scan_packed(table, _raw_scan(families, part, window), ROWS_A_CALL):
-                yield _dirty(batch, window)
+            for scan in _raw_scans(families, part, window):
+                for batch in client.scan_packed(table, scan, ROWS_A_CALL):
+                    yield _dirty(batch, window)
         except (ServerBusy, Refused):
             client.check_table(table, families)  # dropped or disabled in mid-scan: say so
             raise
     yield pa.RecordBatch.from_pylist([marker(part.start, part.stop, window)], SCANNED)
 
 
-def scan_window(connect: Callable[[], Thrift2], table: str, families: Sequence[bytes], window: Window) -> DirtyKeys:
-    """The whole table's dirty keys, in this process, region after region; what the streaming source does with tasks."""
+def scan_window(
+    connect: Callable[[], Thrift2], table: str, families: Sequence[bytes], window: Window, threads: int = 1
+) -> DirtyKeys:
+    """The whole table's dirty keys, in this process; what the streaming source does with tasks.
+
+    Threads wait for HBase side by side: decoding a scan costs far less than the server takes to make it.
+    """
     with connect() as client:
-        batches = [
-            batch
-            for part in parts_of(client, table, families)
-            for batch in scan_part(client, table, families, part, window)
-        ]
+        parts = parts_of(client, table, families, PARTS_A_THREAD * threads)
+
+    def read(part: Part) -> list[pa.RecordBatch]:
+        with connect() as client:
+            return list(scan_part(client, table, families, part, window))
+
+    with ThreadPoolExecutor(threads) as pool:
+        batches = [batch for found in pool.map(read, parts) for batch in found]
     return dirty_keys_from_rows(pa.Table.from_batches(batches, SCANNED))
 
 
-def _raw_scan(families: Sequence[bytes], part: Part, window: Window) -> Any:
+def _raw_scans(families: Sequence[bytes], part: Part, window: Window) -> Iterator[Any]:
+    """Of times that need no marks (the first window has nearly all of the table there) one cell a row, and no value."""
+    border = min(max(window.marks_from_ms, window.start_ms), window.end_ms)
+    if window.start_ms < border:
+        yield _raw_scan(families, part, window.start_ms, border, KEYS_ONLY)
+    if border < window.end_ms:
+        yield _raw_scan(families, part, border, window.end_ms)
+
+
+def _raw_scan(families: Sequence[bytes], part: Part, start_ms: int, end_ms: int, only: bytes | None = None) -> Any:
     return TScan(
         startRow=part.start,
         stopRow=part.stop,
         columns=[TColumn(family=family) for family in families],
         caching=ROWS_A_CALL,
         maxVersions=ALL_VERSIONS,
-        timeRange=TTimeRange(minStamp=window.start_ms, maxStamp=window.end_ms),
+        timeRange=TTimeRange(minStamp=start_ms, maxStamp=end_ms),
+        filterString=only,
         attributes=RAW,
         cacheBlocks=False,
     )

@@ -20,15 +20,18 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
+from pyspark.sql.streaming.datasource import SupportsTriggerAvailableNow
 
 from loader.errors import Unavailable
 from loader.sources.dirty import SCANNED
 from loader.sources.scan import Part, parts_of, scan_part
+from loader.sources.skew import Skew, measure_skew
 from loader.sources.thrift2 import Patience, Thrift2, endpoints
 from loader.sources.windows import Window, WindowRules, window_end, window_to
 from partitioner.manifest import Span
 
 FORMAT = "hotswap_hbase"
+CLOCK_EVERY_MS = 60_000
 SCHEMA = (
     "kind INT, key BINARY, stop BINARY, version BIGINT, fingerprint BIGINT, "
     "start_ms BIGINT, end_ms BIGINT, low_ms BIGINT, deep BOOLEAN"
@@ -43,7 +46,10 @@ Position = Callable[[str], Span | None]
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """What the source must know, as it travels in Spark's options. `patience` and `timeout` are in seconds."""
+    """What the source must know, as it travels in Spark's options. `patience` and `timeout` are in seconds.
+
+    `tasks`: into so many the regions are packed, each with neighbours, at every batch anew.
+    """
 
     thrift: str
     table: str
@@ -53,6 +59,8 @@ class SourceSettings:
     rules: WindowRules = field(default_factory=WindowRules)
     patience: float = 30.0
     timeout: float = 60.0
+    tasks: int = 8
+    clock_table: str = ""
 
     def options(self) -> dict[str, str]:
         """For `DataStreamReader.options`."""
@@ -66,6 +74,8 @@ class SourceSettings:
             "windows": f"{rules.lag_ms},{rules.overlap_ms},{rules.deep_overlap_ms},{rules.deep_every_ms}",
             "patience": str(self.patience),
             "timeout": str(self.timeout),
+            "tasks": str(self.tasks),
+            "clock_table": self.clock_table,
         }
 
     @classmethod
@@ -79,6 +89,8 @@ class SourceSettings:
             WindowRules(*(int(number) for number in options["windows"].split(","))),
             float(options["patience"]),
             float(options["timeout"]),
+            int(options["tasks"]),
+            options["clock_table"],
         )
 
     def connect(self, patience: Patience | None = None) -> Thrift2:
@@ -116,31 +128,41 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class WindowReader(DataSourceStreamReader):  # type: ignore[misc]
-    """Offsets are `{"end_ms": …}`."""
+class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type: ignore[misc]
+    """Offsets are `{"end_ms": …, "behind_ms": …}`: the window's end, and the servers' clocks as measured by then."""
 
     def __init__(self, settings: SourceSettings, now_ms: Callable[[], int] = _wall_ms) -> None:
         self._settings, self._now_ms = settings, now_ms
+        self._target: dict[str, int] | None = None  # of trigger availableNow
+        self._skew, self._measured_ms = Skew(), -CLOCK_EVERY_MS
+
+    def prepareForTriggerAvailableNow(self) -> None:
+        """What is there now, and no more. Raises Unavailable: there is no later trigger to wait for."""
+        self._ask(Patience(self._settings.patience))
+        self._target = self._offset(window_end(self._now_ms(), self._settings.rules))
 
     def initialOffset(self) -> dict[str, int]:
         return {"end_ms": 0}
 
     def latestOffset(self, start: dict[str, int], limit: Any) -> dict[str, int]:
         """Now − lag; the start again, so that no batch is made, while HBase is away or the clock runs behind."""
+        if self._target is not None:
+            return self._target if self._target["end_ms"] > start["end_ms"] else start
         end_ms = window_end(self._now_ms(), self._settings.rules)
         if end_ms <= start["end_ms"] or not self._reachable():
             return start
-        return {"end_ms": end_ms}
+        return self._offset(end_ms)
 
     def partitions(self, start: dict[str, int], end: dict[str, int]) -> Sequence[WindowPart]:
         settings = self._settings
         end_ms = end["end_ms"]
-        window = window_to(end_ms, settings.settled(), settings.rules)
+        window = window_to(end_ms, settings.settled(), settings.rules.behind(end.get("behind_ms", 0)))
         if window.empty or start["end_ms"] >= end_ms:  # a first batch while HBase is away ends where it starts
             window = Window(end_ms, end_ms, False, min(window.low_ms, end_ms))
             return [WindowPart(Part(b"", b""), window)]
         with settings.connect() as client:
-            return [WindowPart(part, window) for part in parts_of(client, settings.table, settings.families)]
+            parts = parts_of(client, settings.table, settings.families, settings.tasks)
+        return [WindowPart(part, window) for part in parts]
 
     def read(self, partition: WindowPart) -> Iterator[pa.RecordBatch]:
         settings = self._settings
@@ -150,9 +172,19 @@ class WindowReader(DataSourceStreamReader):  # type: ignore[misc]
 
     def _reachable(self) -> bool:
         try:
-            with self._settings.connect(Patience(tries=1)) as client:
-                client.table_exists(self._settings.table)
+            self._ask(Patience(tries=1))
         except Unavailable as error:
             print(f"hotswap waits: {error.message}", file=sys.stderr, flush=True)
             return False
         return True
+
+    def _ask(self, patience: Patience) -> None:
+        """Whether HBase is there, and now and then what time it has. Raises Unavailable."""
+        settings, now = self._settings, self._now_ms()
+        with settings.connect(patience) as client:
+            client.table_exists(settings.table)
+            if settings.clock_table and now - self._measured_ms >= CLOCK_EVERY_MS:
+                self._skew, self._measured_ms = measure_skew(client, settings.clock_table, self._now_ms), now
+
+    def _offset(self, end_ms: int) -> dict[str, int]:
+        return {"end_ms": end_ms, "behind_ms": self._skew.behind_ms}

@@ -7,7 +7,7 @@ one moves the low watermark, to its end − `deep_overlap_ms`: all cells older t
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from partitioner.manifest import Span
 
@@ -17,7 +17,7 @@ Mark = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class WindowRules:
-    """All in ms. `deep_overlap_ms` = WAL sync time-out + measured clock skew."""
+    """All in ms. `deep_overlap_ms`: the WAL sync time-out; `behind` adds what the servers' clocks are behind ours."""
 
     lag_ms: int = 1_000
     overlap_ms: int = 5_000
@@ -29,6 +29,11 @@ class WindowRules:
             raise ValueError("lags and overlaps cannot be negative")
         if self.deep_overlap_ms < self.overlap_ms:
             raise ValueError("the deep overlap must not be shorter than the short one")
+
+    def behind(self, skew_ms: int) -> "WindowRules":
+        """The rules where a cell put now may have a timestamp `skew_ms` ago: every overlap reaches so much further."""
+        skew_ms = max(0, skew_ms)
+        return replace(self, overlap_ms=self.overlap_ms + skew_ms, deep_overlap_ms=self.deep_overlap_ms + skew_ms)
 
 
 @dataclass(frozen=True, slots=True)

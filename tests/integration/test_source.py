@@ -18,6 +18,7 @@ from devservers.hbase import HBase
 from loader.errors import SourceError, Unavailable
 from loader.mapping import Mapping
 from loader.sources.connection import Connection, ConnectionLost, ScannerGone, WrongServer
+from loader.sources.cursor import ANSWER, FIRST, size_of
 from loader.sources.dirty import DirtyKeys
 from loader.sources.reader import ReadRows, RowReader
 from loader.sources.sample import sample
@@ -186,6 +187,51 @@ def test_marks_of_one_timestamp_do_not_depend_on_the_window(table: Table) -> Non
 def test_cells_in_other_families_are_not_looked_at(table: Table) -> None:
     table.put_cell(b"k", 100, b"e", b"x", b"")
     assert table.keys(0, 1000) == []
+
+
+def test_the_first_window_finds_rows_that_are_old_new_or_only_deleted(table: Table) -> None:
+    """Of what is older than any mark it asks for keys alone."""
+    table.put(b"new", 900)
+    table.put(b"old", 100)
+    table.put(b"old and new", 100)
+    table.put(b"old and new", 900)
+    table.delete(b"never there", 100)
+    table.delete_column(b"version", 100, b"c", DeleteType.VERSION)
+    first = scan_window(table.connect, table.name, MAPPING.families, Window(0, 1000, True, 500))
+    assert first.keys.to_pylist() == [b"never there", b"new", b"old", b"old and new", b"version"]
+    assert sorted(first.unmarked) == [b"never there", b"old", b"old and new", b"version"]
+    assert sorted(first.marks) == [b"new", b"old and new"]
+
+
+def test_threads_find_what_one_finds(new_table: Callable[..., Table]) -> None:
+    table = new_table(splits=[b"%d" % number for number in range(1, 10)])
+    keys = [b"%03d" % number for number in range(1000)]
+    table.put_many(keys, 100)
+    window = Window(0, 1000, True, 0)
+    found = scan_window(table.connect, table.name, MAPPING.families, window, threads=2)
+    assert (found.keys.to_pylist(), found.marks) == (keys, table.dirty(0, 1000).marks)
+
+
+# Large rows
+
+
+def test_megabyte_values_come_few_at_a_time(table: Table) -> None:
+    for number in range(60):
+        table.put_cell(b"%03d" % number, 100, b"d", b"c", b"x" * (1 << 20))
+    batches = list(table.client.scan_packed(table.name, TScan(), rows=2000))
+    assert [len(batch) for batch in batches][:3] == [FIRST, 3, 3]
+    assert max(size_of(batch) for batch in batches[1:]) < 2 * ANSWER
+
+
+def test_a_row_of_thousands_of_columns_is_found_and_read(table: Table) -> None:
+    values = [TColumnValue(family=b"d", qualifier=b"x%05d" % number, value=b"v" * 100) for number in range(8000)]
+    table.client.put(table.name, TPut(row=b"wide", columnValues=values, timestamp=100))
+    table.put(b"wide", 100)
+    table.put(b"narrow", 100)
+    assert table.keys(100, 101) == [b"narrow", b"wide"]
+    keys = [b"narrow", b"wide", *(b"none%03d" % number for number in range(200))]
+    assert [line[1] for line in summary(table.read(*keys))][:2] == ["UPSERT", "DELETE"]
+    assert summary(table.read(b"wide")) == [(b"wide", "UPSERT", 1, ("red",))]
 
 
 # Regions

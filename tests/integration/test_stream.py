@@ -1,5 +1,6 @@
 """The streaming source in real Spark tasks finds what the scan in this process finds."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader.errors import SourceError
+from loader.errors import SourceError, Unavailable
 from loader.sources.dirty import DirtyKeys, dirty_keys_from_rows
 from loader.sources.scan import scan_window
 from loader.sources.stream import HBaseSource, SourceSettings, WindowReader
@@ -80,6 +81,39 @@ def test_settings_survive_sparks_options(hbase: HBase, tmp_path: Path) -> None:
 def test_a_window_has_one_part_a_region(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
     parts = reader(hbase, tmp_path / "none").partitions({"end_ms": 0}, {"end_ms": 1000})
     assert [(part.part.start, part.part.stop) for part in parts] == [(b"", b"g"), (b"g", b"p"), (b"p", b"")]
+
+
+def test_regions_are_packed_with_their_neighbours(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
+    parts = reader(hbase, tmp_path / "none", tasks=2).partitions({"end_ms": 0}, {"end_ms": 1000})
+    assert [(part.part.start, part.part.stop) for part in parts] == [(b"", b"g"), (b"g", b"")]
+
+
+def test_windows_reach_back_as_far_as_the_servers_clocks_are_behind(
+    hbase: HBase, client: Thrift2, tmp_path: Path
+) -> None:
+    settle(tmp_path / "state", Span("s", 0, 700, 600))
+    ahead = time.time_ns() // 1_000_000 + 5_000
+    source = reader(hbase, tmp_path / "state", now=lambda: ahead, clock_table=TABLE)
+    offset = source.latestOffset({"end_ms": 0}, None)
+    assert 0 < offset["behind_ms"] <= 5_000
+    part, *_ = source.partitions({"end_ms": 0}, {"end_ms": 1000, "behind_ms": 50})
+    assert (part.window.start_ms, part.window.low_ms) == (640, 600)
+
+
+def test_what_comes_after_the_trigger_is_left_to_the_next(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
+    """Trigger availableNow ends when the offset stays."""
+    clock = [2000]
+    source = reader(hbase, tmp_path, now=lambda: clock[0])
+    source.prepareForTriggerAvailableNow()
+    clock[0] = 9000
+    first = source.latestOffset({"end_ms": 7}, None)
+    assert first["end_ms"] == 2000
+    assert source.latestOffset(first, None) == first
+
+
+def test_available_now_does_not_end_well_while_hbase_is_away(hbase: HBase, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        reader(hbase, tmp_path, thrift="127.0.0.1:1", patience=0.1).prepareForTriggerAvailableNow()
 
 
 def test_the_start_is_the_tables_and_not_the_checkpoints(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:

@@ -66,6 +66,12 @@ def test_a_deep_overlap_shorter_than_the_short_one_is_refused() -> None:
         WindowRules(overlap_ms=5_000, deep_overlap_ms=4_000)
 
 
+def test_clocks_that_are_behind_lengthen_every_overlap_and_those_ahead_shorten_none() -> None:
+    behind = RULES.behind(2_000)
+    assert (behind.overlap_ms, behind.deep_overlap_ms) == (7_000, 302_000)
+    assert RULES.behind(-2_000) == RULES
+
+
 SMALL = WindowRules(lag_ms=1, overlap_ms=3, deep_overlap_ms=20, deep_every_ms=6)
 
 
