@@ -79,6 +79,14 @@ def _show_verified(out: Output, report: "VerifyReport") -> None:
 def doctor(
     context: typer.Context,
     table: options.Table = None,
+    clock_table: Annotated[
+        str | None,
+        typer.Option(
+            "--clock-table",
+            metavar="NAME",
+            help="An HBase table of hotswap's own, with a region on every server: measure their clocks with it.",
+        ),
+    ] = None,
     config: options.Config = options.DEFAULT_CONFIG,
     json: options.Json = False,
     debug: options.Debug = False,
@@ -88,6 +96,9 @@ def doctor(
     Does to a scratch table of its own what the loader does to yours (writes files, adds partitions, locks, swaps, reads
     back, drops) and puts it away. Changes nothing else, and may run beside the loader. Without TABLE it looks at every
     table of the configuration. Each finding says what to do.
+
+    With --clock-table it puts a small cell into each region of that table, to learn how far HBase's clocks are off. It
+    never writes to the tables that are loaded from.
 
     Exit code 5: damage; 6: there is a finding; 0: all is well. What begins with a dot is worth knowing, and no finding.
 
@@ -101,7 +112,7 @@ def doctor(
     chosen = [settings.table(table)] if table else list(settings.tables.values())
     for item in chosen:
         settings.check(item)
-    found = [session.backend.doctor(settings, item) for item in chosen]
+    found = [session.backend.doctor(settings, item, clock_table) for item in chosen]
     if json:
         session.out.json({"tables": found})
     for report in () if json else found:

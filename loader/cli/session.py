@@ -89,7 +89,7 @@ class Backend(Protocol):
 
     def initialise(self, settings: "Settings", table: "TableSettings", sample: int | None) -> "InitReport": ...
 
-    def doctor(self, settings: "Settings", table: "TableSettings") -> "DoctorReport": ...
+    def doctor(self, settings: "Settings", table: "TableSettings", clock_table: str | None) -> "DoctorReport": ...
 
     def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport": ...
 
@@ -131,10 +131,10 @@ class Loader:
 
         return preview_next(settings, table, within_s)
 
-    def doctor(self, settings: "Settings", table: "TableSettings") -> "DoctorReport":
+    def doctor(self, settings: "Settings", table: "TableSettings", clock_table: str | None) -> "DoctorReport":
         from loader.doctor.examine import doctor  # noqa: PLC0415
 
-        return doctor(settings, table)
+        return doctor(settings, table, clock_table)
 
     def show_key(self, settings: "Settings", table: "TableSettings", key: bytes) -> "KeyReport":
         from loader.key_source import show_key  # noqa: PLC0415

@@ -69,8 +69,8 @@ def _examined(check: Check, patient: Patient) -> Iterator[Finding]:
         yield to_do(check.__name__.replace("_", " "), where, told.message, told.hint)
 
 
-def doctor(settings: "Settings", table: "TableSettings") -> DoctorReport:
-    """Examine one table on the configured servers."""
+def doctor(settings: "Settings", table: "TableSettings", clock_table: str | None = None) -> DoctorReport:
+    """Examine one table on the configured servers. `clock_table`: an HBase table in which small cells may be put."""
     from loader.doctor.java import java_version  # noqa: PLC0415
     from loader.filesystems import files_of  # noqa: PLC0415
     from loader.service import environment, identity, now_ms, open_metastore  # noqa: PLC0415
@@ -93,6 +93,7 @@ def doctor(settings: "Settings", table: "TableSettings") -> DoctorReport:
         clock=now_ms,
         run=who.run,
         java=lambda: java_version(os.environ),
+        clock_table=clock_table,
     )
     try:
         return examine(patient)

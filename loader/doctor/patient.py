@@ -22,7 +22,7 @@ class Patient:
     """One table under examination. `env` and `hive` are None until the metastore has answered, or if there is no table.
 
     `metastores` opens a metastore at one URI, `hbase` makes a client, `java` tells the version of the Java here.
-    `facts` are what is told besides findings.
+    `clock_table`: an HBase table of the loader's own, to measure clocks with. `facts` are told besides findings.
     """
 
     settings: "Settings"
@@ -33,6 +33,7 @@ class Patient:
     clock: Callable[[], int]
     run: str
     java: Callable[[], int | None]
+    clock_table: str | None = None
     metastore: Metastore | None = None
     hive: Table | None = None
     env: Environment | None = None

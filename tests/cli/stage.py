@@ -130,7 +130,7 @@ class Stage:
         assert self.init_report
         return self.init_report
 
-    def doctor(self, settings: Settings, table: TableSettings) -> DoctorReport:
+    def doctor(self, settings: Settings, table: TableSettings, clock_table: str | None) -> DoctorReport:
         """On the machine's own clock, for the servers' clocks are compared with it; there is no HBase."""
 
         def away() -> Any:
