@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
 
 from devservers import fetch, lockfile, metastore_schema, paths, progress
 from devservers.errors import DevServerError
 from devservers.hbase import HBase
 from devservers.hbase_conf import Ports
+from devservers.interrupts import raise_on_signals
 from devservers.jvm import kill_all
 from devservers.metastore import Metastore23
 from devservers.ports import remembered_ports
@@ -24,7 +23,7 @@ from devservers.server import Server
 def main(arguments: list[str]) -> int:
     """Exit codes: 0 done, 1 failed (said in one message), 130 interrupted."""
     chosen = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    raise_on_signals()
     try:
         chosen.run(chosen)
     except DevServerError as error:
@@ -111,10 +110,6 @@ def _watch(*servers: Server) -> None:
         for server in servers:
             server.check()
         time.sleep(1)
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
 
 from devservers import paths
 from devservers.demo.data import FEWEST
@@ -17,13 +15,14 @@ from devservers.demo.scratch import scratch
 from devservers.demo.show import Screen
 from devservers.demo.story import Stage, play
 from devservers.errors import DevServerError
+from devservers.interrupts import raise_on_signals
 from loader.errors import HotswapError
 
 
 def main(arguments: list[str]) -> int:
     """Exit codes: 0 all that it claims held, 1 something did not or could not go on, 130 interrupted."""
     chosen = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    raise_on_signals()
     screen = Screen()
     try:
         return _run(screen, chosen.rows, chosen.keep)
@@ -81,10 +80,6 @@ def _next(folder: Path, keep: bool) -> tuple[str, ...]:
         "conf/hotswap.example.yaml       every setting, explained",
         "README.md                       how it commits, and how to point it at your own HBase and Hive",
     )
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
