@@ -30,18 +30,17 @@ from loader.rewrite_local import LocalRewriter, threads_for
 from loader.rewrite_spark import SparkRewriter
 from loader.service import TableService, open_table
 from loader.sources.dirty import IncompleteScan
+from loader.waiting import Waiting
 from loader.watch import Watchman, keep_looking, watchman_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from loader.config import Settings, TableSettings
     from loader.sources.stream import SourceSettings
 
 log = logging.getLogger(__name__)
 
-FIRST_WAIT_S = 1.0
-LONGEST_WAIT_S = 30.0
 SILENCE_S = 5.0
 """So long without a trigger, beyond `poll_every`, and HBase is asked whether it is there."""
 WAITED_OUT = (Unavailable, OutcomeUnknown, Locked, Held, IncompleteScan)
@@ -57,7 +56,7 @@ def run(settings: "Settings", table: "TableSettings", once: bool, confirm_delete
         try:
             job.run()
         finally:
-            job.watching.set()
+            job.stop_looking()
             job.close()
     return RunReport(
         table=str(table.hive_table),
@@ -65,26 +64,6 @@ def run(settings: "Settings", table: "TableSettings", once: bool, confirm_delete
         low_watermark_ms=job.low_watermark_ms(),
         seconds=time.perf_counter() - started,
     )
-
-
-@dataclass
-class Waiting:
-    """How long to wait next, and since when nothing works. `stop` ends every wait."""
-
-    stop: threading.Event
-    since: float | None = None
-    next_s: float = FIRST_WAIT_S
-
-    def failed(self, table: str, error: HotswapError) -> None:
-        self.since = self.since or time.monotonic()
-        events.waiting(table, error, self.next_s)
-        self.stop.wait(self.next_s)
-        self.next_s = min(self.next_s * 2, LONGEST_WAIT_S)
-
-    def worked(self, table: str) -> None:
-        if self.since is not None:
-            events.resumed(table, time.monotonic() - self.since)
-        self.since, self.next_s = None, FIRST_WAIT_S
 
 
 @dataclass
@@ -104,7 +83,7 @@ class Job:
     turning: threading.Lock = field(default_factory=threading.Lock)  # held while a batch is under way
     heard: float = field(default_factory=time.monotonic)  # when the last trigger came
     watchman: Watchman | None = None
-    watching: threading.Event = field(default_factory=threading.Event)  # set: the watchman's round is over
+    stop_looking: "Callable[[], None]" = field(default=lambda: None)
 
     @property
     def name(self) -> str:
@@ -167,7 +146,7 @@ class Job:
         """Alarms and metrics, from the first stream on."""
         if self.watchman is None and not self.once:
             self.watchman = watchman_of(self.settings, self.table, TableService(env))
-            keep_looking(self.watchman, self.watching)
+            self.stop_looking = keep_looking(self.watchman)
 
     def _ask_after_silence(self) -> None:
         """While HBase is away there is no new offset, so no batch and no error: nothing else would tell."""
