@@ -23,6 +23,7 @@ METASTORE_EFFECTS = frozenset(
         "add_partitions",
         "alter_partitions",
         "drop_partition",
+        "drop_partitions",
         "lock",
         "heartbeat",
         "unlock",

@@ -65,7 +65,7 @@ class HistoryEntry:
 
     batch: int
     attempt: str
-    kind: Literal["batch", "rollback", "hold", "resume", "repair", "folded", "bootstrap", "adopt"]
+    kind: Literal["batch", "rollback", "hold", "resume", "repair", "drop", "folded", "bootstrap", "adopt"]
     outcome: Literal["committed", "aborted", "unsettled"]
     started_ms: int
     ended_ms: int | None
@@ -157,6 +157,7 @@ class CleanedDirectory:
 class CleanReport:
     """What `clean` deleted, or would delete. `unsettled`: an attempt has no outcome yet, so nothing may go.
 
+    `empty`: partitions without rows that were, or would be, dropped, if that was asked for.
     `folded`: attempts older than all of history, put into one object; `objects`: other state objects.
     """
 
@@ -168,6 +169,7 @@ class CleanReport:
     unsettled: bool = False
     folded: int = 0
     objects: int = 0
+    empty: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

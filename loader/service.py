@@ -239,11 +239,16 @@ class TableService:
 
         return analyze(self.env, partitions, columns, again)
 
-    def clean(self, settings: "TableSettings", /, dry: bool) -> reports.CleanReport:
-        """Delete old versions past their grace, or, `dry`, tell which they are. Raises LockHeld."""
+    def clean(self, settings: "TableSettings", /, dry: bool, empty_partitions: bool = False) -> reports.CleanReport:
+        """Delete old versions past their grace, or, `dry`, tell which they are. Raises LockHeld.
+
+        `empty_partitions`: drop those without rows as well; what they pointed to goes with a later clean.
+        """
+        from loader.publish import empties  # noqa: PLC0415
         from loader.publish.clean import clean, preview_clean  # noqa: PLC0415
 
-        rules = retention_of(settings)
+        rules, drop = retention_of(settings), empties.empty_partitions if dry else empties.drop_empty_partitions
+        empty = drop(self.env) if empty_partitions else ()
         done = preview_clean(self.env, rules) if dry else clean(self.env, rules)
         unsettled = bool(self.env.state.records().unsettled)
         return reports.CleanReport(
@@ -258,6 +263,7 @@ class TableService:
             unsettled=unsettled,
             folded=done.forgotten.attempts,
             objects=done.forgotten.objects,
+            empty=tuple(self.env.name_of(partition) for partition in empty),
         )
 
 

@@ -266,6 +266,12 @@ class Metastore(Protocol):
     def drop_partition(self, name: TableName, values: PartitionValues) -> bool:
         """Drop the metadata, never the data. False if it was not there. Raises `NoSuchTable`."""
 
+    def drop_partitions(self, name: TableName, values: Sequence[PartitionValues]) -> None:
+        """ONE call, all or none: a missing one fails all. Drops the metadata, never the data. Never resent.
+
+        Raises as `alter_partitions`. An empty sequence does nothing.
+        """
+
     def lock(self, name: TableName, user: str, host: str, agent: str) -> Lock:
         """Ask for the table lock that keeps loaders apart. A WAITING one stands in the queue until it is unlocked.
 

@@ -226,6 +226,21 @@ class ThriftMetastore:
             raise
         return True
 
+    def drop_partitions(self, name: TableName, values: Sequence[PartitionValues]) -> None:
+        if not values:
+            return
+        keys = [key.name for key in self.table(name).partition_keys]
+        request = ttypes.DropPartitionsRequest(
+            dbName=name.database,
+            tblName=name.table,
+            parts=ttypes.RequestPartsSpec(names=[partition_name(keys, each) for each in values]),
+            deleteData=False,
+            ifExists=False,
+            needResult=False,
+        )
+        with self._explained(name, values):
+            self._change(structs.DROP_PARTITIONS, request)
+
     def lock(self, name: TableName, user: str, host: str, agent: str) -> Lock:
         component = ttypes.LockComponent(
             type=versions.loader_lock_type(self.server().version),

@@ -258,6 +258,18 @@ class InMemoryMetastore:
         return stored.partitions.pop(stored.name_of(values), None) is not None
 
     @_call
+    def drop_partitions(self, name: TableName, values: Sequence[PartitionValues]) -> None:
+        stored = self._find(name)
+        missing = tuple(each for each in values if stored.name_of(each) not in stored.partitions)
+        if missing:
+            raise NoSuchPartition(
+                f"{name} has no partition {'/'.join(missing[0])}", "", "NoSuchObjectException", missing
+            )
+        for each in values:
+            stored.statistics.pop(stored.name_of(each), None)
+            del stored.partitions[stored.name_of(each)]
+
+    @_call
     def lock(self, name: TableName, user: str, host: str, agent: str) -> Lock:
         return self._locks.lock(name, user, host, agent)
 

@@ -222,6 +222,7 @@ ALTER_PARTITIONS = Call(
     hive.alter_partitions_with_environment_context_result,
 )
 DROP_PARTITION = Call("drop_partition", hive.drop_partition_args, hive.drop_partition_result)
+DROP_PARTITIONS = Call("drop_partitions_req", hive.drop_partitions_req_args, hive.drop_partitions_req_result)
 LOCK = Call("lock", hive.lock_args, hive.lock_result)
 CHECK_LOCK = Call("check_lock", hive.check_lock_args, hive.check_lock_result)
 HEARTBEAT = Call("heartbeat", hive.heartbeat_args, hive.heartbeat_result)

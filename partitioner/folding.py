@@ -39,6 +39,9 @@ def leftovers(attempts: Iterable[Attempt]) -> tuple[Leftover, ...]:
             before = live.get(move.partition)
             found += [Leftover(before, number)] if before is not None else []
             live[move.partition] = move.new.location
+        for partition in attempt.manifest.dropped if attempt.manifest and attempt.committed else ():
+            before = live.pop(partition, None)
+            found += [Leftover(before, number)] if before is not None else []
     kept = frozenset(live.values())
     return tuple(item for item in found if item.location not in kept)
 

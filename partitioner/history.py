@@ -96,7 +96,7 @@ def after(state: TableState, manifest: Manifest) -> TableState:
     waits = bool(owed or deferred or released or any(hold.undone for hold in holds))
     return TableState(
         batch=manifest.batch,
-        live=state.live | {move.partition: move.new for move in manifest.moves},
+        live=_live_after(state.live, manifest),
         index=manifest.index,
         span=_later(state.span, manifest.span),
         holds=holds,
@@ -106,6 +106,11 @@ def after(state: TableState, manifest: Manifest) -> TableState:
         watermark=_earlier(state.watermark, manifest.watermark) if waits else None,
         answered=(*state.answered, *manifest.answered),
     )
+
+
+def _live_after(live: dict[PartitionValues, Version], manifest: Manifest) -> dict[PartitionValues, Version]:
+    moved = live | {move.partition: move.new for move in manifest.moves}
+    return {p: version for p, version in moved.items() if p not in manifest.dropped} if manifest.dropped else moved
 
 
 def unsettled(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:

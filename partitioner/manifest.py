@@ -19,6 +19,7 @@ class Kind(StrEnum):
     HOLD = "hold"
     RESUME = "resume"
     REPAIR = "repair"
+    DROP = "drop"
     FOLDED = "folded"
     BOOTSTRAP = "bootstrap"
     ADOPT = "adopt"
@@ -107,6 +108,7 @@ class Manifest:
     rest: KeySet | None = None  # batch: keys of what did not fit into one call; the next batch reads them again
     released: tuple[str, ...] = ()  # resume: deferred key sets that the next batch must read again
     taken: tuple[str, ...] = ()  # batch: released key sets, and rests, that it read again
+    dropped: tuple[PartitionValues, ...] = ()  # drop: empty partitions, in one call with the fence
     watermark: int | None = None  # what is before it is in; stands until all that is owed, deferred or left is read
     answered: tuple[str, ...] = ()  # batch: asks (loader/asked.py) whose keys it read again
 
@@ -165,6 +167,7 @@ def manifest_from(plain: Mapping[str, Any]) -> Manifest:
         rest=key_set_from(fields.get("rest")),
         released=tuple(fields.get("released", ())),
         taken=tuple(fields.get("taken", ())),
+        dropped=partitions_from(fields.get("dropped")) or (),
         watermark=fields.get("watermark"),
         answered=tuple(fields.get("answered", ())),
     )

@@ -129,15 +129,21 @@ def _lives(attempts: Sequence[Attempt]) -> dict[str, _Life]:
     at: dict[tuple[str, ...], str] = {}
     for position, attempt in enumerate(_committed(attempts)):
         for move in attempt.manifest.moves if attempt.manifest else ():
-            before = at.get(move.partition)
-            if before is not None and attempt.ending is not None:
-                life = lives[before]
-                life.spans[-1] = (life.spans[-1][0], position)
-                life.since_ms = max(life.since_ms, attempt.ending.concluded_ms)
+            _end(lives, at.get(move.partition), position, attempt)
             at[move.partition] = move.new.location
             life = lives.setdefault(move.new.location, _Life(attempt.intent.batch, []))
             life.spans.append((position, None))
+        for partition in attempt.manifest.dropped if attempt.manifest else ():
+            _end(lives, at.pop(partition, None), position, attempt)
     return lives
+
+
+def _end(lives: Mapping[str, _Life], location: str | None, position: int, attempt: Attempt) -> None:
+    """What was live at `location` is not any more, from the attempt's outcome on."""
+    if location is not None and attempt.ending is not None:
+        life = lives[location]
+        life.spans[-1] = (life.spans[-1][0], position)
+        life.since_ms = max(life.since_ms, attempt.ending.concluded_ms)
 
 
 def _left(attempts: Iterable[Attempt]) -> dict[str, int]:

@@ -56,6 +56,8 @@ def observe(
     `landed`: the server has confirmed the swap. A swap is all or nothing: so one partition at its new version proves
     it, and then the others can only have been put back by a stale write.
     """
+    if manifest.dropped:
+        return _observe_drop(live, manifest)
     if all(_at_new(live.get(move.partition), move) for move in manifest.moves):
         return Outcome.COMMITTED
     past = past_of(attempts)
@@ -67,6 +69,15 @@ def observe(
         return Outcome.NOT_COMMITTED
     rest = tuple(p for p, what in seen.items() if what is not Seen.NEW and not _put_back(p, what, live, past))
     return Mixed(new, rest) if rest else Outcome.COMMITTED
+
+
+def _observe_drop(live: Sightings, manifest: Manifest) -> Judgement:
+    """A drop is all or nothing as a swap is; whoever else dropped a partition has done what was wanted."""
+    there = tuple(partition for partition in manifest.dropped if partition in live)
+    if not there:
+        return Outcome.COMMITTED
+    gone = tuple(partition for partition in manifest.dropped if partition not in live)
+    return Mixed(gone, there) if gone else Outcome.NOT_COMMITTED
 
 
 def see(found: Sighting | None, move: PartitionMove, manifest: Manifest, now: TableState, past: Past) -> Seen:

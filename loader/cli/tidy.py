@@ -19,6 +19,9 @@ MOST_SHOWN = 30
 def clean(
     context: typer.Context,
     table: options.NamedTable,
+    empty_partitions: Annotated[
+        bool, typer.Option("--empty-partitions", help="Drop the partitions that hold no row, too.")
+    ] = False,
     yes: options.Yes = False,
     config: options.Config = options.DEFAULT_CONFIG,
     json: options.Json = False,
@@ -29,16 +32,20 @@ def clean(
     What is live, what a rollback may still want (the setting `history`) and what a running query may still read (the
     setting `reader_grace`) stays. A running loader does the same by itself every ten minutes.
 
+    A partition whose rows have all gone stays, empty. --empty-partitions drops such partitions from the metastore; when
+    rows come again, they are added again. A loader never does that by itself.
+
     \b
     Examples:
       hotswap clean ads.performance
       hotswap clean ads.performance --yes
+      hotswap clean ads.performance --empty-partitions --yes
     """
     session = options.session_of(context)
     settings = session.backend.load(config)
     chosen = settings.table(table)
     service = session.backend.open_table(settings, chosen)
-    report = service.clean(chosen, dry=not yes)
+    report = service.clean(chosen, dry=not yes, empty_partitions=empty_partitions)
     if json:
         session.out.json(report)
     else:
@@ -54,6 +61,10 @@ def _show(out: Output, report: "CleanReport") -> None:
         out.line(f"… and {len(report.directories) - len(shown):,} more (--json lists all)")
     for location in report.failed:
         out.line(f"  ! {location} could not be deleted; the next clean tries again", style="yellow")
+    for name in report.empty[:MOST_SHOWN]:
+        out.line(f"  {name} holds no row{': dropped' if report.deleted else ''}")
+    if len(report.empty) > MOST_SHOWN:
+        out.line(f"… and {len(report.empty) - MOST_SHOWN:,} more without rows (--json lists all)")
     directories = counted(len(report.directories), "directory", "directories")
     what = (
         f"{directories}, {counted(report.change_sets, 'change set')}, {counted(report.objects, 'other state object')}"

@@ -103,6 +103,7 @@ class Batch:
     left: pa.Array | None = None  # collect: keys of what does not fit into one call
     rest: KeySet | None = None  # collect
     deferred: KeySet | None = None  # collect; decide of a rollback of partitions
+    dropped: tuple[PartitionValues, ...] = ()  # choose, of a drop
     watermark: int | None = None  # collect, decide of a rollback
 
     @property

@@ -48,6 +48,10 @@ class Fences:
             self.own = self._add(values)
         return self.own
 
+    def forget_own(self) -> None:
+        """It went with a drop that named it. Its folders stay until the next clean."""
+        self.own = None
+
     def check_own(self) -> None:
         """Forget this run's fence if another loader has settled this run meanwhile. Only under the table's lock."""
         if self.own is not None and not self.metastore.partitions(self.table, [self.own]):

@@ -35,7 +35,7 @@ class Recently:
             return
         counted = manifest.counts.upserts + manifest.counts.deletes
         until = manifest.span.end if manifest.span else low
-        if manifest.kind in (Kind.REPAIR, Kind.HOLD):
+        if manifest.kind in (Kind.REPAIR, Kind.HOLD, Kind.DROP):
             return  # the same versions as before
         if manifest.kind is not Kind.BATCH or counted + len(self._recent) > MOST_ROWS:
             self._recent = Recent()

@@ -107,6 +107,9 @@ def _conclude(env: Environment, attempt: Attempt, verdict: Verdict, reason: str)
             "Stop all loaders of this table and run `hotswap recover`.",
         )
     delete_temporary(env, attempt.intent.attempt)
+    if verdict is Verdict.ABORTED and attempt.manifest is not None:
+        for partition in attempt.manifest.dropped:  # it stays, so that its placeholder has to
+            env.files.make_dirs(env.layout.placeholder(env.name_of(partition)))
     log.info("batch %s of %s settled: %s %s", attempt.intent.batch, env.table, ending.verdict, ending.reason)
     return _settled(attempt, ending)
 
@@ -120,7 +123,8 @@ def delete_temporary(env: Environment, attempt: AttemptId) -> None:
 
 
 def live_partitions(env: Environment, manifest: Manifest) -> Sightings:
-    return sightings(env.metastore.partitions(env.table, [move.partition for move in manifest.moves]))
+    touched = [*(move.partition for move in manifest.moves), *manifest.dropped]
+    return sightings(env.metastore.partitions(env.table, touched))
 
 
 def sightings(partitions: Iterable[Partition]) -> Sightings:

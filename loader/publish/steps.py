@@ -183,6 +183,7 @@ def record(batch: Batch) -> None:
         rest=batch.rest,
         released=batch.released,
         taken=batch.taken,
+        dropped=batch.dropped,
         watermark=batch.watermark,
     )
     env.state.record(manifest)

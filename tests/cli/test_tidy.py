@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.stage import Stage, hotswap
+from tests.world import TABLE as WORLD
 from tests.world import visible
 
 TABLE = "ads.clicks"
@@ -48,3 +49,14 @@ def test_a_rollback_to_what_was_cleaned_is_refused(stage: Stage) -> None:
     hotswap(stage, "clean", TABLE, "--yes")
     done = hotswap(stage, "rollback", TABLE, "--to", "1", "--yes")
     assert (done.code, "is gone" in done.err) == (1, True)
+
+
+def test_empty_partitions_are_shown_and_dropped_only_when_asked_for(stage: Stage) -> None:
+    stage.source.delete("a")
+    stage.batch(("b", "tue", 1))
+    assert json.loads(hotswap(stage, "clean", TABLE, "--yes", "--json").out)["empty"] == []
+    shown = hotswap(stage, "clean", TABLE, "--empty-partitions")
+    assert "day=mon holds no row\n" in shown.out
+    done = hotswap(stage, "clean", TABLE, "--empty-partitions", "--yes", "--json")
+    assert (done.code, json.loads(done.out)["empty"]) == (0, ["day=mon"])
+    assert ("mon",) not in stage.metastore.partition_names(WORLD)

@@ -427,6 +427,21 @@ class TestDroppingPartitions:
         metastore.add_partitions(table.name, [part(table, "2026-01-01", "")])
         assert metastore.drop_partition(table.name, ("2026-01-01", NULL_PARTITION))
 
+    def test_several_go_in_one_call_and_their_data_stays(self, house: House, table: Table) -> None:
+        parts = [part(table, "2026-01-01", k) for k in "abc"]
+        house.metastore.add_partitions(table.name, parts)
+        house.metastore.drop_partitions(table.name, [parts[0].values, parts[2].values])
+        assert house.metastore.partition_names(table.name) == (parts[1].values,)
+
+    def test_a_drop_that_names_a_dropped_fence_drops_nothing(self, house: House, table: Table) -> None:
+        fence = part(table, *(fence_values(KEYS, 8) or ()))
+        data = part(table, "2026-01-01", "a")
+        house.metastore.add_partitions(table.name, [fence, data])
+        house.metastore.drop_partition(table.name, fence.values)
+        with pytest.raises(Refused):
+            house.metastore.drop_partitions(table.name, [fence.values, data.values])
+        assert house.metastore.partition_names(table.name) == (data.values,)
+
     def test_a_swap_that_names_a_dropped_fence_moves_nothing(self, house: House, table: Table) -> None:
         fence = part(table, *(fence_values(KEYS, 7) or ()))
         data = part(table, "2026-01-01", "a")

@@ -42,7 +42,11 @@ from tests.world import COLUMNS, TABLE, Image, Row, Source, create_table, expect
 
 KEYS = st.sampled_from([f"k{number}" for number in range(7)])
 DAYS = st.sampled_from(["mon", "tue", "wed", "thu"])
-PARTS = st.none() | st.frozensets(DAYS, min_size=1, max_size=2)
+PARTS = st.sampled_from([None, {"mon"}, {"tue"}, {"wed"}, {"thu"}, {"mon", "tue"}, {"wed", "thu"}]).map(
+    lambda days: None if days is None else frozenset(days)
+)
+PER_SWAP = st.sampled_from([None, 2, 3])
+"""What one metastore call takes: the fence, and one or two partitions."""
 LOADERS = st.sampled_from([0, 1])
 CHANGING = ("lock", "add_partitions", "alter_partitions", "drop_partition", "unlock")
 POINTS = st.sampled_from(
@@ -132,6 +136,15 @@ class Noting:
         return image
 
 
+class Aging(Source):
+    """Its low watermark follows its windows: what is old enough may be forgotten."""
+
+    def scan(self) -> DirtyKeys:
+        found = super().scan()
+        assert found.span is not None
+        return replace(found, span=replace(found.span, low=max(0, found.span.end - 2)))
+
+
 @dataclass
 class LoaderRun:
     env: Environment
@@ -148,9 +161,10 @@ class TableMachine(RuleBasedStateMachine):
         self.now = [0.0]
         self.store = InMemoryMetastore("2.3.10", lambda: self.now[0], LOCK_TIMEOUT_S)
         create_table(self.store, self.folder)
-        self.source = Source()
+        self.source = Aging()
         self.reads: dict[int, Read] = {}
         self.asked: dict[int, Asked] = {}
+        self.known: dict[int, Page] = {}  # by batch, also of those that were folded since
         self.faults: dict[str, list[Fault]] = {}
         self.written_back = self.moved = self.collected = False
         self.tick = 0
@@ -175,6 +189,11 @@ class TableMachine(RuleBasedStateMachine):
         self.put_at[key.encode()] = self.tick
         self.source.put(key, day, self.tick)
 
+    @rule(moves=st.lists(st.tuples(KEYS, DAYS), min_size=3, max_size=6))
+    def put_many(self, moves: list[tuple[str, str]]) -> None:
+        for key, day in moves:
+            self.put(key, day)
+
     @rule(key=KEYS)
     def delete(self, key: str) -> None:
         self.tick += 1
@@ -183,7 +202,7 @@ class TableMachine(RuleBasedStateMachine):
 
     # ---- loaders
 
-    @rule(which=LOADERS, per_swap=st.sampled_from([None, None, 2, 3]))
+    @rule(which=LOADERS, per_swap=PER_SWAP)
     def batch(self, which: int, per_swap: int | None = None) -> None:
         """One that ends well shows the source, whatever happened before: but for what is held, or left by a cut."""
         if self._publish(which, Kind.BATCH, STEPS, per_swap=per_swap):
@@ -203,7 +222,7 @@ class TableMachine(RuleBasedStateMachine):
         behind = {key for key in shown.keys() | source.keys() if shown.get(key) != source.get(key)}
         assert {key for key in behind if not page.is_behind(key, source.get(key))} == set()
 
-    @rule(which=LOADERS, at=POINTS, after_it=st.booleans(), expire=st.booleans(), per_swap=st.sampled_from([None, 2]))
+    @rule(which=LOADERS, at=POINTS, after_it=st.booleans(), expire=st.booleans(), per_swap=PER_SWAP)
     def batch_that_dies(
         self, which: int, at: tuple[str, int], after_it: bool, expire: bool, per_swap: int | None
     ) -> None:
@@ -284,7 +303,7 @@ class TableMachine(RuleBasedStateMachine):
     @rule(which=LOADERS)
     def collect_old(self, which: int) -> None:
         self.collected = True
-        self._allowed_to_fail(lambda: clean(self.runs[which].env, GRACELESS))
+        self._allowed_to_fail(lambda: clean(self.runs[which].env, GRACELESS, fold_at_least=3))
 
     # ---- the metastore, and others who write to it
 
@@ -350,10 +369,9 @@ class TableMachine(RuleBasedStateMachine):
 
     @invariant()
     def readers_see_one_batch(self) -> None:
+        pages = self.pages(self.records())
         if self.written_back or not self.reads:
             return
-        records = self.records()
-        pages = self.pages(records)
         assert visible(self.store) in [page.rows for page in (*pages.unsettled, pages.last)]
 
     @rule()
@@ -464,10 +482,12 @@ class TableMachine(RuleBasedStateMachine):
 
     def pages(self, records: Records) -> "Pages":
         """What the committed attempts add up to, and what each unsettled one would make of it."""
-        pages: dict[int, Page] = {}
-        unsettled, last = [], Page({})
+        pages, unsettled, last = self.known, [], Page({})
         for attempt in records.attempts:
             number = attempt.intent.batch
+            if attempt.folded is not None:
+                last = pages[number]
+                continue
             if attempt.ending is None or attempt.committed:
                 page = self._after(last, number, pages)
             if attempt.ending is None:

@@ -1,0 +1,106 @@
+"""Drop partitions that hold no row: only when asked for, and as carefully as a swap.
+
+One call names the fence and the partitions, all or none: so a drop that comes late, when somebody may have put rows
+there again, finds its fence gone and drops nothing. The drop is an attempt with number, manifest and outcome.
+"""
+
+from contextlib import suppress
+
+from loader.errors import Conflict, OutcomeUnknown
+from loader.publish import checks
+from loader.publish.batch import Batch
+from loader.publish.environment import Environment
+from loader.publish.publish import publish
+from loader.publish.readback import not_committed
+from loader.publish.settling import settle_attempt
+from loader.publish.steps import Step, claim, conclude, lock, record, settle
+from metastore.errors import MetastoreError
+from partitioner.history import Attempt
+from partitioner.manifest import Kind, Verdict
+from partitioner.settle import Outcome
+from partitioner.values import PartitionValues, Version, same_location
+
+AT_ONCE = 500
+"""Partitions in one call."""
+
+
+def empty_partitions(env: Environment) -> tuple[PartitionValues, ...]:
+    """Those that are live and hold no row, and are where they should be, with the files they should have."""
+    state = env.state.records().state
+    bare = {partition: version for partition, version in state.live.items() if not version.rows}
+    found = env.metastore.partitions(env.table, sorted(bare)) if bare else ()
+    return tuple(seen.values for seen in found if _is_bare(env, seen.values, seen.location, bare[seen.values]))
+
+
+def _is_bare(env: Environment, partition: PartitionValues, location: str, version: Version) -> bool:
+    if not same_location(location, version.location):
+        return False
+    with suppress(FileNotFoundError):
+        if env.files.list(env.layout.placeholder(env.name_of(partition))):
+            return False
+    checks.check_listing(env, version)
+    return True
+
+
+def drop_empty_partitions(env: Environment) -> tuple[PartitionValues, ...]:
+    """Drop them, some hundred a call; those that were. Raises ForeignChange if somebody has put files into one."""
+    dropped: list[PartitionValues] = []
+    while True:
+        batch = publish(Batch(env, Kind.DROP), DROP_STEPS)
+        if batch.idle:
+            return tuple(dropped)
+        dropped += batch.dropped
+
+
+def choose(batch: Batch) -> None:
+    """None: no attempt."""
+    batch.dropped = empty_partitions(batch.env)[:AT_ONCE]
+    batch.index = batch.before.index
+    batch.idle = not batch.dropped
+
+
+def check_fence(batch: Batch) -> None:
+    """Without a fence a drop whose reply is lost could take away what is published there later."""
+    if batch.attempt.fence is None:
+        raise Conflict(
+            f"{batch.env.table} has no fence, so its empty partitions cannot be dropped safely",
+            "Stop the loader and drop them by ALTER TABLE … DROP PARTITION, if they must go.",
+        )
+
+
+def drop(batch: Batch) -> None:
+    """The one call. Placeholders go first: MSCK would make partitions of those that stay behind."""
+    env, fence = batch.env, batch.attempt.fence
+    assert fence is not None
+    checks.check_not_overtaken(env, batch.before)
+    checks.check_not_settled(env, batch.attempt.batch)
+    if batch.lock is not None:
+        batch.lock.ensure()
+    for partition in batch.dropped:
+        with suppress(OSError):
+            env.files.remove_empty_dir(env.layout.placeholder(env.name_of(partition)))
+    batch.swap_sent = True
+    try:
+        env.metastore.drop_partitions(env.table, [fence, *batch.dropped])
+        env.fences.forget_own()
+    except MetastoreError as error:
+        batch.swap_failure = error
+
+
+def read_back(batch: Batch) -> None:
+    """Whatever the call answered, reading tells; the fence is dropped first."""
+    attempt = Attempt(batch.attempt, batch.recorded, None)
+    try:
+        settlement = settle_attempt(batch.env, attempt, str(batch.swap_failure or "nothing was dropped"))
+    except (MetastoreError, OSError) as error:
+        batch.outcome = Outcome.UNKNOWN
+        raise OutcomeUnknown(
+            f"empty partitions of {batch.env.table} were to be dropped, but what became of it cannot be read: {error}",
+            f"Run `hotswap recover {batch.env.table}` when the metastore answers again.",
+        ) from error
+    if settlement.verdict is not Verdict.COMMITTED:
+        raise not_committed(batch) from batch.swap_failure
+    batch.outcome = Outcome.COMMITTED
+
+
+DROP_STEPS: tuple[Step, ...] = (lock, settle, choose, claim, check_fence, record, drop, read_back, conclude)

@@ -1,0 +1,104 @@
+"""The rules of the publish protocol that were found by thinking through interleavings, each with its removal.
+
+`removed` is what the code would be without the rule; `test` fails then. docs/how-it-commits.md draws the same table.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`before` stands in `path` exactly once. `test`: pytest's name of what must fail without the rule."""
+
+    name: str
+    says: str
+    path: str
+    before: str
+    removed: str
+    test: str
+
+
+RULES = (
+    Rule(
+        "A1",
+        "a stale write-back is mended, and not taken for a foreign change",
+        "partitioner/writeback.py",
+        "for partition in elsewhere if is_self_named(partition, seen[partition], past)))",
+        "for partition in elsewhere if False))",
+        "tests/unit/publish/test_write_backs.py::test_a_batch_mends_the_partitions_that_it_touches",
+    ),
+    Rule(
+        "A2",
+        "the fence is dropped before an attempt is judged",
+        "loader/publish/settling.py",
+        "        env.fences.drop(attempt.intent.fence)\n",
+        "        pass\n",
+        "tests/unit/publish/test_faults.py::test_a_swap_that_lands_after_another_run_has_published_undoes_nothing",
+    ),
+    Rule(
+        "A3",
+        "rows are read once a batch; files and key index follow from the stored change set",
+        "loader/publish/steps.py",
+        "    results = moves.by_partition(batch.results)\n",
+        "    batch.given.reader.read(batch.change_set.rows['__key'].combine_chunks(), 0)\n"
+        "    results = moves.by_partition(batch.results)\n",
+        "tests/unit/publish/test_one_reading.py",
+    ),
+    Rule(
+        "A4",
+        "the key index's delta is part of the attempt, named in its manifest",
+        "loader/publish/steps.py",
+        "    if env.keystore is None or not len(batch.change_set.rows):\n",
+        "    if True:\n",
+        "tests/unit/publish/test_batches.py",
+    ),
+    Rule(
+        "A5",
+        "a rollback of partitions is closed over all key moves since its target",
+        "partitioner/rollback.py",
+        "    found, open_ = set(asked), list(asked)\n",
+        "    found, open_ = set(asked), []\n",
+        "tests/unit/publish/test_holds.py::test_a_partition_that_rows_moved_from_goes_back_too",
+    ),
+    Rule(
+        "A6",
+        "what repairs hands over keys, which the next batch reads again under the lock",
+        "loader/publish/steps.py",
+        "collecting.owed_keys(env, batch.paid, batch.before.released)",
+        "collecting.owed_keys(env, batch.paid, ())",
+        "tests/unit/publish/test_holds.py::test_a_resume_reads_a_waiting_key_as_it_is_then",
+    ),
+    Rule(
+        "A9",
+        "a file's final name is given once: a zombie task can add nothing",
+        "loader/files.py",
+        "        os.link(local_path(temporary), local_path(final))\n        os.unlink(local_path(temporary))\n",
+        "        os.replace(local_path(temporary), local_path(final))\n",
+        "tests/contract/test_files.py::test_a_file_is_not_published_over_another",
+    ),
+    Rule(
+        "A10",
+        "key columns must encode to exactly the bytes of the row key",
+        "loader/mapping/rowkey.py",
+        "for place in _positions(pc.not_equal(again, raw)):",
+        "for place in []:",
+        "tests/unit/mapping/test_mapping.py::test_a_key_that_would_not_come_back_as_it_was_is_rejected",
+    ),
+    Rule(
+        "B8",
+        "the files of a touched version are listed before the swap: an INSERT into it is a foreign change",
+        "loader/publish/checks.py",
+        "    if found != wanted:\n        odd = sorted(name for name in found.keys() | wanted.keys() if found.get(name)"
+        " != wanted.get(name))\n        raise _foreign_files(",
+        "    if False:\n        odd = []\n        raise _foreign_files(",
+        "tests/unit/publish/test_batches.py::test_a_file_that_somebody_inserted_is_not_lost",
+    ),
+    Rule(
+        "B9",
+        "a batch that deletes more than a set share stops until it is confirmed",
+        "loader/publish/collect.py",
+        "    if deletes > max(SMALL_DELETE, work.max_delete_share * rows):\n",
+        "    if False:\n",
+        "tests/unit/publish/test_mass_deletes.py",
+    ),
+)
