@@ -34,7 +34,7 @@ from loader.waiting import Waiting
 from loader.watch import Watchman, keep_looking, watchman_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from loader.config import Settings, TableSettings
     from loader.sources.stream import SourceSettings
@@ -56,7 +56,7 @@ def run(settings: "Settings", table: "TableSettings", once: bool, confirm_delete
         try:
             job.run()
         finally:
-            job.watching.set()
+            job.stop_looking()
             job.close()
     return RunReport(
         table=str(table.hive_table),
@@ -83,7 +83,7 @@ class Job:
     turning: threading.Lock = field(default_factory=threading.Lock)  # held while a batch is under way
     heard: float = field(default_factory=time.monotonic)  # when the last trigger came
     watchman: Watchman | None = None
-    watching: threading.Event = field(default_factory=threading.Event)  # set: the watchman's round is over
+    stop_looking: "Callable[[], None]" = field(default=lambda: None)
 
     @property
     def name(self) -> str:
@@ -146,7 +146,7 @@ class Job:
         """Alarms and metrics, from the first stream on."""
         if self.watchman is None and not self.once:
             self.watchman = watchman_of(self.settings, self.table, TableService(env))
-            keep_looking(self.watchman, self.watching)
+            self.stop_looking = keep_looking(self.watchman)
 
     def _ask_after_silence(self) -> None:
         """While HBase is away there is no new offset, so no batch and no error: nothing else would tell."""

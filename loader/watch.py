@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_MS = 30_000
 PAUSE_S = 1.0
+LONGEST_END_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +76,18 @@ def watchman_of(settings: "Settings", table: "TableSettings", service: "TableSer
     return Watchman(service, table, metrics)
 
 
-def keep_looking(watchman: Watchman, stop: threading.Event) -> threading.Thread:
-    """Look in a thread of its own until `stop`: a server that hangs must not keep the loader from ending."""
+def keep_looking(watchman: Watchman) -> Callable[[], None]:
+    """Look in a thread of its own, which a hanging server may keep but not the loader. What is returned ends it."""
+    stop = threading.Event()
 
     def look() -> None:
         while not stop.wait(PAUSE_S):
             watchman.look()
 
+    def end() -> None:
+        stop.set()
+        thread.join(LONGEST_END_S)
+
     thread = threading.Thread(target=look, name="watchman", daemon=True)
     thread.start()
-    return thread
+    return end

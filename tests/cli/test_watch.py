@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -163,10 +164,9 @@ def test_the_log_tells_of_an_alarm_once_and_of_its_end(stage: Stage, caplog: pyt
 def test_the_watchman_looks_in_a_thread_of_its_own_until_it_is_stopped(stage: Stage) -> None:
     settings = load(stage.config)
     watchman = Watchman(stage.open_table(settings, settings.table()), settings.table())
-    stop = threading.Event()
-    thread = keep_looking(watchman, stop)
+    before = threading.active_count()
+    stop = keep_looking(watchman)
     while watchman.looked_ms is None:
-        thread.join(0.05)
-    stop.set()
-    thread.join(20)
-    assert not thread.is_alive()
+        time.sleep(0.05)
+    stop()
+    assert threading.active_count() == before

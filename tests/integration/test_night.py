@@ -75,7 +75,6 @@ def line(quick_hms: Metastore23) -> Iterator[Proxy]:
 def test_a_short_night(hbase: HBase, quick_hms: Metastore23, line: Proxy, tmp_path: Path) -> None:
     night = evening(hbase, quick_hms, tmp_path, line, tmp_path / "table")
     hours.the_loader_dies_in_its_swap(night)
-    hours.a_deployment_writes_wrong_rows(night)
     hours.the_morning_after(night)
     end(night)
 

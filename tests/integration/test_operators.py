@@ -15,6 +15,7 @@ from loader.sources.idl import TColumnValue, TPut
 from metastore.api import TableName
 from metastore.errors import NoSuchTable
 from tests.integration.clicks import THREE, Clicks, NewClicks, hotswap
+from tests.integration.oracle.kept import fresh_name
 
 ANY_DISK = {"alarms": "{free_space: null}"}
 """These tests may run where little is free."""
@@ -47,6 +48,7 @@ def test_doctor_tries_all_that_a_publish_does_and_leaves_nothing(clicks: NewClic
     assert (table.locations(), (folder / "doctor").exists()) == (before, False)
 
 
+@pytest.mark.slow
 def test_doctor_names_a_port_on_which_something_else_listens(clicks: NewClicks, hms: Metastore23) -> None:
     table = clicks(*THREE, **ANY_DISK)
     text = table.kept.config.read_text().replace(table.hbase.thrift, hms.uri.removeprefix("thrift://"))
@@ -56,12 +58,14 @@ def test_doctor_names_a_port_on_which_something_else_listens(clicks: NewClicks, 
     assert "hbase thrift2 start" in found[0]["do"]
 
 
+@pytest.mark.slow
 def test_doctor_says_that_a_family_keeps_no_delete_markers_and_what_to_do(hbase: HBase, clicks: NewClicks) -> None:
     told = hotswap(clicks(*THREE, **ANY_DISK).kept, "doctor").out
     assert "hbase.hstore.time.to.purge.deletes is not set for it" in told
     assert "CONFIGURATION => {'hbase.hstore.time.to.purge.deletes' => '86400000'}" in told
 
 
+@pytest.mark.slow
 def test_doctor_finds_a_cell_from_the_future(clicks: NewClicks) -> None:
     table = clicks(*THREE, **ANY_DISK)
     ahead = round(time.time() * 1000) + 3_600_000
@@ -73,6 +77,30 @@ def test_doctor_finds_a_cell_from_the_future(clicks: NewClicks) -> None:
     assert "late" in found[0]["what"]
 
 
+@pytest.mark.slow
+def test_doctor_measures_the_clocks_of_hbase_in_a_table_of_its_own(hbase: HBase, clicks: NewClicks) -> None:
+    table, clocks = clicks(*THREE, **ANY_DISK), fresh_name("clocks")
+    hbase.create_table(clocks, ["d"], [b"m"])
+    done = hotswap(table.kept, "doctor", "--clock-table", clocks)
+    hbase.drop(clocks)
+    assert (done.code, "HBase's clocks" in done.out) == (0, True), done.out
+
+
+@pytest.mark.slow
+def test_doctor_finds_a_clock_of_hbase_that_is_off(hbase: HBase, clicks: NewClicks) -> None:
+    table, clocks = clicks(*THREE, **ANY_DISK), fresh_name("clocks")
+    hbase.create_table(clocks, ["d"])
+    hbase.set_clock(round(time.time() * 1000) - 3_600_000)
+    try:
+        code, found = findings(table, "doctor", "--clock-table", clocks)
+    finally:
+        hbase.set_clock(None)
+        hbase.drop(clocks)
+    assert (code, [item["check"] for item in found]) == (6, ["clocks"])
+    assert "behind this machine's" in found[0]["what"]
+
+
+@pytest.mark.slow
 def test_doctor_counts_rows_that_cannot_be_decoded(clicks: NewClicks) -> None:
     table = clicks(*THREE, **ANY_DISK)
     table.put_cells({"bad": {b"day": b"mon", b"clicks": b"not eight"}})
@@ -81,6 +109,7 @@ def test_doctor_counts_rows_that_cannot_be_decoded(clicks: NewClicks) -> None:
     assert "init" in found[0]["do"]
 
 
+@pytest.mark.slow
 def test_doctor_before_init_sends_to_init(clicks: NewClicks) -> None:
     table = clicks(init=False, **ANY_DISK)
     code, found = findings(table, "doctor")
@@ -97,6 +126,7 @@ def test_verify_agrees_row_by_row_after_moves_deletes_and_a_rollback(clicks: New
     assert findings(table, "verify", "--deep") == (0, [])
 
 
+@pytest.mark.slow
 def test_verify_names_the_file_of_somebodys_insert(clicks: NewClicks) -> None:
     table = clicks(*THREE, **ANY_DISK)
     theirs = local_path(table.locations()["mon"]) / "000000_0"
@@ -105,6 +135,7 @@ def test_verify_names_the_file_of_somebodys_insert(clicks: NewClicks) -> None:
     assert (code, str(theirs) in found[0]["do"]) == (6, True)
 
 
+@pytest.mark.slow
 def test_verify_calls_a_lost_file_damage(clicks: NewClicks) -> None:
     table = clicks(*THREE, **ANY_DISK)
     next(local_path(table.locations()["mon"]).glob("*.parquet")).unlink()
@@ -112,6 +143,7 @@ def test_verify_calls_a_lost_file_damage(clicks: NewClicks) -> None:
     assert (code, found[0]["grade"], "hotswap rollback" in found[0]["do"]) == (5, "damage", True)
 
 
+@pytest.mark.slow
 def test_diff_and_show_tell_of_the_batches(clicks: NewClicks) -> None:
     table = clicks(*THREE, **ANY_DISK)
     table.put(("a", "wed", 9))
