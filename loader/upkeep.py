@@ -13,7 +13,8 @@ from loader.evolve import EvolveReport, evolve, preview_evolve
 from loader.publish.environment import Environment
 from loader.quarantine_list import QuarantinedKey
 from loader.reconcile.report import ReconcileReport, report_of, sample_of
-from loader.reconcile.run import Progress, Reconcile, Rules
+from loader.reconcile.run import Reconcile, Rules
+from loader.reconcile.tally import Progress
 from loader.reconcile.values import Drift, TableMapping
 from loader.service import open_table
 from loader.sources.opening import connector, mapping_of, tools_of

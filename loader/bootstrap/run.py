@@ -6,18 +6,16 @@ none is lost whose delete marker HBase removes before the stream starts; and the
 
 import json
 import logging
-import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
 from loader import asked
 from loader.bootstrap import spool
+from loader.bootstrap.index import write_segment
 from loader.bootstrap.publish import Prepared, publish_bootstrap
 from loader.bootstrap.sample import Sample, take_sample
 from loader.debt import Debt, owe
@@ -27,8 +25,6 @@ from loader.publish.environment import Environment
 from loader.reconcile.values import TableMapping
 from loader.rewrite import Tools, count_rows, write_rows
 from loader.sources.ranges import Block, Ranges
-from partitioner.hashing import hashes_of
-from partitioner.keyindex import SEGMENT
 from partitioner.manifest import Span
 from partitioner.merge import MergeCounts
 from partitioner.plan import file_name
@@ -41,7 +37,6 @@ log = logging.getLogger(__name__)
 PART_ROWS = 100_000
 """Rows of one spool file, and in the memory of one thread."""
 WINDOW_EVERY_MS = 60_000
-INDEX_BLOCK = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,44 +289,19 @@ class Bootstrap:
     # The key index
 
     def _index(self, begun: Begun, parts: dict[str, spool.Part]) -> tuple[str, ...]:
-        """One segment of all keys, sorted by hash outside of memory. It joins the others when it is published."""
+        """One segment of all keys. It joins the others when it is published."""
         if self.mapping.partition_from_key:
             return ()
         name = f"bootstrap-{begun.begun_ms:013d}.arrow"
-        final = self._at(name)
-        if self.env.files.exists(final):
-            return (name,)
-        self.told("indexing keys", 0, 0, self.rows)
-        with tempfile.TemporaryDirectory(prefix="hotswap-index-") as folder:
-            connection = duckdb.connect(str(Path(folder) / "index.duckdb"))
-            try:
-                self._sort_keys(connection, folder, parts)
-                self._write_index(connection, final)
-            finally:
-                connection.close()
+        if not self.env.files.exists(self._at(name)):
+            self.told("indexing keys", 0, 0, self.rows)
+            write_segment(self.env.files, self._at(name), self._keys(parts))
         return (name,)
 
-    def _sort_keys(self, connection: duckdb.DuckDBPyConnection, folder: str, parts: dict[str, spool.Part]) -> None:
-        connection.execute(f"SET memory_limit = '512MB'; SET threads = 2; SET temp_directory = '{folder}'")
-        connection.execute('CREATE TABLE keys (hash UINTEGER, key BLOB, "partition" VARCHAR)')
+    def _keys(self, parts: dict[str, spool.Part]) -> Iterator[tuple[str, pa.ChunkedArray]]:
         for name, part in parts.items():
             for one in part.slices:
-                keys = self._part(name)[spool.KEY].slice(one.start, one.rows)
-                names = pa.array([self.env.name_of(one.partition)] * len(keys), pa.string())
-                given = pa.table({"hash": pa.array(hashes_of(keys)), "key": keys, "partition": names})
-                connection.register("__given", given)
-                connection.execute("INSERT INTO keys SELECT * FROM __given")
-                connection.unregister("__given")
-
-    def _write_index(self, connection: duckdb.DuckDBPyConnection, final: str) -> None:
-        query = 'SELECT hash, key, "partition", NULL::VARCHAR AS before FROM keys ORDER BY hash'
-        reader: pa.RecordBatchReader = connection.sql(query).to_arrow_reader(INDEX_BLOCK)
-        temporary = self._at(".index.writing")
-        with self.env.files.open_output(temporary) as stream, pa.ipc.new_file(stream, SEGMENT) as writer:
-            for batch in reader:
-                writer.write_batch(pa.record_batch(batch.columns, schema=SEGMENT))
-        self.env.files.publish(temporary, final)
-        self.env.files.sync([final])
+                yield self.env.name_of(one.partition), self._part(name)[spool.KEY].slice(one.start, one.rows)
 
     # Afterwards
 

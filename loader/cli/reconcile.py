@@ -14,7 +14,7 @@ from loader.quantities import counted
 
 if TYPE_CHECKING:
     from loader.reconcile.report import ReconcileReport
-    from loader.reconcile.run import Progress
+    from loader.reconcile.tally import Progress
 
 MOST_SHOWN = 30
 SAMPLES_SHOWN = 20

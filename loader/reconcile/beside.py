@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -36,13 +37,32 @@ Start = Callable[[Sequence[str]], Child]
 
 def start_quietly(command: Sequence[str]) -> Child:
     """At low priority."""
-    return subprocess.Popen(
-        ["nice", "-n", "10", *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    return _Process(command)
+
+
+class _Process:
+    """Its output goes to files: nobody reads along, and a pipe that is full would stop it."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._out, self._err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")  # noqa: SIM115
+        quietly = ["nice", "-n", "10", *command]
+        self._process = subprocess.Popen(quietly, stdout=self._out, stderr=self._err, start_new_session=True)
+
+    def poll(self) -> int | None:
+        return self._process.poll()
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def communicate(self) -> tuple[str, str]:
+        """All that it said, once it has ended."""
+        self._process.wait()
+        told = []
+        for file in (self._out, self._err):
+            with file:
+                file.seek(0)
+                told.append(file.read())
+        return told[0], told[1]
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from loader.one_key import printable
-from loader.reconcile.run import Outcome
+from loader.reconcile.tally import Outcome
 from loader.reconcile.values import Drift, Kind
 
 

@@ -22,16 +22,15 @@ from loader.reconcile.hive_now import HiveNow
 from loader.reconcile.hive_side import HiveSide, scratch_folder
 from loader.reconcile.pace import Pace
 from loader.reconcile.store import Store
+from loader.reconcile.tally import Outcome, Progress, Tally, Told
 from loader.reconcile.values import Begun, Done, Drift, Kind, Piece, Range, TableMapping
+from loader.reconcile.waits import Waits, low_watermark
 from loader.sources.ranges import Block, Ranges
 from partitioner.values import Version
 
 PIECE_ROWS = 100_000
 """Rows of both sides after which what was found is stored: at most so much is compared again after a kill."""
 POLL_S = 5.0
-NOBODY_LOADS_MS = 60_000
-"""A running loader stores a position every 15 s, also of a quiet table."""
-SAMPLES = 20
 STALE_MS = 24 * 3_600_000
 """A comparison that began longer ago is not gone on with."""
 
@@ -50,104 +49,6 @@ class Rules:
     fresh: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far it is. `phase`: hive, hbase, settling or repair."""
-
-    phase: str
-    ranges: int
-    of: int
-    rows: int
-    drift: int
-
-
-Told = Callable[[Progress], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came out: `done` as stored, the drift by partition and kind, and sample keys of each kind."""
-
-    done: Done
-    by_partition: dict[str, dict[str, int]]
-    samples: dict[str, tuple[Drift, ...]]
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What is found so far."""
-
-    hbase_rows: int = 0
-    hive_rows: int = 0
-    rejected: int = 0
-    unsettled: int = 0
-    read_ms: int = 0
-    kinds: dict[str, int] = field(default_factory=dict)
-    partitions: dict[str, dict[str, int]] = field(default_factory=dict)
-    samples: dict[str, list[Drift]] = field(default_factory=dict)
-
-    @property
-    def drift(self) -> int:
-        return sum(self.kinds.values())
-
-    def add(self, piece: Piece) -> None:
-        self.hbase_rows += piece.hbase_rows
-        self.hive_rows += piece.hive_rows
-        self.rejected += piece.rejected
-        self.read_ms = max(self.read_ms, piece.read_ms)
-        self.found(piece.drift)
-
-    def found(self, drift: tuple[Drift, ...]) -> None:
-        for one in drift:
-            self.kinds[one.kind.value] = self.kinds.get(one.kind.value, 0) + 1
-            partition = self.partitions.setdefault(one.partition, {})
-            partition[one.kind.value] = partition.get(one.kind.value, 0) + 1
-            samples = self.samples.setdefault(one.kind.value, [])
-            if len(samples) < SAMPLES:
-                samples.append(one)
-
-
-def low_watermark(env: Environment) -> int:
-    """What is before it is in every state of the table that is read after this call; 0: nothing is known to be."""
-    position, waits = env.state.position(), env.state.records().state.watermark
-    low = position.low if position else 0
-    return low if waits is None else min(low, waits)
-
-
-@dataclass(slots=True)
-class _Waits:
-    """How long open differences are waited for, and how HBase had their rows when they were last looked at."""
-
-    env: Environment
-    wait_s: float
-    seen: dict[bytes, tuple[int | None, int]] = field(default_factory=dict)
-    since_ms: int = field(init=False)
-    moved_ms: int = field(init=False)
-    end: int | None = None
-
-    def __post_init__(self) -> None:
-        self.since_ms = self.moved_ms = self.env.clock()
-
-    def low(self) -> int:
-        position = self.env.state.position()
-        if position and position.end != self.end:
-            self.end, self.moved_ms = position.end, self.env.clock()
-        return low_watermark(self.env)
-
-    def over(self) -> bool:
-        """The time is over, or no loader runs."""
-        now = self.env.clock()
-        return now - self.since_ms >= self.wait_s * 1000 or now - self.moved_ms >= NOBODY_LOADS_MS
-
-    def stood(self, key: bytes, digest: int | None, low: int) -> bool:
-        """The watermark has passed the moment at which HBase had this very row: a cell of the future, say."""
-        return key in self.seen and self.seen[key][0] == digest and self.seen[key][1] < low
-
-    def remember(self, key: bytes, digest: int | None, read_ms: int) -> None:
-        if key not in self.seen or self.seen[key][0] != digest:
-            self.seen[key] = digest, read_ms
-
-
 @dataclass(slots=True)
 class Reconcile:
     """One run of the comparison. `export` is given everything that stands, once.
@@ -163,7 +64,7 @@ class Reconcile:
     told: Told = lambda progress: None
     export: Callable[[Drift], None] = lambda drift: None
     piece_rows: int = PIECE_ROWS
-    tally: _Tally = field(default_factory=_Tally)
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def digest(self) -> str:
@@ -303,7 +204,7 @@ class Reconcile:
 
     def _settle_open(self, hive: HiveSide, open_: list[Drift]) -> None:
         """Look again until nothing is open, the time is over, or nobody moves the watermark."""
-        waits = _Waits(self.env, self.rules.wait_s)
+        waits = Waits(self.env, self.rules.wait_s)
         now = HiveNow(self.env, self.reader, self.mapping)
         while open_:
             open_ = self._look_again(hive, now, open_, waits)
@@ -313,7 +214,7 @@ class Reconcile:
             self.env.sleep(POLL_S)
         self.tally.unsettled = len(open_)
 
-    def _look_again(self, hive: HiveSide, now: HiveNow, open_: list[Drift], waits: "_Waits") -> list[Drift]:
+    def _look_again(self, hive: HiveSide, now: HiveNow, open_: list[Drift], waits: Waits) -> list[Drift]:
         """What is still open. The watermark is read first, Hive's state second, HBase third, young cells last."""
         low = waits.low()
         still = now.differing(open_)

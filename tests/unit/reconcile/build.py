@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from loader.publish.environment import Environment
 from loader.quarantine import Rejected
-from loader.reconcile.run import Outcome, Progress, Reconcile, Rules
+from loader.reconcile.run import Reconcile, Rules
+from loader.reconcile.tally import Outcome, Progress
 from loader.sources.ranges import Block
 from partitioner.values import ColumnSpec, PartitionValues
 from tests.world import COLUMNS, Source, raw_keys

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from loader import debt
 from loader.config import ReconcileSettings
 from loader.files import LocalFiles
 from loader.layout import Layout
-from loader.reconcile.beside import LOOK_EVERY_MS, TRY_AGAIN_MS, Beside
+from loader.reconcile.beside import LOOK_EVERY_MS, TRY_AGAIN_MS, Beside, start_quietly
 from loader.reconcile.store import Store
 from loader.reconcile.values import Done
 
@@ -133,6 +134,12 @@ def test_what_it_found_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.INFO):
         scene.tick()
     assert "1 keys differ; handed to the next batches" in caplog.text
+
+
+def test_a_child_may_say_more_than_a_pipe_holds(tmp_path: Path) -> None:
+    child = start_quietly([sys.executable, "-c", "import sys; print('x' * 1_000_000); sys.stderr.write('e' * 200_000)"])
+    out, err = child.communicate()
+    assert (len(out), len(err), child.poll()) == (1_000_001, 200_000, 0)
 
 
 def test_it_ends_with_the_loader(tmp_path: Path) -> None:

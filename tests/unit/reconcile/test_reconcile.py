@@ -6,8 +6,9 @@ import pytest
 
 from loader import asked, debt
 from loader.errors import Conflict, NeedsConfirmation
-from loader.reconcile.run import Progress, Rules
+from loader.reconcile.run import Rules
 from loader.reconcile.store import Store
+from loader.reconcile.tally import Progress
 from tests.unit.publish.stage import Stage
 from tests.unit.reconcile.build import DictRanges, comparison, found
 from tests.world import run_batch
