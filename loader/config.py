@@ -23,7 +23,6 @@ from loader.config_types import (
     Addresses,
     Bytes,
     Columns,
-    FileFormat,
     Grace,
     HiveTable,
     Location,
@@ -205,9 +204,11 @@ class TableSettings(_Model):
     overlap: Seconds = 5.0
     wal_sync_timeout: Seconds = 300.0
     bytes_per_file: Annotated[Bytes, Field(ge=1024)] = 32 << 20
-    format: FileFormat = "parquet"
+    format: Literal["parquet", "orc"] = "parquet"
     compression: Literal["snappy", "zstd", "gzip", "none"] = "snappy"
     timestamps: Literal["int96", "int64"] = "int96"
+    row_group_bytes: Annotated[Bytes, Field(ge=1 << 20)] = 64 << 20
+    sort_by: tuple[str, ...] = ()
     max_keys: Annotated[int, Field(ge=1)] = 1_000_000
     max_rejected: Annotated[int, Field(ge=0)] = 1000
     max_delete_share: Share = 0.5
@@ -294,6 +295,7 @@ class Settings(_Model):
     def _check_mapping(self, name: str, table: TableSettings) -> None:
         from loader.mapping import Mapping as CellMapping  # noqa: PLC0415 - pulls in pyarrow, which `status` must not
         from loader.transform import transform_of  # noqa: PLC0415 - likewise
+        from loader.writing import check_files  # noqa: PLC0415 - likewise
 
         computed = tuple(table.transform.select or ())
         try:
@@ -301,6 +303,7 @@ class Settings(_Model):
                 table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed
             )
             transform_of(table.transform.select, table.transform.where, mapping)
+            check_files(table, mapping.schema)
         except ConfigError as error:
             path = ("tables", name, *getattr(error, "path", ("mapping",)))
             raise ConfigError(self._placed(path, error.message), error.hint) from error

@@ -120,14 +120,6 @@ def _time_zone(name: str) -> str:
     return name
 
 
-def _written_format(value: str) -> str:
-    if value == "orc":
-        raise ValueError("orc cannot be written yet: use parquet")
-    if value != "parquet":
-        raise ValueError(f"{value!r} is not a file format; use parquet")
-    return value
-
-
 def at_key(message: str, *path: str) -> PydanticCustomError:
     """An error about a key below the value that is being validated."""
     return PydanticCustomError("at_key", "{message}", {"message": message, "path": path})
@@ -140,7 +132,6 @@ Grace = Annotated[float, BeforeValidator(_grace)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 Location = Annotated[str, AfterValidator(_location)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
-FileFormat = Annotated[str, AfterValidator(_written_format)]
 HiveTable = Annotated[InstanceOf[TableName], BeforeValidator(_hive_table)]
 Columns = Annotated[Mapping[str, str], AfterValidator(_column_types)]
 MetastoreUris = Annotated[

@@ -1,6 +1,6 @@
 """Parquet data files: rows in, rows out, as Hive 2.3 to 4.x, Spark, Trino and Impala read them right."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -72,10 +72,17 @@ class ParquetOutput:
     """One file being written. Tables that are written are row groups; nothing is complete before `close`.
 
     Text has no minimum and maximum: in a file of hash-split rows they span nearly all values, and would cost a tenth of
-    the writing.
+    the writing. Columns that each row group is `sorted_by` have them, and the footer says so.
     """
 
-    def __init__(self, stream: BinaryIO, schema: pa.Schema, encoding: Encoding, settings: ParquetSettings) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        schema: pa.Schema,
+        encoding: Encoding,
+        settings: ParquetSettings,
+        sorted_by: Sequence[str] = (),
+    ) -> None:
         self._schema = pa.schema([field.with_nullable(field.name not in encoding.required) for field in schema])
         self._writer = pq.ParquetWriter(
             stream,
@@ -85,7 +92,8 @@ class ParquetOutput:
             compression_level=settings.level if settings.compression in WITH_LEVELS else None,
             use_dictionary=list(encoding.dictionary),
             use_deprecated_int96_timestamps=settings.timestamps == "int96",
-            write_statistics=[field.name for field in schema if _is_number(field.type)],
+            write_statistics=[field.name for field in schema if _is_number(field.type) or field.name in sorted_by],
+            sorting_columns=_sorting(self._schema, sorted_by),
             write_batch_size=VALUES_AT_A_TIME,
             store_schema=False,
         )
@@ -107,6 +115,10 @@ def _is_small_dictionary(chunk: pq.ColumnChunkMetaData) -> bool:
         and chunk.has_dictionary_page
         and chunk.total_uncompressed_size <= MOST_BYTES_A_CODE * chunk.num_values
     )
+
+
+def _sorting(schema: pa.Schema, by: Sequence[str]) -> tuple[pq.SortingColumn, ...] | None:
+    return pq.SortingColumn.from_ordering(schema, [(name, "ascending") for name in by]) if by else None
 
 
 def _is_number(kind: pa.DataType) -> bool:

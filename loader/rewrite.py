@@ -1,7 +1,8 @@
 """One split: read its old files, merge the changes, write ONE new file, publish it under its only name.
 
-Memory of one split, however large its file is: one batch of `batch_bytes` being read, one row group of
-`row_group_bytes` being gathered and encoded, and the split's changes. (ORC: one stripe instead of one batch.)
+Memory of one split, however large its file is: one row group of the old file as it is stored and one batch of
+`batch_bytes` read from it, one row group of `row_group_bytes` being gathered and encoded, and the split's changes.
+(ORC: one stripe of the old file instead, decoded.) With `sort_by` also three times `sort_bytes`.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -23,6 +24,7 @@ from partitioner.merge import MergeCounts, merge_split
 from partitioner.plan import file_name
 from partitioner.plan_values import BatchPlan, SplitPlan, SplitResult
 from partitioner.rules import NEWEST_WINS, MergeRule
+from partitioner.sorting import in_order
 from partitioner.types import arrow_schema
 from partitioner.values import Bucket, ColumnSpec, DataFile, PartitionValues, SplitId
 
@@ -53,6 +55,8 @@ class WriteSettings:
     orc: OrcSettings = field(default_factory=OrcSettings)
     row_group_bytes: int = 64 * MEBIBYTE
     batch_bytes: int = 32 * MEBIBYTE
+    sort_by: tuple[str, ...] = ()
+    sort_bytes: int = 256 * MEBIBYTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +145,12 @@ def write_rows(
     stream: BinaryIO, merged: Generator[pa.RecordBatch, None, MergeCounts], schema: pa.Schema, tools: Tools
 ) -> MergeCounts:
     """Write a merge's rows as one data file; returns the merge's books. The first row group decides the encodings."""
-    groups = _row_groups(merged, schema, tools.settings.row_group_bytes)
+    settings = tools.settings
+    ordered = in_order(merged, schema, settings.sort_by, settings.sort_bytes) if settings.sort_by else merged
+    groups = _row_groups(ordered, schema, settings.row_group_bytes)
     group, counts = _next(groups)
     encoding = choose_encoding(group.rows, whole=group.last) if group is not None else Encoding()
-    with closing(_output(stream, schema, encoding, tools.format, tools.settings)) as output:
+    with closing(_output(stream, schema, encoding, tools.format, settings)) as output:
         while group is not None:
             output.write(group.rows)
             group, counts = _next(groups)
@@ -185,7 +191,7 @@ def _input(stream: BinaryIO, format: str, batch_bytes: int) -> _Input:
 def _output(stream: BinaryIO, schema: pa.Schema, encoding: Encoding, format: str, settings: WriteSettings) -> _Output:
     if format == "orc":
         return OrcOutput(stream, schema, settings.orc)
-    return ParquetOutput(stream, schema, encoding, settings.parquet)
+    return ParquetOutput(stream, schema, encoding, settings.parquet, settings.sort_by)
 
 
 def _open_input(work: SplitWork, file: DataFile, tools: Tools, opened: ExitStack) -> _Input:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from loader import reports
-from loader.data_parquet import ParquetSettings
 from loader.errors import Unavailable
 from loader.keystore import KeyStore
 from loader.loop import Loop
 from loader.mapping import Mapping
+from loader.orc_limits import WithinOrc
 from loader.publish.checks import check_configured, specs
 from loader.publish.environment import Environment
 from loader.retention import retention_of
-from loader.rewrite import Rewriter, Tools, WriteSettings
+from loader.rewrite import Rewriter, Tools
 from loader.sources.blindspots import Blindspots, look_at
 from loader.sources.joined import joined
 from loader.sources.reader import ReadRows, RowReader
@@ -26,6 +26,7 @@ from loader.sources.skew import measure_skew
 from loader.sources.thrift2 import Patience, Thrift2, endpoints
 from loader.sources.windows import WindowRules
 from loader.transform import transform_of
+from loader.writing import write_settings
 from partitioner.plan import PlanRules
 from partitioner.sizing import SizingRules
 
@@ -49,6 +50,8 @@ def mapping_of(table: "TableSettings") -> Mapping:
 def reader_of(settings: "Settings", table: "TableSettings", mapping: Mapping) -> RowReader:
     """Reads rows as the table wants them, transform included. Raises MappingError."""
     transform = transform_of(table.transform.select, table.transform.where, mapping)
+    if table.format == "orc":
+        transform = WithinOrc(mapping.schema, transform)
     return RowReader(connector(settings), table.hbase_table, mapping, transform)
 
 
@@ -154,7 +157,7 @@ def tools_of(table: "TableSettings", env: Environment, mapping: Mapping) -> Tool
         columns=env.columns,
         format=env.format,
         key_columns=mapping.key_columns,
-        settings=WriteSettings(parquet=ParquetSettings(compression=table.compression, timestamps=table.timestamps)),
+        settings=write_settings(table),
     )
 
 

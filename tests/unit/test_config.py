@@ -106,7 +106,7 @@ def test_without_a_name_several_tables_are_listed(file: Path) -> None:
         ("    lag: 0.5\n", "lag: '0.5' is not a duration"),
         ("    bytes_per_file: 32 potatoes\n", "'32 potatoes' is not a size such as 512KB, 32MB or 1GB"),
         ("    max_delete_share: 101%\n", "'101%' is not a share"),
-        ("    format: orc\n", "orc cannot be written yet"),
+        ("    format: avro\n", "'parquet' or 'orc'"),
         ("    fence: perhaps\n", "FILE:13: tables.ads.performance.fence: must be true or false"),
         ("    timestamps: int32\n", "timestamps: must be 'int96' or 'int64'"),
         ("    time_zone: Europe/Berln\n", "'Europe/Berln' is not a time zone; did you mean Europe/Berlin?"),
@@ -221,3 +221,23 @@ def test_columns_that_the_transform_computes_need_no_cell(file: Path) -> None:
         load(file).check()
     file.write_text(file.read_text() + '    transform: {select: {size: "length(id)"}}\n')
     load(file).check()
+
+
+@pytest.mark.parametrize("name", ["idd", "clicks"])
+def test_files_can_be_sorted_by_their_own_columns_only(file: Path, name: str) -> None:
+    """A partition key is in no file."""
+    file.write_text(GOOD.replace("[day]", "[clicks]") + f"    sort_by: [{name}]\n")
+    message = said(file)
+    assert message == f"FILE:13: tables.ads.performance.sort_by: '{name}' is no column of the data files"
+
+
+def said(file: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(file).check()
+    return caught.value.message.replace(str(file), "FILE")
+
+
+@pytest.mark.parametrize("sizes", ["    row_group_bytes: 100KB\n", "    sort_by: clicks\n"])
+def test_row_groups_of_nearly_nothing_and_a_bare_column_are_refused(file: Path, sizes: str) -> None:
+    with pytest.raises(ConfigError):
+        load(add(file, sizes))

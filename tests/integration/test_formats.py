@@ -1,0 +1,280 @@
+"""Data files of every format and setting, as Hive's own readers of 2.3, Spark and DuckDB read them.
+
+Spark's Hive reader is Hive 2.3's code: with `convertMetastore…` off it reads Parquet and ORC through Hive's SerDes.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyarrow import orc
+from pyspark.sql import SparkSession
+
+from devservers.metastore import Metastore23
+from loader.data_orc import OrcSettings
+from loader.data_parquet import ParquetSettings
+from loader.files import LocalFiles
+from loader.rewrite import Tools, WriteSettings, read_rows, rewrite_split, works_of
+from loader.service import FORMATS
+from metastore.api import Column, Metastore, Partition, Table, TableName
+from metastore.client import connect
+from partitioner.counts import count_changes
+from partitioner.plan import plan_batch
+from partitioner.types import arrow_schema
+from partitioner.values import AttemptId
+from tests.unit.partitioner.build import Change, change_set
+
+FILES = LocalFiles()
+MEBIBYTE = 1 << 20
+COLUMNS = (
+    ("id", "string"),
+    ("yes", "boolean"),
+    ("tiny", "tinyint"),
+    ("small", "smallint"),
+    ("number", "int"),
+    ("big", "bigint"),
+    ("half", "float"),
+    ("ratio", "double"),
+    ("cost", "decimal(20,4)"),
+    ("short", "varchar(10)"),
+    ("raw", "binary"),
+    ("day_of", "date"),
+    ("at", "timestamp"),
+    ("tags", "array<string>"),
+    ("named", "map<string,int>"),
+    ("pair", "struct<a:int,b:string>"),
+    ("country", "string"),
+)
+ROWS: list[dict[str, Any]] = [
+    {
+        "id": f"k{number:04d}",
+        "yes": number % 2 == 0,
+        "tiny": number % 100 - 50,
+        "small": -number,
+        "number": number * 1_000,
+        "big": number << 40,
+        "half": number / 4,
+        "ratio": number / 3,
+        "cost": Decimal(number) / 8 - 1000,
+        "short": f"wört {number % 10}",
+        "raw": bytes([number % 256, 0, 255]),
+        "day_of": date(1999, 12, 31) if number % 2 else date(2030, 1, number % 28 + 1),
+        "at": datetime(2026, 7, 1, 12, 30, 59, number) if number % 2 else datetime(1969, 12, 31, 23, 59, 59, 999_999),
+        "tags": [["a", "b"], [], ["x"]][number % 3],
+        "named": [("one", 1), ("two", number)],
+        "pair": {"a": number, "b": "ü"},
+        "country": ["at", "de", "us"][number % 3],
+    }
+    for number in range(300)
+]
+EMPTY: dict[str, Any] = {name: None for name, _ in COLUMNS} | {"id": "null"}
+ALL = [*ROWS, EMPTY]
+
+PARQUET = WriteSettings(row_group_bytes=20_000)
+SETTINGS = {
+    "parquet": ("parquet", PARQUET),
+    "parquet, sorted": ("parquet", WriteSettings(row_group_bytes=20_000, sort_by=("country", "big"))),
+    "parquet, gzip": ("parquet", WriteSettings(parquet=ParquetSettings(compression="gzip"))),
+    "orc": ("orc", WriteSettings(row_group_bytes=20_000)),
+    "orc, sorted": ("orc", WriteSettings(sort_by=("country", "big"))),
+    "orc, gzip": ("orc", WriteSettings(orc=OrcSettings(compression="gzip"))),
+    "orc, none": ("orc", WriteSettings(orc=OrcSettings(compression="none"))),
+}
+NEWER = {
+    "parquet, int64": ("parquet", WriteSettings(parquet=ParquetSettings(timestamps="int64"))),
+    "parquet, zstd": ("parquet", WriteSettings(parquet=ParquetSettings(compression="zstd"))),
+    "orc, zstd": ("orc", WriteSettings(orc=OrcSettings(compression="zstd"))),
+}
+"""What Hive 2.3 is too old for."""
+
+
+def changes_of(rows: list[dict[str, Any]]) -> pa.Table:
+    """Inserts, as the router hands them to a split."""
+    meta = {
+        "__key": pa.array([row["id"].encode() for row in rows], pa.binary()),
+        "__kind": pa.array([2] * len(rows), pa.int8()),
+        "__version": pa.array([1] * len(rows), pa.int64()),
+    }
+    data = pa.Table.from_pylist(rows, arrow_schema(COLUMNS))
+    return pa.table([*meta.values(), *data.columns], names=[*meta, *data.column_names])
+
+
+def raw_keys(batch: pa.RecordBatch, partition: tuple[str, ...]) -> pa.Array:
+    return batch.column("id").cast(pa.binary())
+
+
+def write(folder: Path, format: str, settings: WriteSettings, rows: list[dict[str, Any]]) -> Path:
+    """One split, written by the loader's own code."""
+    counted = change_set([Change("k", "v", "p", None)])
+    plan = plan_batch(
+        1,
+        AttemptId("b1"),
+        {},
+        count_changes(counted.rows, counted.partitions),
+        columns=COLUMNS,
+        format=format,
+        locate=lambda _: str(folder),
+        parallelism=1,
+    )
+    FILES.make_dirs(str(folder))
+    tools = Tools(FILES, raw_keys, COLUMNS, format, settings=settings)
+    rewrite_split(works_of(plan)[0], changes_of(rows), tools, str(folder) + ".temporary")
+    return folder / plan.splits[0].name
+
+
+@pytest.fixture(scope="module")
+def metastore(hms: Metastore23) -> Iterator[Metastore]:
+    client = connect([hms.uri])
+    client.create_database("formats")
+    yield client
+    client.close()
+
+
+def publish(metastore: Metastore, name: str, format: str, folder: Path) -> str:
+    """A Hive table with one partition at `folder`, as the loader makes them."""
+    table = TableName("formats", name)
+    columns = tuple(Column(column, kind) for column, kind in COLUMNS)
+    place = f"file://{folder.parent}/table-{name}"
+    storage = FORMATS[format]
+    metastore.create_table(
+        Table(table, columns, (Column("p", "string"),), place, storage, parameters={"EXTERNAL": "TRUE"})
+    )
+    metastore.add_partitions(table, [Partition(("p",), f"file://{folder}", columns, storage, {})])
+    return str(table)
+
+
+def by_key(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    assert len({row["id"] for row in rows}) == len(rows)
+    return {row["id"]: row for row in rows}
+
+
+def through_hive(spark: SparkSession, table: str, native: bool) -> dict[str, dict[str, Any]]:
+    for kind in ("Parquet", "Orc"):
+        spark.conf.set(f"spark.sql.hive.convertMetastore{kind}", str(native).lower())
+    try:
+        read = spark.table(table).selectExpr("* except (p, at)", "cast(at as string) at").toArrow()
+    finally:
+        for kind in ("Parquet", "Orc"):
+            spark.conf.unset(f"spark.sql.hive.convertMetastore{kind}")
+    return by_key(read.to_pylist())
+
+
+def expected() -> dict[str, dict[str, Any]]:
+    return {row["id"]: row | {"at": spelled(row["at"])} for row in ALL}
+
+
+def spelled(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond:06d}".rstrip("0").rstrip(".")
+
+
+def differing(found: dict[str, dict[str, Any]]) -> dict[str, tuple[Any, Any]]:
+    """Column → (found, expected) of the first row that differs in it."""
+    wrong: dict[str, tuple[Any, Any]] = {}
+    for key, row in expected().items():
+        for name, value in row.items():
+            if found[key][name] != value:
+                wrong.setdefault(name, (found[key][name], value))
+    return wrong
+
+
+QUICK = ("parquet, sorted", "orc")
+
+
+def settings_of(names: Iterable[str]) -> list[Any]:
+    """All of them, of which `make test` runs two: each is a table, and a Spark job."""
+    return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("setting", settings_of(SETTINGS))
+def test_hive_2_3_reads_every_type_as_it_was_given(
+    spark: SparkSession, metastore: Metastore, tmp_path: Path, setting: str
+) -> None:
+    format, settings = SETTINGS[setting]
+    write(tmp_path / "version", format, settings, ALL)
+    table = publish(metastore, "hive_" + setting.replace(", ", "_"), format, tmp_path / "version")
+    assert differing(through_hive(spark, table, native=False)) == {}
+
+
+@pytest.mark.parametrize("setting", settings_of(SETTINGS | NEWER))
+def test_spark_reads_every_type_as_it_was_given(
+    spark: SparkSession, metastore: Metastore, tmp_path: Path, setting: str
+) -> None:
+    format, settings = (SETTINGS | NEWER)[setting]
+    write(tmp_path / "version", format, settings, ALL)
+    table = publish(metastore, "spark_" + setting.replace(", ", "_"), format, tmp_path / "version")
+    assert differing(through_hive(spark, table, native=True)) == {}
+
+
+@pytest.mark.parametrize("setting", [name for name in SETTINGS | NEWER if name.startswith("parquet")])
+def test_duckdb_reads_every_type_as_it_was_given(tmp_path: Path, setting: str) -> None:
+    format, settings = (SETTINGS | NEWER)[setting]
+    path = write(tmp_path / "version", format, settings, ALL)
+    read = duckdb.sql(
+        f"""SELECT * REPLACE (CAST("at" AS TIMESTAMP) AS "at") FROM read_parquet('{path}')"""
+    ).to_arrow_table()
+    found = by_key(read.to_pylist())
+    assert differing({key: row | {"at": spelled(row["at"])} for key, row in found.items()}) == {}
+
+
+@pytest.mark.parametrize("setting", SETTINGS | NEWER)
+def test_we_read_back_what_we_wrote(tmp_path: Path, setting: str) -> None:
+    format, settings = (SETTINGS | NEWER)[setting]
+    path = write(tmp_path / "version", format, settings, ALL)
+    found = [row for batch in read_rows(FILES, str(path), format, COLUMNS) for row in batch.to_pylist()]
+    assert by_key(found) == by_key(ALL)
+
+
+def test_sorted_files_are_in_order_and_say_so(tmp_path: Path) -> None:
+    path = write(tmp_path / "version", *SETTINGS["parquet, sorted"], ALL)
+    rows = pq.read_table(path, columns=["country", "big"]).to_pylist()
+    assert rows == sorted(rows, key=lambda row: (row["country"] is None, row["country"] or "", row["big"] or 0))
+    metadata = pq.read_metadata(path)
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    assert len(groups) > 1
+    assert all(len(group.sorting_columns) == 2 for group in groups)
+    country = next(i for i in range(metadata.num_columns) if metadata.schema.column(i).path == "country")
+    ends = [(found.min, found.max) for found in (group.column(country).statistics for group in groups)]
+    assert ends == sorted(ends)
+    assert (ends[0][0], ends[-1][1]) == ("at", "us")
+
+
+def test_stripes_of_orc_keep_to_their_size(tmp_path: Path) -> None:
+    settings = WriteSettings(orc=OrcSettings(compression="none", stripe_bytes=1 << 16), row_group_bytes=1 << 16)
+    path = write(
+        tmp_path / "version", "orc", settings, [row | {"id": f"{n}{row['id']}"} for n in range(20) for row in ROWS]
+    )
+    assert orc.ORCFile(path).nstripes > 3
+
+
+@pytest.mark.parametrize(
+    ("format", "sort_by"),
+    [
+        ("parquet", ()),
+        pytest.param("orc", (), marks=pytest.mark.slow),
+        pytest.param("parquet", ("number",), marks=pytest.mark.slow),
+    ],
+)
+def test_a_split_of_many_row_groups_is_streamed_in_the_memory_of_a_few(
+    tmp_path: Path, format: str, sort_by: tuple[str, ...]
+) -> None:
+    """The most memory that Arrow ever held does not grow with the file: 6 row groups of 4 MB against 24."""
+    peaks = [peak_of(tmp_path / str(groups), format, groups, sort_by) for groups in (6, 24)]
+    assert peaks[1] < 1.3 * peaks[0]
+    assert peaks[1] < 24 * 4 * MEBIBYTE / 2
+
+
+def peak_of(folder: Path, format: str, groups: int, sort_by: tuple[str, ...]) -> int:
+    """The first call builds the file, so that the second one's peak is that of the rewrite alone."""
+    folder.mkdir()
+    command = [sys.executable, "-m", "tests.integration.peak", str(folder), format, str(groups), *sort_by]
+    calls = [subprocess.run(command, check=False, capture_output=True, text=True, timeout=120) for _ in range(2)]
+    assert [call.returncode for call in calls] == [0, 0], calls[-1].stderr
+    return int(calls[1].stdout)
