@@ -60,7 +60,7 @@ class Reason:
     do: str = ""
 
 
-RECONCILE = "No window will find it: only a comparison with HBase (reconcile) or a new write of the row does."
+RECONCILE = "No window will find it: `hotswap reconcile --repair` compares with HBase and puts it right."
 
 
 def reasons(facts: KeyFacts) -> tuple[Reason, ...]:
