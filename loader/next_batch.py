@@ -67,8 +67,9 @@ class TaskPreview:
 class NextBatch:
     """A batch that would be. `keys` are dirty; `read` of them were read for this; 1 − read/keys was estimated.
 
-    `unchanged`: rows that read as they were last published. `bytes_copied`: of untouched files, where the file system
-    has no hard links. `balance`: the largest task over the mean. `obstacles`: why it would not be published.
+    `backlog`: keys that wait for the batches after it (`max_keys`). `unchanged`: rows that read as they were last
+    published. `bytes_copied`: of untouched files, where the file system has no hard links. `balance`: the largest task
+    over the mean. `obstacles`: why it would not be published.
     """
 
     table: str
@@ -77,6 +78,7 @@ class NextBatch:
     window: Window | None
     keys: int
     read: int
+    backlog: int
     unchanged: int
     upserts: Estimate
     deletes: Estimate
@@ -223,6 +225,7 @@ def _report(
         window=(span.start, span.end) if span else None,
         keys=seen.keys,
         read=seen.read,
+        backlog=0,
         unchanged=seen.unchanged,
         upserts=_scaled(seen.kinds.upserts, seen),
         deletes=_scaled(seen.kinds.deletes, seen),

@@ -1,13 +1,17 @@
 """`hotswap plan` on the real source: one window scanned and some of its rows read, nothing more."""
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from loader.next_batch import NextBatch, Patience, preview
 from loader.publish.batch import DirtyKeys, Work
 from loader.rewrite import Tools
 from loader.rewrite_local import LocalRewriter
 from loader.service import open_table
+from loader.sources.admission import slices_of
 from loader.sources.opening import connector, mapping_of, open_loop, window_rules
 from loader.sources.scan import scan_window
 from loader.sources.windows import window_end, window_to
@@ -30,11 +34,15 @@ def preview_next(settings: "Settings", table: "TableSettings", within_s: float) 
         loop = open_loop(settings, table, env, never_used, PARALLELISM, max_delete_share=table.max_delete_share)
         families, rules = mapping_of(table).families, window_rules(table)
 
+        later: list[int] = []
+
         def scan() -> DirtyKeys:
             env.sleep(table.lag)  # so that what was put before the command is in the window
             window = window_to(window_end(env.clock(), rules), env.state.position(), rules)
             scanned = scan_window(connector(settings), table.hbase_table, families, window)
-            return DirtyKeys(scanned.keys, window.span(loop.source_id))
+            first, *rest = slices_of(scanned.oldest(scanned.keys.to_pylist()), window, loop.max_keys)
+            later.extend(len(part.keys) for part in rest)
+            return DirtyKeys(pa.array(first.keys, pa.binary()), first.window.span(loop.source_id))
 
         work = Work(
             scan,
@@ -46,6 +54,7 @@ def preview_next(settings: "Settings", table: "TableSettings", within_s: float) 
             loop.max_rejected,
             loop.max_delete_share,
         )
-        return preview(loop.env, work, Patience(within_s, time.monotonic))
+        found = preview(loop.env, work, Patience(within_s, time.monotonic))
+        return replace(found, backlog=sum(later))
     finally:
         env.metastore.close()

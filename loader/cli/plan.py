@@ -80,9 +80,10 @@ def _window(found: "NextBatch") -> str:
 
 
 def _keys(found: "NextBatch") -> str:
+    later = f"; {found.backlog:,} more wait for the batches after it (max_keys)" if found.backlog else ""
     if found.read == found.keys:
-        return f"{found.keys:,}, all read"
-    return f"{found.keys:,}, of which {found.read:,} were read: what follows from the others is estimated"
+        return f"{found.keys:,}, all read{later}"
+    return f"{found.keys:,}, of which {found.read:,} were read: what follows from the others is estimated{later}"
 
 
 def _changes(found: "NextBatch") -> str:

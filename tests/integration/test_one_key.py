@@ -43,10 +43,10 @@ class Desk:
     hbase: HBase
     folder: Path
 
-    def told(self, *arguments: str) -> dict[str, Any]:
+    def told(self, *arguments: str, config: str = "hotswap.yaml") -> dict[str, Any]:
         out, err = StringIO(), StringIO()
         session = Session(Loader(), StringIO(), out, err, {})
-        code = main([*arguments, "-c", str(self.folder / "hotswap.yaml"), "--json"], session)
+        code = main([*arguments, "-c", str(self.folder / config), "--json"], session)
         assert code == 0, err.getvalue()
         document: dict[str, Any] = json.loads(out.getvalue().splitlines()[-1])
         return document
@@ -102,6 +102,17 @@ def test_the_plan_is_what_the_next_batch_does(desk: Desk) -> None:
     assert (done["upserts"], done["deletes"], done["moves"]) == (2, 1, 1)
     foretold = {p["partition"]: (p["rows_after"]["value"], p["files_after"]) for p in planned["partitions"]}
     assert foretold == {p["partition"]: (p["rows_after"], p["files_after"]) for p in done["partitions"]}
+
+
+@pytest.mark.slow
+def test_of_a_backlog_the_plan_shows_the_first_batch(desk: Desk) -> None:
+    config = (desk.folder / "hotswap.yaml").read_text() + "    max_keys: 2\n"
+    (desk.folder / "small.yaml").write_text(config)
+    for key in ("m1", "m2", "m3"):
+        desk.put(key, "mon", 1)
+    planned = desk.told("plan", TABLE, config="small.yaml")
+    assert (planned["keys"], planned["backlog"] > 0) == (2, True)
+    desk.told("run", TABLE, "--once")
 
 
 def test_a_key_is_followed_from_hbase_to_hive(desk: Desk) -> None:

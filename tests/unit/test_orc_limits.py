@@ -26,6 +26,13 @@ def test_rows_within_the_range_pass_and_others_are_problems_of_their_column() ->
     assert done.kept.to_pylist() == [True] * 5
 
 
+def test_a_fraction_of_a_second_before_1970_is_a_problem_and_a_whole_second_is_none() -> None:
+    """Arrow writes its nanoseconds as a negative number, at which Hive and Spark fail."""
+    moments = (datetime(1969, 12, 31, 23, 59, 59, 999_999), datetime(1969, 12, 31, 23, 59, 59), datetime(1970, 1, 1))
+    done = WithinOrc(SCHEMA).apply(rows(*moments, datetime(1970, 1, 1, 0, 0, 0, 1)))
+    assert list(done.problems) == [0]
+
+
 @pytest.mark.parametrize("moment", [FIRST, LAST])
 def test_arrow_reads_the_ends_of_the_range_back(moment: datetime) -> None:
     assert back(moment) == moment
