@@ -152,8 +152,9 @@ def publish(metastore: Metastore, name: str, format: str, folder: Path) -> str:
 
 
 def by_key(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """A map's entries have no order: Hive's reader gives them in that of their hashes."""
     assert len({row["id"] for row in rows}) == len(rows)
-    return {row["id"]: row for row in rows}
+    return {row["id"]: row | {"named": sorted(row["named"]) if row["named"] else row["named"]} for row in rows}
 
 
 def through_hive(spark: SparkSession, table: str, native: bool) -> dict[str, dict[str, Any]]:
