@@ -13,6 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.own_spark import CannotRun, jars_of, python_of
@@ -23,6 +25,8 @@ from devservers.errors import DevServerError
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMEOUT_S = 3600
+FAILURES = (CannotRun, DevServerError, Wrong, duckdb.Error, pa.ArrowException, OSError, LookupError, ValueError)
+"""Of one contestant or in what it left; the others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Contest:
         """What came of one contestant: its seconds, or `not_run` with the reason."""
         try:
             return self._carry_out(contestant)
-        except (CannotRun, DevServerError, Wrong) as error:
+        except FAILURES as error:
             return {"not_run": f"{type(error).__name__}: {error}"}
 
     def _carry_out(self, contestant: Contestant) -> dict[str, Any]:
