@@ -27,7 +27,7 @@ class Alarm:
 
 
 NAMES = (
-    *("nothing_published", "lag", "hold", "unsettled", "debt", "quarantine", "watermark", "swap_age"),
+    *("nothing_published", "lag", "hold", "unsettled", "debt", "drift", "quarantine", "watermark", "swap_age"),
     *("partition_age", "size_change", "books", "lock", "free_space", "grace", "aborted"),
 )
 
@@ -40,6 +40,7 @@ def alarms_of(status: "Status", limits: "Alarms", now_ms: int, max_lag: float | 
         *(_hold(status.table, hold) for hold in status.holds if _older(hold.since_ms, limits.hold_age, now_ms)),
         *_unsettled(status),
         *_debts(status, limits.debt_age, now_ms),
+        *_drift(status),
         *_quarantine(status),
     )
 
@@ -69,6 +70,13 @@ def _debts(status: "Status", limit: float | None, now_ms: int) -> Iterator[Alarm
         since = moment_text(status.debts[0].since_ms)
         told = f"changes may be missing, known since {since}: {status.debts[0].reason}."
         yield Alarm("debt", f"{told} Run `hotswap reconcile {status.table}`")
+
+
+def _drift(status: "Status") -> Iterator[Alarm]:
+    found = status.compared
+    if found and found.drift and not found.repaired:
+        told = f"{counted(found.drift, 'key')} differ from HBase since {moment_text(found.ended_ms)}"
+        yield Alarm("drift", f"{told}: run `hotswap reconcile {status.table} --repair`")
 
 
 def _quarantine(status: "Status") -> Iterator[Alarm]:

@@ -36,6 +36,8 @@ GAUGES = {
     "holds": "Holds that stand",
     "deferred_keys": "Keys that wait for a hold to end",
     "debts": "Reconcile debts",
+    "drift_keys": "Keys that differed from HBase in the last comparison",
+    "asked_keys": "Keys that wait to be read again",
     "unsettled_attempts": "Attempts without outcome",
     "aborted_in_a_row": "Newest attempts that were aborted, one after the other",
     "lock_age_seconds": "How long the table's lock is held by who holds it",
@@ -153,6 +155,8 @@ def _of_status(status: "Status") -> dict[str, float | None]:
         "holds": len(status.holds),
         "deferred_keys": status.deferred,
         "debts": len(status.debts),
+        "drift_keys": status.compared.drift if status.compared else None,
+        "asked_keys": status.asked,
         "unsettled_attempts": len(status.unsettled),
     }
 

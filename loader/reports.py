@@ -34,6 +34,16 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """The last comparison with HBase that ended: how many keys differed, and whether they were handed over."""
+
+    number: int
+    ended_ms: int
+    drift: int
+    repaired: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """A table as it stands. `batch` is None before the first commit; `lag_s`: since the end of the last window.
 
@@ -56,6 +66,7 @@ class Status:
     holds: tuple[Hold, ...] = ()
     deferred: int = 0
     asked: int = 0  # keys that wait to be read again
+    compared: Compared | None = None
     behind: tuple[str, ...] = ()  # columns that came to the table and are not equal yet in old rows
 
 

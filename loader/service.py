@@ -135,6 +135,7 @@ class TableService:
             last_error=_last_error(standing.attempts),
             debts=tuple(reports.Owed(debt.reason, debt.since_ms) for debt in debts(self.env.files, self.env.layout)),
             asked=sum(item.keys for item in open_asks(self.env.files, self.env.layout, standing.state.answered)),
+            compared=_compared(self.env),
             behind=_behind(self.env, standing.state),
             holds=holds.hold_reports(self.env, standing.state),
             deferred=holds.deferred_keys(standing.state),
@@ -278,6 +279,13 @@ def _verdict(verdict: Verdict) -> Literal["committed", "aborted"]:
 
 def _earliest(*marks: int | None) -> int | None:
     return min((mark for mark in marks if mark is not None), default=None)
+
+
+def _compared(env: Environment) -> reports.Compared | None:
+    from loader.reconcile.store import Store  # noqa: PLC0415 - few tables need it
+
+    last = Store(env.files, env.layout).last()
+    return reports.Compared(last.number, last.ended_ms, sum(last.drift.values()), last.repaired) if last else None
 
 
 def _behind(env: Environment, state: TableState) -> tuple[str, ...]:

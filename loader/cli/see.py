@@ -113,6 +113,9 @@ def _show_status(out: Output, look: Look) -> None:
     facts += [("hold", hold_text(hold)) for hold in status.holds]
     if status.deferred:
         facts.append(("waiting", f"{counted(status.deferred, 'key')} for a hold to end"))
+    if status.compared:
+        told = f"{counted(status.compared.drift, 'key')} differed" if status.compared.drift else "equal"
+        facts.append(("compared", f"{moment_text(status.compared.ended_ms)}: {told}"))
     if status.asked:
         facts.append(("read again", f"{counted(status.asked, 'key')}, by the next batches"))
     if status.behind:

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Protocol
 
 from partitioner.values import ColumnSpec, PartitionValues
+
+if TYPE_CHECKING:  # `status` reads the end of a comparison without pyarrow
+    import pyarrow as pa
 
 
 class TableMapping(Protocol):
@@ -18,7 +19,7 @@ class TableMapping(Protocol):
     def digest(self) -> str: ...
     @property
     def partition_from_key(self) -> bool: ...
-    def raw_keys(self, batch: pa.RecordBatch, partition: PartitionValues) -> pa.Array: ...
+    def raw_keys(self, batch: "pa.RecordBatch", partition: PartitionValues) -> "pa.Array": ...
 
 
 class Kind(StrEnum):

@@ -7,7 +7,7 @@ import pytest
 
 from loader.alarms import NAMES, alarms_of, vital_alarms
 from loader.config import Alarms
-from loader.reports import Hold, Owed, Status
+from loader.reports import Compared, Hold, Owed, Status
 from loader.space import Space
 from loader.vitals import Books, Grown, Held, Vitals
 
@@ -39,6 +39,10 @@ def test_a_table_that_is_well_has_none() -> None:
     assert names() == set()
 
 
+def test_drift_that_was_handed_over_is_no_alarm() -> None:
+    assert names(replace(CALM, compared=Compared(3, NOW - 1, 7, True))) == set()
+
+
 STATUS: list[tuple[str, dict[str, Any]]] = [
     ("nothing_published", {"batch": None}),
     ("lag", {"lag_s": 301.0}),
@@ -47,6 +51,7 @@ STATUS: list[tuple[str, dict[str, Any]]] = [
     ("hold", {"holds": (Hold(8, None, NOW - 1, ("day=mon",)),)}),
     ("unsettled", {"unsettled": ("one", "two")}),
     ("debt", {"debts": (Owed("a long absence", NOW - 1),)}),
+    ("drift", {"compared": Compared(3, NOW - 1, 7, False)}),
     ("quarantine", {"quarantine": 1}),
 ]
 
