@@ -18,6 +18,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from loader.errors import Damage, ForeignChange, HotswapError, StorageError, from_foreign
 from loader.publish.batch import Batch, DirtyKeys, Work
 from loader.publish.clean import clean
+from loader.publish.empties import DROP_STEPS
 from loader.publish.environment import Environment
 from loader.publish.publish import publish
 from loader.publish.recently import Recently
@@ -52,6 +53,7 @@ CHANGING = ("lock", "add_partitions", "alter_partitions", "drop_partition", "unl
 POINTS = st.sampled_from(
     [
         *[("alter_partitions", 0)] * 5,
+        ("drop_partitions", 0),
         *[(name, 0) for name in ("lock", "add_partitions", "drop_partition", "unlock")],
         *[("create", n) for n in range(4)],
         *[("partitions", n) for n in range(5)],
@@ -304,6 +306,24 @@ class TableMachine(RuleBasedStateMachine):
     def collect_old(self, which: int) -> None:
         self.collected = True
         self._allowed_to_fail(lambda: clean(self.runs[which].env, GRACELESS, fold_at_least=3))
+
+    @rule(which=LOADERS)
+    def drop_empties(self, which: int) -> None:
+        self._publish(which, Kind.DROP, DROP_STEPS)
+
+    @rule(which=LOADERS, day=DAYS, fault=st.sampled_from(list(Fault)))
+    def drop_empties_badly(self, which: int, day: str, fault: Fault) -> None:
+        """After a day was emptied; the drop may land whenever it is."""
+        for key, row in list(self.source.rows.items()):
+            if row[0] == day:
+                self.delete(key.decode())
+        self.batch(which)
+        self.faults["drop_partitions"] = [fault]
+        self._publish(which, Kind.DROP, DROP_STEPS)
+
+    @rule(which=LOADERS, at=POINTS, after_it=st.booleans())
+    def drop_empties_and_die(self, which: int, at: tuple[str, int], after_it: bool) -> None:
+        self._dying(which, at, after_it, Kind.DROP, DROP_STEPS)
 
     # ---- the metastore, and others who write to it
 
