@@ -183,3 +183,10 @@ def test_the_history_tells_of_it(ours: Stage) -> None:
     adopted(ours)
     history = json.loads(hotswap(ours, "history", "--json").out)["attempts"]
     assert [entry["kind"] for entry in history] == ["adopt", "batch"]
+
+
+def test_a_close_look_finds_nothing_wrong_with_what_was_taken_over(foreign: Stage) -> None:
+    adopted(foreign)
+    result = hotswap(foreign, "verify", "ads.clicks", "--json")
+    wrong = [finding for finding in json.loads(result.out)["findings"] if finding["grade"] != "note"]
+    assert (result.code, wrong) == (0, [])

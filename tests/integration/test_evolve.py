@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from loader.sources.thrift2 import TColumnValue, TPut
 from tests.integration.clicks import NewClicks, hotswap
 
 
+@pytest.mark.slow
 def test_old_rows_get_a_new_column_by_a_comparison(clicks: NewClicks, spark: object) -> None:
     table = clicks(("a", "mon", 1), ("b", "tue", 2), wal_sync_timeout="0s", overlap="0s")
     name, hbase_table = table.kept.hive_name, table.kept.table.hbase_table

@@ -107,9 +107,18 @@ def killed_in(scene: Scene, phase: str, at: int = 1) -> None:
         scene.bootstrap(die)
 
 
+LONG = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
     ("phase", "at"),
-    [("reading HBase", 1), ("reading HBase", 3), ("writing files", 2), ("indexing keys", 0), ("publishing", 0)],
+    [
+        ("reading HBase", 1),
+        pytest.param("reading HBase", 3, marks=LONG),
+        ("writing files", 2),
+        pytest.param("indexing keys", 0, marks=LONG),
+        ("publishing", 0),
+    ],
 )
 def test_a_killed_load_goes_on_and_comes_to_the_same(scene: Scene, phase: str, at: int) -> None:
     killed_in(scene, phase, at)
