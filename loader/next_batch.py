@@ -111,12 +111,13 @@ def preview(env: Environment, work: Work, patience: Patience) -> NextBatch:
     """Read what is pending and plan it. Raises what reading raises; what would stop the batch is an obstacle."""
     records = env.state.records()
     dirty, owed = work.scan(), records.state.owed
-    keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, owed))
+    keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, owed, records.state.released))
     _, theirs = asks.look(env, records.state)
     keys = collecting.with_owed(keys, theirs.keys)
     read = _read(work, keys, dirty.span.end if dirty.span else env.clock(), patience)
     fraction = read.asked / len(keys) if len(keys) else 1.0
-    found = collecting.effective(collecting.change_set_of(env, records.state, read.rows), records.state)
+    goes_on, _ = collecting.what_goes_on(env, records.state, collecting.change_set_of(env, records.state, read.rows))
+    found = collecting.effective(goes_on, records.state)
     known = work.recently.refresh(records) if work.recently else Recent()
     changes = without_unchanged(found, known, theirs.keys)
     counts = {
@@ -180,6 +181,9 @@ def _obstacles(
     hold = records.state.whole_hold
     if hold is not None:
         found.append(f"the table is held, since batch {hold.batch}: `hotswap resume {env.table}` ends it")
+    if records.state.held:
+        held = ", ".join(env.name_of(partition) for partition in sorted(records.state.held)[:5])
+        found.append(f"changes of held partitions wait ({held}): `hotswap resume {env.table}` ends it")
     if records.unsettled:
         names = ", ".join(attempt.intent.attempt for attempt in records.unsettled)
         found.append(f"{names} is not settled: under way, or settled first by the next run")

@@ -123,3 +123,12 @@ def test_a_plan_that_has_changed_meanwhile_is_shown_and_asked_again(stage: Stage
     code = main(["rollback", TABLE, "--to", "1", "--config", str(stage.config)], session)
     assert (code, person.asked, visible(stage.metastore)["a"]) == (0, 2, ("mon", 1))
     assert "The table has changed while you were reading" in out.getvalue()
+
+
+def test_the_next_batch_is_planned_without_what_is_held(stage: Stage) -> None:
+    hotswap(stage, "hold", TABLE, "--partition", "day=mon", "--yes")
+    stage.source.put("a", "mon", 9)
+    stage.source.put("c", "thu", 9)
+    told = json.loads(hotswap(stage, "plan", TABLE, "--json").out)
+    assert [item["partition"] for item in told["partitions"]] == ["day=thu"]
+    assert any("day=mon" in obstacle for obstacle in told["obstacles"])
