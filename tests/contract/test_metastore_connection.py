@@ -1,4 +1,4 @@
-"""What a lost connection may and may not do, between a client and a real metastore."""
+"""What a lost connection may and may not do, between a client and each real metastore."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Line:
 
 
 @pytest.fixture
-def line(hms: Any, tmp_path: Any) -> Iterator[Line]:
-    beside, proxy = connect([hms.uri]), Proxy(hms.uri)
+def line(each_hms: Any, tmp_path: Any) -> Iterator[Line]:
+    beside, proxy = connect([each_hms.uri]), Proxy(each_hms.uri)
     if not beside.database_exists("connection"):
         beside.create_database("connection", f"file:{tmp_path}/connection.db")
     name = TableName("connection", f"t{os.getpid()}_{next(_numbers)}")
