@@ -48,10 +48,12 @@ class OrcInput:
     def dictionaries(self) -> frozenset[str]:
         return frozenset()
 
-    def batches(self, dictionaries: frozenset[str]) -> Iterator[pa.RecordBatch]:
-        """All rows. `dictionaries` is always empty here."""
+    def batches(self, dictionaries: frozenset[str], only: frozenset[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """All rows. `dictionaries` is always empty here; `only`: lower-case names of the columns wanted, None: all."""
+        named = [] if only is None else [name for name in self._file.schema.names if name.lower() in only]
+        wanted = named or None  # of no columns at all it would give no rows
         for stripe in range(self._file.nstripes):
-            yield self._file.read_stripe(stripe)
+            yield self._file.read_stripe(stripe, wanted)
 
 
 class OrcOutput:

@@ -57,15 +57,19 @@ class ParquetInput:
             if all(_is_small_dictionary(group.column(chunk)) for group in groups)
         )
 
-    def batches(self, dictionaries: frozenset[str]) -> Iterator[pa.RecordBatch]:
-        """All rows; `dictionaries` are read as such."""
+    def batches(self, dictionaries: frozenset[str], only: frozenset[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """All rows; `dictionaries` are read as such. `only`: lower-case names of the columns wanted; None: all."""
         file = pq.ParquetFile(
             self._stream,
             metadata=self._metadata,
             read_dictionary=sorted(dictionaries),
             coerce_int96_timestamp_unit="us",
         )
-        yield from file.iter_batches(batch_size=_batch_rows(self._metadata, self._batch_bytes), use_threads=False)
+        yield from file.iter_batches(
+            batch_size=_batch_rows(self._metadata, self._batch_bytes),
+            columns=None if only is None else [name for name in file.schema_arrow.names if name.lower() in only],
+            use_threads=False,
+        )
 
 
 class ParquetOutput:

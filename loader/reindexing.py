@@ -56,7 +56,7 @@ def reindex(env: Environment, table: "TableSettings") -> ReindexReport:
     started = time.perf_counter()
     mapping = _indexed(env, table)
     store = KeyStore(env.files, env.layout)
-    done = rebuild_index(replace(env, keystore=store), mapping.raw_keys)
+    done = rebuild_index(replace(env, keystore=store), mapping.raw_keys, key_columns=mapping.key_columns)
     return ReindexReport(
         table=str(env.table),
         batch=done.batch,

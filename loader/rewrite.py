@@ -90,7 +90,7 @@ class _Input(Protocol):
 
     def dictionaries(self) -> frozenset[str]: ...
 
-    def batches(self, dictionaries: frozenset[str]) -> Iterator[pa.RecordBatch]: ...
+    def batches(self, dictionaries: frozenset[str], only: frozenset[str] | None = None) -> Iterator[pa.RecordBatch]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +177,11 @@ def count_rows(files: Files, path: str, format: str) -> int:
 
 
 def read_rows(files: Files, path: str, format: str, columns: Sequence[ColumnSpec]) -> Iterator[pa.RecordBatch]:
-    """All rows of one data file, as batches of the table's columns."""
+    """All rows of one data file, as batches of `columns`; no others are read. One that the file lacks is null."""
     schema = arrow_schema(columns)
+    only = frozenset(name.lower() for name, _ in columns)
     with files.open_input(path) as stream:
-        for batch in _input(stream, format, WriteSettings().batch_bytes).batches(frozenset()):
+        for batch in _input(stream, format, WriteSettings().batch_bytes).batches(frozenset(), only):
             yield conform(batch, schema)
 
 

@@ -46,9 +46,11 @@ class Rebuilt:
     surplus: int | None = 0
 
 
-def rebuild_index(env: Environment, raw_keys: RawKeys, segment_keys: int = SEGMENT_KEYS) -> Rebuilt:
+def rebuild_index(
+    env: Environment, raw_keys: RawKeys, segment_keys: int = SEGMENT_KEYS, key_columns: tuple[str, ...] = ()
+) -> Rebuilt:
     """Read all live files, and publish the index that follows from them. Raises Conflict, Damage."""
-    work = Rebuilding(env.keystore or KeyStore(env.files, env.layout), raw_keys, segment_keys)
+    work = Rebuilding(env.keystore or KeyStore(env.files, env.layout), raw_keys, segment_keys, key_columns)
     steps: tuple[Step, ...] = (lock, settle, survey, claim, work.rebuild, ours, record, conclude)
     batch = publish(Batch(env, Kind.REPAIR), steps)
     work.done.batch, work.done.segments = batch.attempt.batch, batch.index or ()
@@ -79,9 +81,12 @@ def ours(batch: Batch) -> None:
 
 @dataclass(slots=True)
 class Rebuilding:
+    """`key_columns`: what `raw_keys` looks at; (): it is given all columns."""
+
     store: KeyStore
     raw_keys: RawKeys
     segment_keys: int = SEGMENT_KEYS
+    key_columns: tuple[str, ...] = ()
     done: Rebuilt = field(default_factory=Rebuilt)
     known: int = 0  # keys of the files that the old index took for living
 
@@ -107,7 +112,8 @@ class Rebuilding:
     def _keys(self, env: Environment, version: Version, file: DataFile) -> pa.Array:
         """Of one file, proved: as many as the manifest says, each of the bucket that the file claims."""
         path = join(version.location, file.name)
-        batches = read_rows(env.files, path, version.format, version.columns)
+        columns = [column for column in version.columns if not self.key_columns or column[0] in self.key_columns]
+        batches = read_rows(env.files, path, version.format, columns)
         keys = pa.chunked_array([self.raw_keys(part, version.partition) for part in batches], pa.binary())
         joined: pa.Array = keys.combine_chunks()
         if len(joined) != file.rows or joined.null_count:

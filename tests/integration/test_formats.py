@@ -279,3 +279,13 @@ def peak_of(folder: Path, format: str, groups: int, sort_by: tuple[str, ...]) ->
     calls = [subprocess.run(command, check=False, capture_output=True, text=True, timeout=120) for _ in range(2)]
     assert [call.returncode for call in calls] == [0, 0], calls[-1].stderr
     return int(calls[1].stdout)
+
+
+@pytest.mark.parametrize("format", ["parquet", "orc"])
+def test_columns_that_are_not_asked_for_are_left_out_and_names_match_without_case(tmp_path: Path, format: str) -> None:
+    path = write(tmp_path / "version", format, WriteSettings(), ALL)
+    wanted = (("PAIR", "struct<a:int,b:string>"), ("missing", "int"), ("id", "string"))
+    rows = [row for batch in read_rows(FILES, str(path), format, wanted) for row in batch.to_pylist()]
+    assert rows[7] == {"PAIR": ROWS[7]["pair"], "missing": None, "id": "k0007"}
+    none = [row for batch in read_rows(FILES, str(path), format, wanted[1:2]) for row in batch.to_pylist()]
+    assert none == [{"missing": None}] * len(ALL)
