@@ -36,6 +36,7 @@ class Shape:
     days: int
     rules: PlanRules = TWO_FILES_A_DAY
     files: LocalFiles = field(default_factory=LocalFiles)
+    format: str = "parquet"
 
 
 EIGHT_FILES = PlanRules(SizingRules(bytes_per_file=1 << 20, rows_before_measured=25_000))
@@ -56,6 +57,7 @@ def shapes(rows: int, times: int, tiny: int) -> tuple[Shape, ...]:
             "wide", "200 columns", Workload(rows // 10, rows // 1000, 25, MORE_COLUMNS), rows // 1000, 25, WIDE_FILES
         ),
         Shape("tiny", f"{tiny:,} tiny partitions, a twentieth touched", small, small.changes, max(tiny // 20, 1)),
+        Shape("orc", "workload M in ORC", m, m.changes, m.partitions, format="orc"),
         Shape("linked", "200 files, few of them touched, the others linked", m, few, 25, EIGHT_FILES),
         Shape("copied", "the same, copied as on HDFS", m, few, 25, EIGHT_FILES, CopyingFiles()),
     )
@@ -73,6 +75,7 @@ def measure(shape: Shape, folder: Path, runs: int, cores: int) -> dict[str, Any]
         lambda tools, temporary: LocalRewriter(tools, temporary, threads_for(cores)),
         shape.rules,
         shape.files,
+        shape.format,
     ) as table:
         table.load()
         gc.collect()

@@ -24,7 +24,7 @@ from loader.publish.recently import Recently
 from loader.rewrite import Rewriter, Tools
 from loader.rewrite_local import Temporary
 from loader.state import State
-from metastore.api import PARQUET, Column, Metastore, Table, TableName
+from metastore.api import ORC, PARQUET, Column, Metastore, Table, TableName
 from metastore.client import connect
 from partitioner.changeset import META, NOWHERE, Op
 from partitioner.hashing import hash_keys
@@ -35,6 +35,7 @@ from partitioner.values import PartitionValues
 
 NAME = TableName("bench", "m")
 KEYS = (Column("day", "string"),)
+STORAGE = {"parquet": PARQUET, "orc": ORC}
 DAY_VALUES: tuple[PartitionValues, ...] = tuple((day,) for day in DAYS)
 TWO_FILES_A_DAY = PlanRules(SizingRules(bytes_per_file=3 << 20))
 """Workload M has files of 100,000 rows, a tenth of what the default size would make."""
@@ -134,7 +135,7 @@ class BenchTable:
         fence = self.env.fences.own
         live = self.env.metastore.all_partitions(NAME)
         return {
-            p.values[0]: f"{p.location.removeprefix('file:').replace('//', '', 1)}/*.parquet"
+            p.values[0]: f"{p.location.removeprefix('file:').replace('//', '', 1)}/*.{self.env.format}"
             for p in live
             if p.values != fence
         }
@@ -147,6 +148,7 @@ def open_table(
     make_rewriter: MakeRewriter,
     rules: PlanRules = TWO_FILES_A_DAY,
     files: LocalFiles | None = None,
+    format: str = "parquet",
 ) -> Iterator[BenchTable]:
     """A new table below `folder` on a metastore of its own."""
     with Metastore23.start(folder / "metastore") as server:
@@ -156,11 +158,11 @@ def open_table(
         metastore.create_database(NAME.database)
         columns = tuple(Column(name, kind) for name, kind in workload.columns)
         metastore.create_table(
-            Table(NAME, columns, KEYS, f"file://{location}", PARQUET, parameters={"EXTERNAL": "TRUE"})
+            Table(NAME, columns, KEYS, f"file://{location}", STORAGE[format], parameters={"EXTERNAL": "TRUE"})
         )
         try:
-            env = environment(metastore, location, columns, files or LocalFiles())
-            tools = Tools(env.files, raw_keys, workload.columns, "parquet", ("id",))
+            env = environment(metastore, location, columns, files or LocalFiles(), format)
+            tools = Tools(env.files, raw_keys, workload.columns, format, ("id",))
             rewriter = make_rewriter(tools, env.layout.temporary)
             yield BenchTable(env, workload, tools, rewriter, Recently(env.files, env.layout), rules)
         finally:
@@ -174,14 +176,14 @@ def environment(metastore: Metastore, location: Path, columns: tuple[Column, ...
         table=NAME,
         partition_keys=KEYS,
         columns=tuple((column.name, column.type) for column in columns),
-        format="parquet",
-        storage=PARQUET,
+        format=format,
+        storage=STORAGE[format],
         layout=layout,
         files=files,
         metastore=metastore,
         state=state,
         keystore=KeyStore(files, layout),
-        fences=Fences(NAME, KEYS, columns, PARQUET, metastore, files, layout, state, "bench"),
+        fences=Fences(NAME, KEYS, columns, STORAGE[format], metastore, files, layout, state, "bench"),
         identity=Identity("bench", "bench", "localhost"),
         clock=lambda: time.time_ns() // 1_000_000,
         sleep=time.sleep,

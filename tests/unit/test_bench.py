@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import orc
 
 from bench import goals, page
 from bench.__main__ import PAGE, RESULTS, of_contest
@@ -59,6 +61,18 @@ def test_a_peer_that_could_not_run_is_named_with_its_reason_and_gets_no_time() -
     report = of_contest({"hudi": {"not_run": "no network"}, "duckdb": {"seconds": [2.0, 1.0, 4.0]}})
     assert report["not_run"] == {"hudi": "no network"}
     assert report["workload_m"] == {"duckdb": 2.0}
+
+
+def test_orc_is_compared_as_parquet_is(tmp_path: Path) -> None:
+    rows = SMALL.expected([])
+    for day in DAYS:
+        (tmp_path / f"day={day}").mkdir()
+        orc.write_table(
+            rows.filter(pc.equal(rows["day"], day)).drop_columns(["day"]), tmp_path / f"day={day}" / "0.orc"
+        )
+    assert check(rows, [f"{tmp_path}/*/*.orc"]) == 5_000
+    with pytest.raises(Wrong):
+        check(rows.slice(1), [f"{tmp_path}/*/*.orc"])
 
 
 def test_a_part_of_the_partitions_is_expected_as_the_whole_is(tmp_path: Path) -> None:
