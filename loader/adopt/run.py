@@ -80,6 +80,7 @@ def adopt(env: Environment, raw_keys: RawKeys, origin: Origin, shown: AdoptRepor
         work.look,
         claim,
         work.accept,
+        work.owe,
         record,
         add_missing,
         check,
@@ -90,9 +91,6 @@ def adopt(env: Environment, raw_keys: RawKeys, origin: Origin, shown: AdoptRepor
     batch = publish(Batch(env, Kind.ADOPT), steps)
     if batch.idle:
         return replace(shown, partitions=())
-    now = env.clock()
-    reason = "what was taken over has not been compared with HBase"
-    owe(env.files, env.layout, Debt(f"adopt {batch.attempt.batch}", reason, origin.source, now, 0, now))
     return replace(shown, batch=batch.attempt.batch)
 
 
@@ -129,6 +127,15 @@ class _Adoption:
             start = env.clock() - self.origin.lag_ms
             span = Span(self.origin.source, start, start, max(0, start - self.origin.overlap_ms))
             batch.dirty = DirtyKeys(pa.array([], pa.binary()), span)
+
+    def owe(self, batch: Batch) -> None:
+        """Before the manifest: an adoption moves nothing, so from then on it may be settled as committed.
+
+        The debt of one that was aborted costs a comparison.
+        """
+        env, now = batch.env, batch.env.clock()
+        reason = "what was taken over has not been compared with HBase"
+        owe(env.files, env.layout, Debt(f"adopt {batch.attempt.batch}", reason, self.origin.source, now, 0, now))
 
     def _move(self, batch: Batch, find: Find) -> PartitionMove:
         env = batch.env

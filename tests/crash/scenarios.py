@@ -3,20 +3,27 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from loader.adopt.run import Origin, adopt, preview_adopt
 from loader.claim import Claim, check_claim, make_claim
+from loader.debt import debts
 from loader.effects import Tap
 from loader.errors import Held, StorageError
+from loader.files import join
 from loader.publish.batch import DirtyKeys
 from loader.publish.clean import clean, preview_clean
 from loader.publish.environment import Environment
 from loader.publish.repair import repair
 from loader.service import TableService
+from metastore.api import PARQUET, Column, Partition
 from partitioner.manifest import Span
 from partitioner.retention import Keep, RetentionRules
 from tests.crash.points import DieAround
 from tests.crash.served import in_child
 from tests.crash.world import Rows, World, problems_with
-from tests.world import TABLE, Source, create_table, expected, run_batch
+from tests.world import COLUMNS, TABLE, Source, create_table, expected, raw_keys, run_batch
 
 DAYS = ("mon", "tue", "wed", "thu")
 HOUR = 3_600_000
@@ -335,6 +342,46 @@ def mended(world: World) -> list[str]:
     return [*problems, *problems_with(env, mended_source())]
 
 
+# ---- adopt
+
+
+def written_by_others(world: World) -> None:
+    """The same table as another engine wrote it: a folder a partition, its rows in two files."""
+    created(world)
+    store, columns = world.served.connect(), tuple(Column(name, kind) for name, kind in COLUMNS)
+    for day in (*DAYS, "gone"):
+        location = join(world.location, f"day={day}")
+        rows = [{"id": key, "clicks": row[1]} for key, row in expected(before()).items() if row[0] == day]
+        for number, part in enumerate((rows[::2], rows[1::2])):
+            sink = pa.BufferOutputStream()
+            pq.write_table(pa.Table.from_pylist(part, PLAIN), sink)
+            world.files.create(join(location, f"{number:06d}_0"), sink.getvalue().to_pybytes())
+        store.add_partitions(TABLE, [Partition((day,), location, columns, PARQUET, {})])
+
+
+PLAIN = pa.schema([("id", pa.string()), ("clicks", pa.int64())])
+
+
+def take_over(env: Environment) -> None:
+    make_claim(env.files, env.layout, CLAIM)
+    adopt(env, raw_keys, Origin("dict", 0, 0), preview_adopt(env), index=True)
+
+
+def adopted(world: World, tap: Tap) -> None:
+    take_over(world.open("killed", tap))
+
+
+def adopted_and_caught_up(world: World) -> list[str]:
+    """Recover; adopt if it is not ours yet; the next batch rewrites what it touches of what others wrote."""
+    env = world.open("restarted")
+    TableService(env).recover()
+    if not env.state.records().state.live:
+        take_over(env)
+    problems = [] if world.visible() == expected(before()) else [f"once adopted: {world.visible()}"]
+    problems += [] if debts(env.files, env.layout) else ["the comparison with the source is not owed"]
+    return [*problems, *caught_up(world)]
+
+
 # ---- positions and checkpoints
 
 
@@ -383,5 +430,6 @@ SCENARIOS = (
     Scenario("recover, not landed", died("alter_partitions", "before"), recovers, rows_of(before), caught_up),
     Scenario("recover, no manifest", died("publish", "after"), recovers, rows_of(before), caught_up),
     Scenario("repair", put_back, mends, rows_of(before, mended_source), mended),
+    Scenario("adopt", written_by_others, adopted, rows_of(before), adopted_and_caught_up),
     Scenario("fold", changed, folds, rows_of(after), folded),
 )
