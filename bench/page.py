@@ -52,7 +52,8 @@ def _workload(report: dict[str, Any]) -> str:
 
 
 def _not_run(report: dict[str, Any]) -> str:
-    return "".join(f"\n{name} was not run here: {why}\n" for name, why in report.get("not_run", {}).items())
+    parts = {name: one["not_run"] for name, one in report.get("further", {}).items() if "not_run" in one}
+    return "".join(f"\n{name} was not run here: {why}\n" for name, why in (report.get("not_run", {}) | parts).items())
 
 
 def _goals(report: dict[str, Any]) -> str:

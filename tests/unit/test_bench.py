@@ -127,5 +127,16 @@ def test_every_part_of_a_report_is_on_the_page() -> None:
         "swap": {"10": {"one_call_median": 0.0555, "bare_call_median": 0.05, "overhead": 0.11}},
     }
     text = page.figures(report)
-    for told in ("c0ffee", "9.9", "no network", "**not met**", "0.44", "0.987", "a wide one", "0.056", "11.0%"):
+    for told in (
+        "c0ffee",
+        "9.9",
+        "no network",
+        "no memory",
+        "**not met**",
+        "0.44",
+        "0.987",
+        "a wide one",
+        "0.056",
+        "11.0%",
+    ):
         assert told in text
