@@ -46,6 +46,7 @@ DAYS = st.sampled_from(["mon", "tue", "wed", "thu"])
 PARTS = st.sampled_from([None, {"mon"}, {"tue"}, {"wed"}, {"thu"}, {"mon", "tue"}, {"wed", "thu"}]).map(
     lambda days: None if days is None else frozenset(days)
 )
+MOVES = st.lists(st.tuples(KEYS, DAYS), min_size=3, max_size=6)
 PER_SWAP = st.sampled_from([None, 2, 3])
 """What one metastore call takes: the fence, and one or two partitions."""
 LOADERS = st.sampled_from([0, 1])
@@ -191,10 +192,17 @@ class TableMachine(RuleBasedStateMachine):
         self.put_at[key.encode()] = self.tick
         self.source.put(key, day, self.tick)
 
-    @rule(moves=st.lists(st.tuples(KEYS, DAYS), min_size=3, max_size=6))
+    @rule(moves=MOVES)
     def put_many(self, moves: list[tuple[str, str]]) -> None:
         for key, day in moves:
             self.put(key, day)
+
+    @rule(which=LOADERS, moves=MOVES, swaps=st.integers(1, 4))
+    def batch_in_several_swaps(self, which: int, moves: list[tuple[str, str]], swaps: int) -> None:
+        """One partition a call, but for those that keys move between. Not all of them may come to pass."""
+        self.put_many(moves)
+        for _ in range(swaps):
+            self.batch(which, 2)
 
     @rule(key=KEYS)
     def delete(self, key: str) -> None:
