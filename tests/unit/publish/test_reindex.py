@@ -161,5 +161,8 @@ def test_a_batch_that_was_published_meanwhile_is_not_undone(desk: Desk) -> None:
 
     with pytest.raises(Conflict):
         rebuild_index(env, sleepy)
+    slept_through = desk.env().state.records().attempt(3)
+    assert slept_through is not None
+    assert (slept_through.intent.kind, slept_through.manifest) == (Kind.REPAIR, None)
     assert desk.places() == right(desk)
     assert visible(desk.store) == expected(desk.source)
