@@ -12,7 +12,7 @@ import pytest
 from devservers.hbase import HBase
 from loader.sources.thrift2 import TColumnValue, TDelete, TPut
 from tests.integration.clicks import Clicks, NewClicks, hotswap
-from tests.integration.test_stream import Running, wait_for
+from tests.integration.test_end_to_end import Running, wait_for
 
 ROWS = tuple((f"k{number:03d}", ("mon", "tue", "wed")[number % 3], number) for number in range(300))
 OLD_MS = 1_000
