@@ -59,7 +59,7 @@ def shapes(rows: int, times: int, tiny: int) -> tuple[Shape, ...]:
         Shape("tiny", f"{tiny:,} tiny partitions, a twentieth touched", small, small.changes, max(tiny // 20, 1)),
         Shape("orc", "workload M in ORC", m, m.changes, m.partitions, format="orc"),
         Shape("linked", "200 files, few of them touched, the others linked", m, few, 25, EIGHT_FILES),
-        Shape("copied", "the same, copied as on HDFS", m, few, 25, EIGHT_FILES, CopyingFiles()),
+        Shape("copied", "the same, copied as on HDFS", m, few, 25, EIGHT_FILES, CopyingFiles(parallel=4)),
     )
 
 
