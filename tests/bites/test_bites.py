@@ -1,4 +1,4 @@
-"""Each rule's test is seen to fail without the rule. The long run takes them, one by one, out of a copy of the source."""
+"""Each rule's test is seen to fail without the rule: the long run takes the rules out of a copy of the source."""
 
 import re
 import shutil
