@@ -63,9 +63,11 @@ class HiveServer2(Server):
         from impala.dbapi import connect  # noqa: PLC0415  # the demo needs no such thing
 
         connection = connect("127.0.0.1", port=self.port, auth_mechanism="PLAIN", user="hive", password="hive")  # noqa: S106
+        cursor = connection.cursor()
         try:
-            yield connection.cursor()
+            yield cursor
         finally:
+            cursor.close()  # or it closes itself when it is collected, and then looks for a server that may be gone
             connection.close()
 
     def _launch(self) -> Jvm:
