@@ -30,9 +30,9 @@ RULES = (
     Rule(
         "A2",
         "the fence is dropped before an attempt is judged",
-        "loader/publish/settling.py",
-        "        env.fences.drop(attempt.intent.fence)\n",
-        "        pass\n",
+        "loader/publish/fences.py",
+        "        if not self._sent_off(fence):\n            self.metastore.drop_partition(self.table, fence)\n",
+        "",
         "tests/unit/publish/test_faults.py::test_a_swap_that_lands_after_another_run_has_published_undoes_nothing",
     ),
     Rule(
