@@ -11,15 +11,18 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
+from devservers.ports import free_ports
 from tests.integration.clicks import Clicks, hotswap, new_clicks, unlock
 
 PATIENCE_S = 240
@@ -86,6 +89,7 @@ class Stage:
     """One table, and the loader that runs on it."""
 
     table: Clicks
+    port: int
     running: Running | None = None
     rows: dict[str, tuple[str, int]] = field(default_factory=dict)
 
@@ -114,11 +118,14 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(hbase: HBase, hms: Metastore23, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("stream")
-    table = new_clicks(hbase, hms.uri, folder, publish_every="0s", poll_every="200ms", hbase_timeout="5s")
+    (port,) = free_ports(1)
+    quick = {"publish_every": "0s", "poll_every": "200ms", "hbase_timeout": "5s"}
+    table = new_clicks(hbase, hms.uri, folder, alarms="{free_space: null}", **quick)
     with table.kept.config.open("a") as config:
         config.write("spark: {spark.master: 'local[2]'}\n")
+        config.write(f"metrics: {{listen: {port}}}\n")
     table.kept.initialise()
-    made = Stage(table)
+    made = Stage(table, port)
     yield made
     if made.running:
         made.running.end()
@@ -134,6 +141,23 @@ def test_a_running_loader_loads_what_is_there_and_follows_what_comes(stage: Stag
     stage.table.delete("b")
     del stage.rows["b"]
     stage.becomes_equal()
+
+
+def test_it_answers_prometheus_and_its_first_alarm_ends(stage: Stage) -> None:
+    running = stage.loader()
+    stage.put(("measured", "mon", 1))
+    stage.becomes_equal()
+
+    def scraped() -> dict[tuple[str, ...], float]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{stage.port}/metrics", timeout=PATIENCE_S) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        return {(item.name, *item.labels.values()): item.value for family in families for item in family.samples}
+
+    name = stage.table.kept.hive_name
+    batches = ("hotswap_batches_total", "committed", name)  # labels by name: outcome, table
+    wait_for("a batch in the metrics", lambda: scraped().get(batches, 0) > 0, running.told)
+    wait_for("a look at the table", lambda: ("hotswap_rows", name) in scraped(), running.told)
+    wait_for("the end of its alarm", lambda: scraped()["hotswap_alarm", "nothing_published", name] == 0, running.told)
 
 
 def test_it_waits_while_hbase_is_away_and_says_so(stage: Stage, hbase: HBase) -> None:
