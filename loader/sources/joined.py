@@ -1,15 +1,30 @@
-"""Chunks of rows that were read one after the other, as one."""
+"""Rows as they were read, and chunks of them put together as one."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader.quarantine import Rejected
-from loader.sources.reader import ReadRows
 from partitioner.changeset import NOWHERE
 from partitioner.values import PartitionValues
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRows:
+    """What became of the keys asked for; each is in `rows` or in `rejected`, once.
+
+    `rows`: META, then the mapping's data columns (null for a delete), in key order. `__target` indexes `partitions`;
+    for a delete it is NOWHERE, or the key's own partition where partitions follow from the key. `__version`: the newest
+    timestamp of the mapped cells; for a delete the `at_ms` of the read, which is above all that the window held. A
+    delete of a key that no row of the table can have is left out where partitions follow from the key.
+    """
+
+    rows: pa.Table
+    partitions: tuple[PartitionValues, ...]
+    rejected: tuple[Rejected, ...]
 
 
 class Chunk(Protocol):
@@ -35,6 +50,8 @@ def joined(chunks: Iterable[Chunk]) -> ReadRows:
 
 
 def _renumbered(chunk: Chunk, numbers: dict[PartitionValues, int]) -> pa.Table:
+    if not chunk.partitions:
+        return chunk.rows  # deletes that live nowhere
     ours = [numbers.setdefault(values, len(numbers)) for values in chunk.partitions]
     place = chunk.rows.schema.get_field_index("__target")
     targets = chunk.rows["__target"].combine_chunks()

@@ -19,8 +19,8 @@ from loader.publish.environment import Environment
 from loader.retention import retention_of
 from loader.rewrite import Rewriter, Tools
 from loader.sources.blindspots import Blindspots, look_at
-from loader.sources.joined import joined
-from loader.sources.reader import ReadRows, RowReader
+from loader.sources.joined import ReadRows, joined
+from loader.sources.reader import RowReader
 from loader.sources.sample import Sampled, sample
 from loader.sources.skew import measure_skew
 from loader.sources.thrift2 import Patience, Thrift2, endpoints
@@ -39,6 +39,8 @@ READ_THREADS = 4
 """They wait for HBase side by side."""
 
 DEEP_EVERY_MS = 60_000
+LEAST_ABSENCE_MS = 300_000
+"""A loader that was away for less is taken for one that was restarted."""
 
 
 def mapping_of(table: "TableSettings") -> Mapping:
@@ -177,7 +179,7 @@ def open_loop(
     env = replace(env, keystore=keystore)
     source = f"hbase:{table.hbase_table}"
     look = look_at(connector(settings), table.hbase_table, mapping.families)
-    allowed_ms = window_rules(table).deep_overlap_ms
+    allowed_ms = max(window_rules(table).deep_overlap_ms, LEAST_ABSENCE_MS, round(2000 * table.publish_every))
     return Loop(
         env=env,
         source_id=source,

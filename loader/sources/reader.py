@@ -1,7 +1,8 @@
 """Dirty rows read again, as they are now: HBase's own answer, decoded, transformed, and placed in its partition."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 from zlib import crc32
@@ -10,15 +11,15 @@ import pyarrow as pa
 
 from loader.mapping import DecodedRows, Mapping
 from loader.mapping.mapping import without
-from loader.quarantine import Rejected
 from loader.sources.columns import gather_packed
+from loader.sources.cursor import size_of
 from loader.sources.filters import rows_filter
 from loader.sources.idl import Row
+from loader.sources.joined import ReadRows, joined
 from loader.sources.packed import PackedRows
 from loader.sources.thrift2 import TColumn, TGet, Thrift2, TScan
 from loader.transform import Transform
 from partitioner.changeset import NOWHERE, Op
-from partitioner.values import PartitionValues
 
 META = pa.schema(
     [
@@ -34,22 +35,12 @@ META = pa.schema(
 CHUNK = 5000
 """Keys of one filtered scan, and rows in memory at a time."""
 
+GETS = 100
+"""Gets of one call: their rows come in one answer, whatever their size."""
+PORTION = 32 << 20
+
 _FEW = 100  # up to so many keys batched Gets cost less than opening a scan
-
-
-@dataclass(frozen=True, slots=True)
-class ReadRows:
-    """What became of the keys asked for; each is in `rows` or in `rejected`, once.
-
-    `rows`: META, then the mapping's data columns (null for a delete), in key order. `__target` indexes `partitions`;
-    for a delete it is NOWHERE, or the key's own partition where partitions follow from the key. `__version`: the newest
-    timestamp of the mapped cells; for a delete the `at_ms` of the read, which is above all that the window held. A
-    delete of a key that no row of the table can have is left out where partitions follow from the key.
-    """
-
-    rows: pa.Table
-    partitions: tuple[PartitionValues, ...]
-    rejected: tuple[Rejected, ...]
+_FEW_A_REGION = 10
 
 
 class RowReader:
@@ -73,20 +64,22 @@ class RowReader:
                 yield self._read(client, part, at_ms)
 
     def _read(self, client: Thrift2, keys: Sequence[bytes], at_ms: int) -> ReadRows:
-        decoded = self._decoded(self._fetch(client, keys))
+        images = [self._image(rows) for rows in _portions(self._fetch(client, keys))]
+        known = {key for image in images for key in image.rows["__key"].to_pylist()}
+        known.update(rejected.key for image in images for rejected in image.rejected)
+        gone = [key for key in keys if key not in known]
+        if not gone and images:
+            return joined(images)
+        whole = joined([*images, self._gone(gone, at_ms)])
+        return replace(whole, rows=whole.rows.sort_by("__key").combine_chunks())
+
+    def _image(self, batches: Sequence[Sequence[Row]]) -> ReadRows:
+        """Rows that exist, as columns; afterwards nobody needs their bytes."""
+        decoded = DecodedRows.joined([self._decode(batch) for batch in batches])
         if self._transform is not None:
             decoded = transformed(decoded, self._transform)
         decoded, partitions, targets = self._mapping.place(decoded)
-        known = {*decoded.keys, *(rejected.key for rejected in decoded.rejected)}
-        gone = [key for key in keys if key not in known]
-        partitions, gone, gone_targets = self._place_gone(partitions, gone)
-        rows = self._upserts(decoded, targets)
-        if gone:
-            rows = pa.concat_tables([rows, self._deletes(gone, gone_targets, at_ms)]).sort_by("__key")
-        return ReadRows(rows.combine_chunks(), partitions, decoded.rejected)
-
-    def _decoded(self, batches: Sequence[Sequence[Row]]) -> DecodedRows:
-        return DecodedRows.joined([self._decode(batch) for batch in batches or ([],)])
+        return ReadRows(self._upserts(decoded, targets), partitions, decoded.rejected)
 
     def _decode(self, rows: Sequence[Row]) -> DecodedRows:
         gathered = gather_packed(rows, self._mapping) if isinstance(rows, PackedRows) else None
@@ -94,35 +87,46 @@ class RowReader:
 
     # From HBase
 
-    def _fetch(self, client: Thrift2, keys: Sequence[bytes]) -> list[Sequence[Row]]:
+    def _fetch(self, client: Thrift2, keys: Sequence[bytes]) -> Iterator[Sequence[Row]]:
         """The rows that exist, in key order and in batches."""
         client.check_table(self._table, self._mapping.families)
         columns = [TColumn(family=family, qualifier=qualifier) for family, qualifier in self._mapping.qualifiers]
-        if len(keys) <= _FEW:
-            gets = [TGet(row=key, columns=columns, maxVersions=1, cacheBlocks=False) for key in keys]
-            batches: list[Sequence[Row]] = [[row for row in client.get_multiple(self._table, gets) if row.row]]
-        else:
-            parts = _parts(keys, CHUNK)
-            batches = [rows for part in parts for rows in client.scan_packed(self._table, _scan(part, columns), CHUNK)]
-        if sum(len(rows) for rows in batches) < len(keys):
+        found = 0
+        for batch in (
+            self._gets(client, keys, columns) if self._few(client, keys) else self._scans(client, keys, columns)
+        ):
+            found += len(batch)
+            yield batch
+        if found < len(keys):
             client.check_table(self._table, self._mapping.families)  # or a table just dropped would read as deletes
-        return batches
+
+    def _few(self, client: Thrift2, keys: Sequence[bytes]) -> bool:
+        """Whether Gets are cheaper: a scan has a price of its own, and one more in every region that it enters."""
+        if len(keys) <= _FEW:
+            return True
+        starts = [region.start for region in client.regions(self._table)]
+        entered = bisect_right(starts, keys[-1]) - bisect_right(starts, keys[0]) + 1
+        return len(keys) < entered * _FEW_A_REGION
+
+    def _gets(self, client: Thrift2, keys: Sequence[bytes], columns: Sequence[object]) -> Iterator[Sequence[Row]]:
+        for part in _parts(keys, GETS):
+            gets = [TGet(row=key, columns=columns, maxVersions=1, cacheBlocks=False) for key in part]
+            yield [row for row in client.get_multiple(self._table, gets) if row.row]
+
+    def _scans(self, client: Thrift2, keys: Sequence[bytes], columns: Sequence[object]) -> Iterator[Sequence[Row]]:
+        for part in _parts(keys, CHUNK):
+            yield from client.scan_packed(self._table, _scan(part, columns), CHUNK)
 
     # To the change set's columns
 
-    def _place_gone(
-        self, partitions: tuple[PartitionValues, ...], gone: list[bytes]
-    ) -> tuple[tuple[PartitionValues, ...], list[bytes], list[int]]:
-        if not self._mapping.partition_from_key or not gone:
-            return partitions, gone, [NOWHERE] * len(gone)
-        theirs, targets = self._mapping.place_keys(gone)
-        numbers = {values: number for number, values in enumerate(partitions)}
-        placed = [
-            (key, numbers.setdefault(theirs[target], len(numbers)))
-            for key, target in zip(gone, targets, strict=True)
-            if target is not None
-        ]
-        return tuple(numbers), [key for key, _ in placed], [number for _, number in placed]
+    def _gone(self, keys: Sequence[bytes], at_ms: int) -> ReadRows:
+        """Deletes; where partitions follow from the key only of keys that a row can have."""
+        if not self._mapping.partition_from_key or not keys:
+            return ReadRows(self._deletes(keys, [NOWHERE] * len(keys), at_ms), (), ())
+        partitions, targets = self._mapping.place_keys(keys)
+        placed = [(key, target) for key, target in zip(keys, targets, strict=True) if target is not None]
+        left = [key for key, _ in placed]
+        return ReadRows(self._deletes(left, [target for _, target in placed], at_ms), partitions, ())
 
     def _upserts(self, decoded: DecodedRows, targets: Sequence[int]) -> pa.Table:
         meta = _meta(decoded.keys, Op.UPSERT, decoded.versions, targets)
@@ -147,6 +151,20 @@ def transformed(decoded: DecodedRows, transform: Transform) -> DecodedRows:
     )
     kept = [flag for index, flag in enumerate(result.kept.to_pylist()) if index not in result.problems]
     return left if all(kept) else left.only([index for index, flag in enumerate(kept) if flag])
+
+
+def _portions(batches: Iterable[Sequence[Row]]) -> Iterator[list[Sequence[Row]]]:
+    """Batches together up to `PORTION` bytes: that much is in memory as HBase sent it."""
+    portion: list[Sequence[Row]] = []
+    size = 0
+    for batch in batches:
+        portion.append(batch)
+        size += size_of(batch)
+        if size >= PORTION:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
 
 
 def _scan(keys: Sequence[bytes], columns: Sequence[object]) -> Any:

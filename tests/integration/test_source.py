@@ -20,7 +20,8 @@ from loader.mapping import Mapping
 from loader.sources.connection import Connection, ConnectionLost, ScannerGone, WrongServer
 from loader.sources.cursor import ANSWER, FIRST, size_of
 from loader.sources.dirty import DirtyKeys
-from loader.sources.reader import ReadRows, RowReader
+from loader.sources.joined import ReadRows
+from loader.sources.reader import RowReader
 from loader.sources.sample import sample
 from loader.sources.scan import scan_window
 from loader.sources.thrift2 import (
@@ -356,6 +357,19 @@ def test_a_filtered_scan_reads_exactly_what_gets_read(table: Table) -> None:
     scanned = table.read(*asked)
     got = [table.read(*asked[start : start + 50]) for start in range(0, len(asked), 50)]
     assert summary(scanned) == [line for read in got for line in summary(read)]
+
+
+def test_large_rows_are_read_in_portions_and_scattered_ones_by_gets(new_table: Callable[..., Table]) -> None:
+    table = new_table(splits=[b"%02d" % number for number in range(1, 40)])
+    keys = [b"%03d" % number for number in range(0, 400, 3)]
+    for key in keys[:50]:
+        table.put_cell(key, 100, b"d", b"c", key * 300_000)
+    table.put_many(keys[50:], 100)
+    read = table.read(*keys, *(key + b"x" for key in keys))
+    assert [(row["__key"], Op(row["__op"]).name) for row in read.rows.select(["__key", "__op"]).to_pylist()] == sorted(
+        [(key, "UPSERT") for key in keys[50:]] + [(key + b"x", "DELETE") for key in keys]
+    )
+    assert [bad.key for bad in read.rejected] == keys[:50]  # no partition has such a name
 
 
 def test_chunks_together_are_the_whole(table: Table) -> None:
