@@ -169,7 +169,9 @@ def open_table(
             metastore.close()
 
 
-def environment(metastore: Metastore, location: Path, columns: tuple[Column, ...], files: LocalFiles) -> Environment:
+def environment(
+    metastore: Metastore, location: Path, columns: tuple[Column, ...], files: LocalFiles, format: str
+) -> Environment:
     layout = Layout.of(f"file://{location}")
     state = State(files, layout)
     return Environment(
