@@ -12,7 +12,6 @@ import pytest
 from devservers.hbase import HBase
 from loader.sources.thrift2 import TColumnValue, TDelete, TPut
 from tests.integration.clicks import Clicks, NewClicks, hotswap
-from tests.integration.test_end_to_end import Running, wait_for
 
 ROWS = tuple((f"k{number:03d}", ("mon", "tue", "wed")[number % 3], number) for number in range(300))
 OLD_MS = 1_000
@@ -84,29 +83,6 @@ def test_regions_that_split_and_rows_that_change_meanwhile_are_no_drift(table: C
     table.delete("k201")
     report = told(table)
     assert (counts(report), report["unsettled"]) == ({}, 3)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_running_loader_compares_and_repairs_on_its_schedule(clicks: NewClicks) -> None:
-    table = clicks(
-        *ROWS[:9],
-        wal_sync_timeout="0s",
-        overlap="0s",
-        publish_every="0s",
-        reconcile="{every: 1s, wait: 0s}",
-    )
-    with table.kept.config.open("a") as config:
-        config.write("spark: {spark.master: 'local[2]'}\n")
-    put_at(table, OLD_MS, "late", "mon", 7)
-    command = [sys.executable, "-m", "loader.cli.main", "run", "--json", "-c", str(table.kept.config)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    running = Running(subprocess.Popen(command, start_new_session=True, **pipes))  # type: ignore[call-overload]
-    try:
-        running.wait_for("reconcile")
-        wait_for("Hive equal to HBase", lambda: table.rows() == expected(table), running.told)
-    finally:
-        running.end()
 
 
 @pytest.mark.slow
