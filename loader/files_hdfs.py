@@ -23,8 +23,8 @@ from partitioner.values import canonical_location
 BUFFER_BYTES = 1 << 20
 FILE_BITS, FOLDER_BITS = 0o666, 0o777
 
-PATIENCE = {"dfs.client.failover.max.attempts": "6"}
-"""Without settings of the operator's own: 15 s until a NameNode that does not answer is given up, not minutes."""
+PATIENCE = {"dfs.client.failover.max.attempts": "6", "dfs.client.failover.sleep.max.millis": "3000"}
+"""Without settings of the operator's own: some 15 s until a NameNode that does not answer is given up, not minutes."""
 
 JAVA_ERRORS = {
     "org.apache.hadoop.security.AccessControlException": errno.EACCES,
@@ -35,6 +35,7 @@ JAVA_ERRORS = {
     "org.apache.hadoop.hdfs.server.namenode.SafeModeException": errno.EROFS,
     "org.apache.hadoop.ipc.StandbyException": errno.ECONNREFUSED,
 }
+OS_ERROR = re.compile(r"\(os error (\d+)\)")
 RPC_ERROR = re.compile(r'^RPCError\("([\w.$]+)", "(.*)"\)$', re.DOTALL)
 
 
@@ -54,7 +55,7 @@ class HdfsFiles:
         temporary = self._beside(final, "creating")
         with self._temporary(temporary), self._output(temporary) as stream:
             stream.write(data)
-        self._rename(temporary, final)
+        self._rename(temporary, final, content=data)
 
     def read(self, path: str) -> bytes:
         with self.open_input(path) as stream:
@@ -62,8 +63,8 @@ class HdfsFiles:
 
     def open_input(self, path: str) -> BinaryIO:
         target = self._path(path)
-        with _told(target):
-            return BufferedReader(_Input(self._client().read(target), target), BUFFER_BYTES)
+        with _told(self._named(target)):
+            return BufferedReader(_Input(self._client().read(target), self._named(target)), BUFFER_BYTES)
 
     def open_output(self, path: str) -> BinaryIO:
         return self._output(self._path(path), overwrite=True)
@@ -89,10 +90,10 @@ class HdfsFiles:
 
     def list(self, folder: str) -> tuple[Entry, ...]:
         target = self._path(folder)
-        with _told(target):
+        with _told(self._named(target)):
             found = list(self._client().list_status(target))
         if len(found) == 1 and found[0].path == target and not found[0].isdir:
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), target)
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self._named(target))
         entries = [
             Entry(status.path.rpartition("/")[2], 0 if status.isdir else status.length, status.isdir)
             for status in found
@@ -108,7 +109,7 @@ class HdfsFiles:
     def delete_file(self, path: str) -> None:
         target = self._path(path)
         if self._about(target).isdir:
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self._named(target))
         self._delete(target, tree=False)
 
     def delete_tree(self, path: str) -> None:
@@ -120,7 +121,7 @@ class HdfsFiles:
     def free_bytes(self, path: str) -> int | None:
         """What the folder's quota leaves; the client cannot ask for the cluster's free space."""
         target = self._path(path)
-        with _told(target):
+        with _told(self._named(target)):
             summary = self._client().get_content_summary(target)
         limited = summary.space_quota < 1 << 63
         return max(int(summary.space_quota - summary.space_consumed), 0) if limited else None
@@ -136,14 +137,18 @@ class HdfsFiles:
             raise ValueError(f"{location}: not a path of {self.url}")
         return path
 
+    def _named(self, path: str) -> str:
+        """The path as an error names it."""
+        return f"{self.url}{path}"
+
     def _about(self, path: str) -> Any:
-        with _told(path):
+        with _told(self._named(path)):
             return self._client().get_file_info(path)
 
     def _folder(self, location: str) -> str:
         path = self._path(location)
         if not self._about(path).isdir:
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self._named(path))
         return path
 
     def _make_dirs(self, path: str) -> int:
@@ -152,11 +157,11 @@ class HdfsFiles:
             about = self._about(path)
         except FileNotFoundError:
             mode = self._make_dirs(path.rpartition("/")[0] or "/")
-            with _told(path):
+            with _told(self._named(path)):
                 self._client().mkdirs(path, permission=mode, create_parent=False)
             return mode
         if not about.isdir:
-            raise NotADirectoryError(errno.ENOTDIR, "a file is where a folder should be", path)
+            raise NotADirectoryError(errno.ENOTDIR, "a file is where a folder should be", self._named(path))
         return int(about.permission) & FOLDER_BITS
 
     def _beside(self, final: str, what: str) -> str:
@@ -177,23 +182,28 @@ class HdfsFiles:
 
         mode = self._make_dirs(path.rpartition("/")[0] or "/") & FILE_BITS
         options = WriteOptions(permission=mode, overwrite=overwrite, create_parent=False)
-        with _told(path):
-            return cast(BinaryIO, BufferedWriter(_Output(self._client().create(path, options), path), BUFFER_BYTES))
+        with _told(self._named(path)):
+            return cast(
+                BinaryIO, BufferedWriter(_Output(self._client().create(path, options), self._named(path)), BUFFER_BYTES)
+            )
 
-    def _rename(self, temporary: str, final: str, keep: bool = False) -> None:
-        """Onto a name that is free. A reply that was lost is told by the temporary file, which nobody else moves."""
+    def _rename(self, temporary: str, final: str, keep: bool = False, content: bytes | None = None) -> None:
+        """Onto a name that is free. A reply that was lost is told by the temporary file, which nobody else moves.
+
+        `content`: of a claim; if that is what stands there, it is ours, whoever removed the temporary file.
+        """
         try:
-            with _told(final):
+            with _told(self._named(final)):
                 self._client().rename(temporary, final, overwrite=False)
         except OSError:
-            if not self._is_there(temporary) and self._is_there(final):
-                return
             taken = self._is_there(final)
+            if taken and not self._is_there(temporary) and content in (None, self.read(self._named(final))):
+                return
             if not keep:
                 with suppress(OSError):
                     self._delete(temporary, tree=False)
             if taken:
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), final) from None
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._named(final)) from None
             raise
 
     def _is_there(self, path: str) -> bool:
@@ -204,10 +214,10 @@ class HdfsFiles:
         return True
 
     def _delete(self, path: str, tree: bool) -> None:
-        with _told(path):
+        with _told(self._named(path)):
             deleted = self._client().delete(path, tree)
         if not deleted:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._named(path))
 
 
 class _Input(RawIOBase):
@@ -294,7 +304,9 @@ def _number_of(error: OSError) -> int:
         ConnectionRefusedError: errno.ECONNREFUSED,
         TimeoutError: errno.ETIMEDOUT,
     }
-    return next((number for kind, number in numbers.items() if isinstance(error, kind)), errno.EIO)
+    told = OS_ERROR.search(str(error))
+    other = int(told[1]) if told else errno.EIO
+    return next((number for kind, number in numbers.items() if isinstance(error, kind)), other)
 
 
 def _first_line(text: str) -> str:
