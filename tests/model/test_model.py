@@ -1,4 +1,4 @@
-"""The stateful model: some hundred steps in every run of the tests, 10,000 in the long one."""
+"""The stateful model: in every run the same some hundred steps, in the long run 10,000 new ones."""
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,7 +10,8 @@ COMMON = settings(deadline=None, suppress_health_check=list(HealthCheck), derand
 
 
 def test_whatever_happens_readers_see_one_batch() -> None:
-    run_state_machine_as_test(TableMachine, settings=settings(COMMON, max_examples=8, stateful_step_count=25))
+    same = settings(COMMON, derandomize=True, print_blob=False, max_examples=8, stateful_step_count=25)
+    run_state_machine_as_test(TableMachine, settings=same)
 
 
 @pytest.mark.slow
