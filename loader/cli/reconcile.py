@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 MOST_SHOWN = 30
 SAMPLES_SHOWN = 20
 PHASES = {"hive": "reading Hive", "hbase": "comparing with HBase", "settling": "waiting for what just changed"}
-KINDS = ("missing", "extra", "different", "doubled")
+IN_A_PARTITION = ("missing", "extra", "different", "doubled")
+KINDS = (*IN_A_PARTITION, "unnoticed")
 
 
 def reconcile(
@@ -105,8 +106,8 @@ def show(out: Output, report: "ReconcileReport") -> None:
     )
     shown = report.partitions[:MOST_SHOWN]
     if shown:
-        rows = [(item.partition, *(f"{getattr(item, kind):,}" for kind in KINDS)) for item in shown]
-        out.table(("partition", *KINDS), rows, right=set(KINDS))
+        rows = [(item.partition, *(f"{getattr(item, kind):,}" for kind in IN_A_PARTITION)) for item in shown]
+        out.table(("partition", *IN_A_PARTITION), rows, right=set(IN_A_PARTITION))
     if len(report.partitions) > len(shown):
         out.line(f"… and {len(report.partitions) - len(shown):,} more partitions (--json lists all)")
     for sample in report.samples[:SAMPLES_SHOWN]:

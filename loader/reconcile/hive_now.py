@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from loader.files import join
 from loader.keystore import KeyStore
 from loader.publish.environment import Environment
+from loader.reconcile.bad_rows import listed_keys, unnoticed
 from loader.reconcile.compare import Looked, compare
 from loader.reconcile.digests import ENTRY, Digests
 from loader.reconcile.values import Drift, TableMapping
@@ -31,16 +32,19 @@ class HiveNow:
         """Those of the keys that differ now, as they differ now, with HBase's digest (None: no such row)."""
         keys = sorted({drift.key for drift in suspects})
         digests = Digests(self.mapping.columns)
-        hive = self._hive(keys, suspects, digests)
-        looked, known = [], dict[bytes, int]()
+        hive, listed = self._hive(keys, suspects, digests), listed_keys(self.env) & set(keys)
+        looked, known, bad = [], dict[bytes, int](), set[bytes]()
         for block in self.reader.rows(keys):
             names = pa.array([self.env.name_of(values) for values in block.partitions], pa.string())
             partitions = names.take(pa.array(block.targets, pa.int32()))
             entries = digests.entries(block.keys, block.table, partitions)
             known.update(zip(entries["key"].to_pylist(), entries["digest"].to_pylist(), strict=True))
-            looked.append(Looked(entries, block.last, frozenset(row.key for row in block.rejected)))
-        found = [drift for step in compare(iter(looked), iter([hive])) for drift in step.drift]
-        return {drift: known.get(drift.key) for drift in found}
+            rejected = frozenset(row.key for row in block.rejected)
+            looked.append(Looked(entries, block.last, rejected))
+            bad |= rejected
+        found = {drift.key: drift for drift in unnoticed(bad, listed)}
+        found |= {drift.key: drift for step in compare(iter(looked), iter([hive])) for drift in step.drift}
+        return {drift: known.get(key) for key, drift in found.items()}
 
     def _hive(self, keys: list[bytes], suspects: Iterable[Drift], digests: Digests) -> pa.Table:
         """Their entries, sorted by key: in every partition where they may be, only the files of their buckets."""
@@ -61,7 +65,8 @@ class HiveNow:
         """Partition name → the keys that may be there: where they were found, and where the key index has them."""
         places: dict[str, set[bytes]] = {}
         for drift in suspects:
-            places.setdefault(drift.partition, set()).add(drift.key)
+            if drift.partition:
+                places.setdefault(drift.partition, set()).add(drift.key)
         if self.mapping.partition_from_key:
             return places
         names = KeyStore(self.env.files, self.env.layout).look_up(index, hashes_of(keys), keys)

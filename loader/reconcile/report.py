@@ -6,6 +6,8 @@ from loader.one_key import printable
 from loader.reconcile.tally import Outcome
 from loader.reconcile.values import Drift, Kind
 
+IN_A_PARTITION = tuple(kind.value for kind in Kind if kind is not Kind.UNNOTICED)
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionDrift:
@@ -31,6 +33,7 @@ class SampleKey:
 class ReconcileReport:
     """`missing`: in HBase only; `extra`: in Hive only; `unsettled`: changed too lately to tell; `rejected`: bad rows.
 
+    `unnoticed`: bad rows that are not in quarantine, and rows that are there though they are not bad any more.
     `repaired`: nothing stands, or its keys were handed to the next batches in so many `asks`.
     """
 
@@ -44,6 +47,7 @@ class ReconcileReport:
     extra: int
     different: int
     doubled: int
+    unnoticed: int
     unsettled: int
     rejected: int
     repaired: bool
@@ -53,7 +57,7 @@ class ReconcileReport:
 
     @property
     def drift(self) -> int:
-        return self.missing + self.extra + self.different + self.doubled
+        return self.missing + self.extra + self.different + self.doubled + self.unnoticed
 
 
 def report_of(table: str, outcome: Outcome) -> ReconcileReport:
@@ -72,7 +76,7 @@ def report_of(table: str, outcome: Outcome) -> ReconcileReport:
         repaired=done.repaired,
         asks=len(done.asks),
         partitions=tuple(
-            PartitionDrift(name, **{kind.value: found.get(kind.value, 0) for kind in Kind})
+            PartitionDrift(name, **{kind: found.get(kind, 0) for kind in IN_A_PARTITION})
             for name, found in sorted(outcome.by_partition.items())
         ),
         samples=tuple(sample_of(drift) for found in outcome.samples.values() for drift in found),

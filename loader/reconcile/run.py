@@ -16,6 +16,7 @@ from loader.debt import debts, pay
 from loader.errors import Conflict, Held
 from loader.publish.collect import SMALL_DELETE
 from loader.publish.environment import Environment
+from loader.reconcile.bad_rows import BadRows, listed_keys
 from loader.reconcile.compare import Looked, Step, compare
 from loader.reconcile.digests import VERSION, Digests
 from loader.reconcile.hive_now import HiveNow
@@ -65,6 +66,7 @@ class Reconcile:
     export: Callable[[Drift], None] = lambda drift: None
     piece_rows: int = PIECE_ROWS
     tally: Tally = field(default_factory=Tally)
+    listed: frozenset[bytes] = frozenset()  # in quarantine
 
     @property
     def digest(self) -> str:
@@ -135,6 +137,7 @@ class Reconcile:
     def _compare(self, store: Store, hive: HiveSide, begun: Begun, low: int) -> Outcome:
         pace = Pace(self.rules.rate, self.env.clock, self.env.sleep)
         hive.forget_found()
+        self.listed = listed_keys(self.env)
         open_: list[Drift] = []
         for at, one in enumerate(begun.ranges):
             for piece in self._pieces(store, hive, begun, at, one, low, pace):
@@ -164,21 +167,21 @@ class Reconcile:
 
     def _compared(self, hive: HiveSide, rest: Range, low: int, pace: Pace) -> Iterator[Piece]:
         digests = Digests(self.mapping.columns)
-        rejected = [0]
+        bad = BadRows(self.listed, rest)
 
         def looked() -> Iterator[Looked]:
             for block in self.reader.blocks(rest.start, rest.stop):
                 pace.took(len(block.keys))
-                rejected[0] += len(block.rejected)
+                bad.seen += [row.key for row in block.rejected]
                 yield self._looked(digests, block)
 
         steps: list[Step] = []
         for step in compare(looked(), hive.entries(rest.start, rest.stop)):
             steps.append(step)
             if sum(done.hbase_rows + done.hive_rows for done in steps) >= self.piece_rows:
-                yield self._piece(steps, step.upto, rejected[0], low)
-                steps, rejected[0] = [], 0
-        yield self._piece(steps, None, rejected[0], low)
+                yield self._piece(steps, step.upto, bad, low)
+                steps = []
+        yield self._piece(steps, None, bad, low)
 
     def _looked(self, digests: Digests, block: Block) -> Looked:
         names = pa.array([self.env.name_of(values) for values in block.partitions], pa.string())
@@ -186,9 +189,12 @@ class Reconcile:
         bad = frozenset(row.key for row in block.rejected)
         return Looked(digests.entries(block.keys, block.table, partitions), block.last, bad)
 
-    def _piece(self, steps: list[Step], upto: bytes | None, rejected: int, low: int) -> Piece:
+    def _piece(self, steps: list[Step], upto: bytes | None, bad: BadRows, low: int) -> Piece:
         read_ms = self.env.clock()
+        rejected, unnoticed = bad.cut(upto)
         found = [drift for step in steps for drift in step.drift]
+        known = {drift.key for drift in found}
+        found += [drift for drift in unnoticed if drift.key not in known]
         young = self.reader.touched_since(sorted({drift.key for drift in found}), low) if found else set()
         return Piece(
             upto,

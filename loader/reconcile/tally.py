@@ -59,8 +59,9 @@ class Tally:
     def found(self, drift: tuple[Drift, ...]) -> None:
         for one in drift:
             self.kinds[one.kind.value] = self.kinds.get(one.kind.value, 0) + 1
-            partition = self.partitions.setdefault(one.partition, {})
-            partition[one.kind.value] = partition.get(one.kind.value, 0) + 1
+            if one.partition:
+                partition = self.partitions.setdefault(one.partition, {})
+                partition[one.kind.value] = partition.get(one.kind.value, 0) + 1
             samples = self.samples.setdefault(one.kind.value, [])
             if len(samples) < SAMPLES:
                 samples.append(one)

@@ -29,11 +29,15 @@ class Kind(StrEnum):
     EXTRA = "extra"  # in Hive, not in HBase
     DIFFERENT = "different"  # in both, with other values or in another partition
     DOUBLED = "doubled"  # in Hive more than once: damage, see `hotswap verify --deep`
+    UNNOTICED = "unnoticed"  # cannot be decoded and is not in quarantine, or is there though it can be, or is gone
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One key that differs. `partition`: where it is in Hive or, if it is missing there, where it belongs."""
+    """One key that differs. `partition`: where it is in Hive or, if it is missing there, where it belongs.
+
+    Empty for a row that cannot be decoded, or could not.
+    """
 
     key: bytes
     kind: Kind

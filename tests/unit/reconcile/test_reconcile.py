@@ -6,6 +6,7 @@ import pytest
 
 from loader import asked, debt
 from loader.errors import Conflict, NeedsConfirmation
+from loader.reconcile.bad_rows import listed_keys
 from loader.reconcile.run import Rules
 from loader.reconcile.store import Store
 from loader.reconcile.tally import Progress
@@ -105,10 +106,47 @@ def test_rows_that_change_while_they_are_compared_are_no_drift(stage: Stage) -> 
     assert (found(outcome), outcome.done.unsettled) == ({}, 0)
 
 
-def test_rejected_rows_are_left_out_on_both_sides(stage: Stage) -> None:
+BAD = frozenset({b"k1", b"k25"})
+
+
+def spoiled(stage: Stage) -> None:
+    """Two rows come to be in quarantine, as a window tells of them."""
     stage.source.put("k1", "tue", -1)
-    outcome = comparison(stage.open("r"), DictRanges(stage.source, bad=frozenset({b"k1"}))).run()
-    assert (found(outcome), outcome.done.rejected) == ({}, 1)
+    stage.source.put("k25", "tue", -1)
+    stage.source.bad |= BAD
+    stage.run()
+
+
+def test_rows_in_quarantine_are_left_out_on_both_sides(stage: Stage) -> None:
+    spoiled(stage)
+    outcome = comparison(stage.open("r"), DictRanges(stage.source, bad=BAD)).run()
+    assert (found(outcome), outcome.done.rejected) == ({}, 2)
+
+
+@pytest.mark.parametrize("splits", [(), (b"k2",)])
+def test_rows_that_became_bad_unseen_are_found(stage: Stage, splits: tuple[bytes, ...]) -> None:
+    outcome = comparison(stage.open("r"), DictRanges(stage.source, splits, bad=BAD)).run()
+    assert (found(outcome), outcome.done.rejected) == ({"unnoticed": ["k1", "k25"]}, 2)
+
+
+def test_a_quarantined_row_that_became_again_what_was_published_is_found(stage: Stage) -> None:
+    spoiled(stage)
+    stage.source.put("k1", "tue", 1)
+    outcome = comparison(stage.open("r"), DictRanges(stage.source, bad=BAD - {b"k1"})).run()
+    assert found(outcome) == {"unnoticed": ["k1"]}
+
+
+def test_a_row_that_became_bad_lately_is_left_to_the_loader(stage: Stage) -> None:
+    young = DictRanges(stage.source, bad=BAD, stamps=dict.fromkeys(BAD, 10**9))
+    outcome = comparison(stage.open("r"), young).run()
+    assert (found(outcome), outcome.done.unsettled) == ({}, 2)
+
+
+def test_a_repair_puts_in_quarantine_what_became_bad_unseen(stage: Stage) -> None:
+    stage.source.bad |= BAD
+    comparison(stage.open("r"), DictRanges(stage.source, bad=BAD), Rules(wait_s=0, repair=True)).run()
+    stage.run()
+    assert listed_keys(stage.open("r")) == BAD
 
 
 class Killed(BaseException):
