@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(report, indent=1) + "\n")
         show.plot(report, PLOT)
-        page.update(PAGE, report)
+        page.update(PAGE, page.MARKS, page.figures(report))
         console.print(f"written: {', '.join(str(path.relative_to(ROOT)) for path in (RESULTS, PLOT, PAGE))}")
     else:
         console.print("a trial of a part: nothing is written")

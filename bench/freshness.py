@@ -3,7 +3,8 @@
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -56,54 +57,107 @@ def measure(hbase: HBase, folder: Path, rows: int, rates: Sequence[int], seconds
         return {"rows": rows, "days": DAYS, "rates": found}
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A change: when its put was called and when that returned; its cell's timestamp lies in between."""
+
+    called_ms: int
+    returned_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Of one change, in ms: until the batch that took it began, and until its swap was confirmed."""
+
+    until_batch: int
+    until_swap: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A batch, and when it began."""
+
+    began_ms: int
+    report: BatchReport
+
+
 def _at_rate(settings: Settings, loop: Loop, rows: int, rate: int, seconds: float) -> dict[str, Any]:
-    sent: list[int] = []
+    sent: list[Sent] = []
     over = threading.Event()
     writer = threading.Thread(target=_write, args=(settings, rows, rate, sent, over))
     writer.start()
-    reports: list[BatchReport] = []
     ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        report = _turn(settings, loop)
-        reports += [report] if report else []
+    turns = list(_turns(settings, loop, lambda _: time.monotonic() < ends))
     over.set()
     writer.join()
-    waits = sorted(_waits(sent, reports))
-    if not waits:
-        raise AssertionError(f"nothing was published at {rate} changes a second")
-    steps = reports[len(reports) // 2].seconds
+    closed = _close(settings)
+    turns += _turns(settings, loop, lambda last: last is None or _until(last) <= closed)
+    found = waits(sent, turns)
+    if len(found) != len(sent):
+        raise AssertionError(f"{len(sent)} changes were sent, {len(found)} were published")
+    return _figures(found, turns) | {"sent_a_second": round(len(sent) / seconds)}
+
+
+def _turns(settings: Settings, loop: Loop, more: Callable[[Turn | None], bool]) -> Iterator[Turn]:
+    """Batches, one after the other. `more` is asked with the last one."""
+    last = None
+    while more(last):
+        began = now_ms()
+        if (report := _turn(settings, loop)) is not None:
+            last = Turn(began, report)
+            yield last
+
+
+def _close(settings: Settings) -> int:
+    """A change more, and when it was made: the batch that takes it has taken all that were made before."""
+    time.sleep(0.01)
+    closed = now_ms()
+    with connector(settings)() as client:
+        _put(client, [0])
+    return closed
+
+
+def _until(turn: Turn) -> int:
+    return turn.report.window[1] if turn.report.window else 0
+
+
+def _figures(found: Sequence[Wait], turns: Sequence[Turn]) -> dict[str, Any]:
+    """`step_ms`: the median wait of a change until its batch began, then the batches' median of each step."""
+    swaps = sorted(wait.until_swap for wait in found)
+    steps = turns[0].report.seconds
     return {
-        "changes": len(waits),
-        "sent_a_second": round(len(sent) / seconds),
-        "batches": len(reports),
-        "p50_ms": waits[len(waits) // 2],
-        "p99_ms": waits[len(waits) * 99 // 100],
-        "step_ms": {step: round(1000 * median(report.seconds[step] for report in reports)) for step in steps},
+        "changes": len(found),
+        "batches": len(turns),
+        "p50_ms": swaps[len(swaps) // 2],
+        "p99_ms": swaps[len(swaps) * 99 // 100],
+        "step_ms": {"wait_for_a_batch": round(median(wait.until_batch for wait in found))}
+        | {step: round(1000 * median(turn.report.seconds[step] for turn in turns)) for step in steps},
     }
 
 
-def _waits(sent: Sequence[int], reports: Sequence[BatchReport]) -> list[int]:
-    """Ms of each change, from the time of its put to the swap of the first batch whose window held it."""
-    waits: list[int] = []
-    done = 0
-    for report in reports:
-        if report.window is None or report.confirmed_ms is None:
+def waits(sent: Sequence[Sent], turns: Sequence[Turn]) -> list[Wait]:
+    """How long each change took to the first batch whose window certainly held it."""
+    returned = [change.returned_ms for change in sent]
+    found: list[Wait] = []
+    for turn in turns:
+        window, confirmed = turn.report.window, turn.report.confirmed_ms
+        if window is None or confirmed is None:
             continue
-        until = bisect_left(sent, report.window[1])
-        waits += [report.confirmed_ms - at for at in sent[done:until]]
-        done = max(done, until)
-    return waits
+        until = bisect_left(returned, window[1])
+        taken = sent[len(found) : until]
+        found += [Wait(turn.began_ms - change.called_ms, confirmed - change.called_ms) for change in taken]
+    return found
 
 
-def _write(settings: Settings, rows: int, rate: int, sent: list[int], over: threading.Event) -> None:
+def _write(settings: Settings, rows: int, rate: int, sent: list[Sent], over: threading.Event) -> None:
     """Bursts of random-looking keys, evenly in time."""
     burst, number, due = max(1, rate // BURSTS_A_SECOND), 0, time.monotonic()
     with connector(settings)() as client:
         while not over.is_set():
             keys = [(number + index) * 7919 % rows for index in range(burst)]
-            at = now_ms()
+            called = now_ms()
             _put(client, keys)
-            sent += [at] * burst
+            sent += [Sent(called, now_ms())] * burst
             number, due = number + burst, due + burst / rate
             over.wait(max(0.0, due - time.monotonic()))
 

@@ -6,22 +6,22 @@ from typing import Any
 
 from bench.show import WHAT
 
-BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
-NONE_YET = "\nNone yet: `make bench` writes them here.\n"
+MARKS = ("<!-- figures: written by `make bench` -->", "<!-- end of figures -->")
+NONE_YET = "\nNone yet: the command above writes them here.\n"
 
 
-def update(page: Path, report: dict[str, Any] | None) -> None:
-    """Write the page's figures again."""
-    page.write_text(with_figures(page.read_text(), report))
+def update(page: Path, marks: tuple[str, str], figures: str) -> None:
+    """Write the page's figures again, those between these marks."""
+    page.write_text(with_figures(page.read_text(), marks, figures))
 
 
-def with_figures(text: str, report: dict[str, Any] | None) -> str:
-    """The page's text with these figures. Raises ValueError if it has lost its marks."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def with_figures(text: str, marks: tuple[str, str], figures: str) -> str:
+    """The page's text with these figures. Raises ValueError if it has lost the marks."""
+    before, begin, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not (begin and end):
-        raise ValueError(f"the page needs the lines {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{figures(report) if report else NONE_YET}\n{END}{after}"
+        raise ValueError(f"the page needs the lines {marks[0]} and {marks[1]}")
+    return f"{before}{begin}\n{figures}\n{end}{after}"
 
 
 def figures(report: dict[str, Any]) -> str:
@@ -31,7 +31,11 @@ def figures(report: dict[str, Any]) -> str:
 
 
 def _machine(report: dict[str, Any]) -> str:
-    facts = report["machine"]
+    return machine_line(report["machine"])
+
+
+def machine_line(facts: dict[str, Any]) -> str:
+    """Where and when."""
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     return (
         f"\nMeasured {facts['date'][:10]} at commit {facts['commit']}: {facts['cores_used']} of {facts['cores']} cores"
@@ -57,9 +61,13 @@ def _not_run(report: dict[str, Any]) -> str:
 
 
 def _goals(report: dict[str, Any]) -> str:
+    return titled("Goals", ("goal", "wanted", "found", ""), goal_rows(report.get("goals", [])))
+
+
+def goal_rows(goals: Iterable[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """What was wanted and found, a row a goal."""
     said = {True: "met", False: "**not met**", None: "not measured"}
-    rows = [(goal["what"], goal["wanted"], goal["found"] or "", said[goal["met"]]) for goal in report.get("goals", [])]
-    return _titled("Goals", ("goal", "wanted", "found", ""), rows)
+    return [(goal["what"], goal["wanted"], goal["found"] or "", said[goal["met"]]) for goal in goals]
 
 
 def _profile(report: dict[str, Any]) -> str:
@@ -71,7 +79,7 @@ def _profile(report: dict[str, Any]) -> str:
         f"\nThe merge took {found['merge_seconds']:.2f} s on the clock. Reading, writing and syncing the same bytes and"
         f" nothing else took {found['floor_seconds']:.2f} s: the merge is {found['times_the_floor']} × that floor.\n"
     )
-    return _titled("What bounds the merge", ("part", "processor seconds"), rows) + told
+    return titled("What bounds the merge", ("part", "processor seconds"), rows) + told
 
 
 def _small(report: dict[str, Any]) -> str:
@@ -80,7 +88,7 @@ def _small(report: dict[str, Any]) -> str:
         return ""
     rows = [(name, f"{seconds:.3f}") for name, seconds in figure["steps"].items()]
     title = f"A small batch: {figure['median_seconds']:.2f} s from start to confirmed swap"
-    return _titled(title, ("step", "median seconds"), rows)
+    return titled(title, ("step", "median seconds"), rows)
 
 
 def _further(report: dict[str, Any]) -> str:
@@ -97,7 +105,7 @@ def _further(report: dict[str, Any]) -> str:
         if "not_run" not in figure
     ]
     heads = ("table", "rows × columns", "changes", "files written", "whole batch, s", "rewrite, s")
-    return _titled("Further tables", heads, rows)
+    return titled("Further tables", heads, rows)
 
 
 def _swap(report: dict[str, Any]) -> str:
@@ -108,7 +116,7 @@ def _swap(report: dict[str, Any]) -> str:
         if "overhead" in figure
     ]
     heads = ("partitions", "one call", "bare call", "one by one", "Spark SQL `SET LOCATION`", "overhead")
-    return _titled("The swap alone, median seconds (metastore 2.3.10 on Derby)", heads, rows)
+    return titled("The swap alone, median seconds (metastore 2.3.10 on Derby)", heads, rows)
 
 
 def _or_dash(seconds: float | None) -> str:
@@ -119,7 +127,8 @@ def _runs(seconds: Iterable[float]) -> str:
     return " ".join(f"{run:.2f}" for run in seconds)
 
 
-def _titled(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def titled(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown; nothing where it has no rows."""
     return f"\n{title}:\n{_table(heads, rows)}" if rows else ""
 
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 from zlib import crc32
@@ -39,17 +39,28 @@ GETS = 100
 """Gets of one call: their rows come in one answer, whatever their size."""
 PORTION = 32 << 20
 
-_FEW = 100  # up to so many keys batched Gets cost less than opening a scan
-_FEW_A_REGION = 10
+
+@dataclass(frozen=True, slots=True)
+class Few:
+    """Up to so many keys batched Gets cost less than a scan (`bench/reread.py` measures it)."""
+
+    keys: int = 100
+    a_region: int = 10
 
 
 class RowReader:
     """Reads rows of one table. `connect` makes a client, which lives as long as one call of `read` or `read_chunks`."""
 
     def __init__(
-        self, connect: Callable[[], Thrift2], table: str, mapping: Mapping, transform: Transform | None = None
+        self,
+        connect: Callable[[], Thrift2],
+        table: str,
+        mapping: Mapping,
+        transform: Transform | None = None,
+        few: Few = Few(),
     ) -> None:
         self._connect, self._table, self._mapping, self._transform = connect, table, mapping, transform
+        self._limit = few
 
     def read(self, keys: Sequence[bytes], at_ms: int) -> ReadRows:
         """All at once. `keys` in any order; `at_ms`: the end of the window that found them."""
@@ -102,11 +113,11 @@ class RowReader:
 
     def _few(self, client: Thrift2, keys: Sequence[bytes]) -> bool:
         """Whether Gets are cheaper: a scan has a price of its own, and one more in every region that it enters."""
-        if len(keys) <= _FEW:
+        if len(keys) <= self._limit.keys:
             return True
         starts = [region.start for region in client.regions(self._table)]
         entered = bisect_right(starts, keys[-1]) - bisect_right(starts, keys[0]) + 1
-        return len(keys) < entered * _FEW_A_REGION
+        return len(keys) < entered * self._limit.a_region
 
     def _gets(self, client: Thrift2, keys: Sequence[bytes], columns: Sequence[object]) -> Iterator[Sequence[Row]]:
         for part in _parts(keys, GETS):

@@ -11,11 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
-from bench import goals, page
+from bench import goals, page, page_source, reread, source, source_goals
 from bench.__main__ import PAGE, RESULTS, of_contest
+from bench.freshness import Sent, Turn, Wait, waits
 from bench.further import shapes
 from bench.truth import Wrong, check
 from bench.workload import DAYS, Workload
+from loader.reports import BatchReport
 
 SMALL = Workload(rows=5_000, changes=100)
 
@@ -106,9 +108,10 @@ def test_a_goal_is_met_missed_or_not_measured() -> None:
     assert found["whole batch against Iceberg's MERGE"] is None
 
 
-def test_the_page_tells_what_was_measured_and_nothing_else() -> None:
-    report = json.loads(RESULTS.read_text()) if RESULTS.exists() else None
-    assert PAGE.read_text() == page.with_figures(PAGE.read_text(), report)
+@pytest.mark.parametrize(("results", "part"), [(RESULTS, page), (source.RESULTS, page_source)], ids=["merge", "source"])
+def test_the_page_tells_what_was_measured_and_nothing_else(results: Path, part: Any) -> None:
+    told = part.figures(json.loads(results.read_text())) if results.exists() else page.NONE_YET
+    assert PAGE.read_text() == page.with_figures(PAGE.read_text(), part.MARKS, told)
 
 
 def test_every_part_of_a_report_is_on_the_page() -> None:
@@ -140,3 +143,28 @@ def test_every_part_of_a_report_is_on_the_page() -> None:
         "11.0%",
     ):
         assert told in text
+
+
+def test_the_scan_is_favoured_from_where_it_is_never_slower_again() -> None:
+    figures = {"1": (1.0, 0.9), "5": (2.0, 3.0), "10": (4.0, 4.0), "20": (8.0, 5.0)}
+    assert reread.crossing({keys: {"gets": gets, "scan": scan} for keys, (gets, scan) in figures.items()}) == 10
+
+
+def batch(began: int, window: tuple[int, int], confirmed: int) -> Turn:
+    counts = dict.fromkeys(("upserts", "deletes", "moves", "rejected", "partitions", "splits"), 1)
+    sizes = dict.fromkeys(("files_linked", "rows", "bytes_written", "bytes_linked"), 1)
+    report = BatchReport("t", 1, "a", "committed", window, **counts, **sizes, confirmed_ms=confirmed)
+    return Turn(began, report)
+
+
+def test_a_change_waits_for_the_first_batch_whose_window_surely_held_it() -> None:
+    sent = [Sent(100, 110), Sent(150, 205), Sent(210, 215)]
+    turns = [batch(205, (0, 200), 300), batch(305, (200, 299), 400)]
+    assert waits(sent, turns) == [Wait(105, 200), Wait(155, 250), Wait(95, 190)]
+
+
+def test_a_source_that_is_too_slow_does_not_meet_its_goals() -> None:
+    polls = {"100": {"whole_flushed": [0.1]}, "1000": {"whole_flushed": [1.2, 1.1, 1.3]}}
+    shares = {"dirty_keys_1_task": {"of_java": 0.6}, "reread_1_task": {"of_java": 0.4}}
+    found = [goal.met for goal in source_goals.goals({"scan": shares, "polls": polls})]
+    assert found == [True, False, False, False]

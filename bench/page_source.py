@@ -1,0 +1,100 @@
+"""The source's figures as tables, for docs/performance.md and the terminal: from bench/results/source.json alone."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from statistics import median
+from typing import Any
+
+from bench.page import goal_rows, machine_line, titled
+
+MARKS = ("<!-- source: written by `make bench-source` -->", "<!-- end of source -->")
+SHOWN = {
+    "java": "HBase's Java client, a scan",
+    "java_raw": "HBase's Java client, a raw scan",
+    "dirty_keys_1_task": "hotswap's search of dirty keys, 1 task",
+    "dirty_keys_2_tasks": "the same, 2 tasks",
+    "reread_1_task": "hotswap's re-read, decoded into columns, 1 task",
+    "reread_2_tasks": "the same, 2 tasks",
+    "reread_loader": "the same, 1 process of 4 threads, as the loader reads",
+}
+PLACES = {"in_memory": "in memory", "flushed": "after a flush", "compacted": "after a major compaction"}
+Shown = tuple[str, tuple[str, ...], Sequence[tuple[str, ...]]]
+"""Title, heads, rows."""
+
+
+def figures(report: dict[str, Any]) -> str:
+    """All of them in Markdown."""
+    return machine_line(report["machine"]) + "".join(titled(*table) for table in tables(report))
+
+
+def tables(report: dict[str, Any]) -> Iterator[Shown]:
+    heads = ("goal", "wanted", "found", "")
+    yield "Goals of the source", heads, goal_rows(report["goals"])
+    yield _scans(report)
+    yield _polls(report["polls"])
+    yield from _limits(report["limit"])
+    yield from _freshness(report["freshness"])
+
+
+def _scans(report: dict[str, Any]) -> Shown:
+    heads = ("who", "cells a second", "rows a second", "× Java", "cells a processor second", "runs, s")
+    rows = [
+        (
+            SHOWN[name],
+            f"{figure['cells_s']:,}",
+            f"{figure['rows_s']:,}",
+            f"{figure['of_java']:.2f}",
+            f"{figure['cells_processor_s']:,}" if "cells_processor_s" in figure else "",
+            _listed(figure["seconds"], ".2f"),
+        )
+        for name, figure in report["scan"].items()
+    ]
+    return f"All {report['rows']:,} rows of {report['cells'] // report['rows']} cells", heads, rows
+
+
+def _polls(polls: dict[str, Any]) -> Shown:
+    rows = []
+    for size, figure in polls.items():
+        parts = {"idle": "nothing changed"}
+        for place, said in PLACES.items():
+            changed = f"{figure['changed']} changed rows {said}"
+            parts |= {f"changed_{place}": f"{changed}: found", f"reread_{place}": f"{changed}: read again"}
+            parts[f"whole_{place}"] = f"{changed}: both"
+        rows += [
+            (
+                f"{int(size):,}",
+                said,
+                f"{1000 * median(figure[name]):.0f}",
+                _listed([1000 * s for s in figure[name]], ".0f"),
+            )
+            for name, said in parts.items()
+        ]
+    return "A poll", ("rows", "what", "median ms", "runs, ms"), rows
+
+
+def _limits(limit: dict[str, Any]) -> Iterator[Shown]:
+    for name, where, title in (
+        ("scattered_ms", "a_region", f"Gets or a filtered scan, keys scattered over {limit['regions']} regions"),
+        ("one_region_ms", "keys", "Gets or a filtered scan, keys in one region"),
+    ):
+        rows = [(keys, f"{ms['gets']:.1f}", f"{ms['scan']:.1f}") for keys, ms in limit[name].items()]
+        said = f"{title}; the reader scans from {limit['set'][where]} on"
+        yield said, ("keys a region", "Gets, ms", "scan, ms"), rows
+
+
+def _freshness(fresh: dict[str, Any]) -> Iterator[Shown]:
+    rates = fresh["rates"]
+    rows = [
+        (f"{int(rate):,}", f"{one['changes']:,}", f"{one['batches']}", f"{one['p50_ms']:,}", f"{one['p99_ms']:,}")
+        for rate, one in rates.items()
+    ]
+    heads = ("changes a second", "changes", "batches", "p50, ms", "p99, ms")
+    yield f"From a put to the confirmed swap, {fresh['rows']:,} rows in {fresh['days']} partitions", heads, rows
+    steps = dict.fromkeys(step for one in rates.values() for step in one["step_ms"])
+    by_step = [
+        (step.replace("_", " "), *(f"{one['step_ms'].get(step, 0)}" for one in rates.values())) for step in steps
+    ]
+    yield "The same by step, median ms", ("step", *(f"at {int(rate):,} a second" for rate in rates)), by_step
+
+
+def _listed(numbers: Iterable[float], form: str) -> str:
+    return " ".join(format(number, form) for number in numbers)

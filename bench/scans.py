@@ -1,0 +1,111 @@
+"""Scan and re-read of a whole table from one and two tasks, beside the HBase Java client's own scan of it."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from rich.console import Console
+
+from bench.source_tables import NAMES, WIDE, FastHBase, client, key_of
+from loader.sources.dirty import DIRTY
+from loader.sources.opening import READ_THREADS, ChunkedReader
+from loader.sources.reader import RowReader
+from loader.sources.scan import Part, scan_part
+from loader.sources.windows import Window
+
+NO_END = 1 << 62
+Done = tuple[int, float]
+"""Rows, and processor seconds of the tasks (0: not told, as of Java, whose client and server are one process)."""
+
+
+def measure(hbase: FastHBase, table: str, rows: int, runs: int, console: Console) -> dict[str, Any]:
+    """Of each: seconds of all warm runs; by their median rows and cells a second, and rows a second as a share of the
+    Java client's of the same kind (raw for the search of dirty keys, which sees every cell).
+    """
+    found: dict[str, Any] = {}
+    with _pool(1) as one, _pool(2) as two:
+        contestants: dict[str, Callable[[], Done]] = {
+            "java": lambda: (hbase.java_scan(table, raw=False), 0.0),
+            "java_raw": lambda: (hbase.java_scan(table, raw=True), 0.0),
+            "dirty_keys_1_task": lambda: _in_tasks(one, 1, _scan, hbase.thrift, table, rows),
+            "dirty_keys_2_tasks": lambda: _in_tasks(two, 2, _scan, hbase.thrift, table, rows),
+            "reread_1_task": lambda: _in_tasks(one, 1, _read, hbase.thrift, table, rows),
+            "reread_2_tasks": lambda: _in_tasks(two, 2, _read, hbase.thrift, table, rows),
+            "reread_loader": lambda: _in_tasks(one, 1, _read_as_loader, hbase.thrift, table, rows),
+        }
+        for name, contestant in contestants.items():
+            found[name] = _figure([_timed(name, contestant, rows) for _ in range(runs + 1)][1:], rows)
+            console.print(name, found[name])
+    for name, figure in found.items():
+        against = found["java_raw" if name.startswith("dirty") else "java"]
+        figure["of_java"] = round(figure["rows_s"] / against["rows_s"], 2)
+    return found
+
+
+def _timed(name: str, contestant: Callable[[], Done], rows: int) -> tuple[float, float]:
+    started = time.perf_counter()
+    found, processor = contestant()
+    seconds = time.perf_counter() - started
+    if found != rows:
+        raise AssertionError(f"{name} found {found} rows, not {rows}")
+    return seconds, processor
+
+
+def _figure(runs: list[tuple[float, float]], rows: int) -> dict[str, Any]:
+    typical, processor = median(seconds for seconds, _ in runs), median(used for _, used in runs)
+    figure = {"seconds": [round(seconds, 3) for seconds, _ in runs], "rows_s": round(rows / typical)}
+    figure["cells_s"] = round(rows * len(NAMES) / typical)
+    if processor:
+        figure["cells_processor_s"] = round(rows * len(NAMES) / processor)
+    return figure
+
+
+def _pool(tasks: int) -> ProcessPoolExecutor:
+    """Warm processes, as Spark's tasks are."""
+    return ProcessPoolExecutor(tasks, mp_context=get_context("spawn"))
+
+
+def _in_tasks(
+    pool: ProcessPoolExecutor,
+    tasks: int,
+    part: Callable[[str, str, int, int], Done],
+    thrift: str,
+    table: str,
+    rows: int,
+) -> Done:
+    borders = [rows * number // tasks for number in range(tasks + 1)]
+    done = list(pool.map(part, [thrift] * tasks, [table] * tasks, borders[:-1], borders[1:]))
+    return sum(found for found, _ in done), sum(used for _, used in done)
+
+
+def _scan(thrift: str, table: str, start: int, stop: int) -> Done:
+    """Every row of the part is dirty, and every cell is hashed."""
+    used = time.process_time()
+    with client(thrift) as hbase:
+        window = Window(0, NO_END, True, 0)
+        batches = scan_part(hbase, table, WIDE.families, Part(key_of(start), key_of(stop)), window)
+        found = sum(int((np.asarray(batch["kind"]) == DIRTY).sum()) for batch in batches)
+    return found, time.process_time() - used
+
+
+def _read(thrift: str, table: str, start: int, stop: int) -> Done:
+    return _read_in_threads(thrift, table, range(start, stop), 1)
+
+
+def _read_as_loader(thrift: str, table: str, start: int, stop: int) -> Done:
+    """In one process too, in which threads wait for HBase side by side."""
+    return _read_in_threads(thrift, table, range(start, stop), READ_THREADS)
+
+
+def _read_in_threads(thrift: str, table: str, numbers: range, threads: int) -> Done:
+    """Decoded and placed, as a batch takes them."""
+    keys = pa.array([key_of(number) for number in numbers], pa.binary())
+    used = time.process_time()
+    reader = ChunkedReader(RowReader(lambda: client(thrift), table, WIDE), threads)
+    found = len(reader.read(keys, 0).rows)
+    return found, time.process_time() - used

@@ -1,0 +1,51 @@
+"""What the source wants to reach, whether a report shows it, and the report as tables for a terminal."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import page_source
+from bench.goals import Goal
+
+OF_JAVA = 0.5
+POLL_SECONDS = 1.0
+POLL_RATIO = 1.5
+"""A poll of a table ten times as large: independent of its size, but for the unrest of milliseconds."""
+
+
+def goals(report: dict[str, Any]) -> Iterator[Goal]:
+    """Every goal of the source."""
+    for what, name in (("dirty keys", "dirty_keys_1_task"), ("re-read", "reread_1_task")):
+        share = report["scan"][name]["of_java"]
+        yield Goal(f"{what}, one task against the Java client's scan", f"≥ {OF_JAVA} ×", f"{share} ×", share >= OF_JAVA)
+    small, large = (median(figure["whole_flushed"]) for figure in report["polls"].values())
+    rows = [int(size) for size in report["polls"]]
+    yield Goal(
+        f"200 changed of {rows[1]:,} rows found and read again, after a flush",
+        f"< {POLL_SECONDS:g} s",
+        f"{large:.3f} s",
+        large < POLL_SECONDS,
+    )
+    yield Goal(
+        f"the same against a table of {rows[0]:,} rows",
+        f"≤ {POLL_RATIO:g} ×",
+        f"{large / small:.2f} ×",
+        large / small <= POLL_RATIO,
+    )
+
+
+def plain(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """As they are stored."""
+    return [asdict(goal) for goal in goals(report)]
+
+
+def print_all(report: dict[str, Any], console: Console) -> None:
+    for title, heads, rows in page_source.tables(report):
+        table = Table(*heads, title=title)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
