@@ -36,14 +36,23 @@ def tables(report: dict[str, Any]) -> Iterator[Shown]:
 
 
 def _scans(report: dict[str, Any]) -> Shown:
-    heads = ("who", "cells a second", "rows a second", "× Java", "cells a processor second", "runs, s")
+    heads = (
+        "who",
+        "cells a second",
+        "rows a second",
+        "× Java",
+        "× Java a core",
+        "cells a processor second of the tasks",
+        "runs, s",
+    )
     rows = [
         (
             SHOWN[name],
             f"{figure['cells_s']:,}",
             f"{figure['rows_s']:,}",
             f"{figure['of_java']:.2f}",
-            f"{figure['cells_processor_s']:,}" if "cells_processor_s" in figure else "",
+            f"{figure['of_java_a_core']:.2f}",
+            f"{figure['cells_task_processor_s']:,}" if "cells_task_processor_s" in figure else "",
             _listed(figure["seconds"], ".2f"),
         )
         for name, figure in report["scan"].items()
@@ -72,13 +81,14 @@ def _polls(polls: dict[str, Any]) -> Shown:
 
 
 def _limits(limit: dict[str, Any]) -> Iterator[Shown]:
+    ways = ("gets", "scan", "gets_processor", "scan_processor")
     for name, where, title in (
         ("scattered_ms", "a_region", f"Gets or a filtered scan, keys scattered over {limit['regions']} regions"),
         ("one_region_ms", "keys", "Gets or a filtered scan, keys in one region"),
     ):
-        rows = [(keys, f"{ms['gets']:.1f}", f"{ms['scan']:.1f}") for keys, ms in limit[name].items()]
+        rows = [(keys, *(f"{ms[way]:.1f}" for way in ways)) for keys, ms in limit[name].items()]
         said = f"{title}; the reader scans from {limit['set'][where]} on"
-        yield said, ("keys a region", "Gets, ms", "scan, ms"), rows
+        yield said, ("keys a region", "Gets, ms", "scan, ms", "Gets, ms of processors", "scan, the same"), rows
 
 
 def _freshness(fresh: dict[str, Any]) -> Iterator[Shown]:

@@ -1,8 +1,9 @@
 """Scan and re-read of a whole table from one and two tasks, beside the HBase Java client's own scan of it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from statistics import median
 from typing import Any
@@ -19,13 +20,24 @@ from loader.sources.scan import Part, scan_part
 from loader.sources.windows import Window
 
 NO_END = 1 << 62
+WARM = 2
+"""Runs before those that count: Java compiles meanwhile."""
 Done = tuple[int, float]
-"""Rows, and processor seconds of the tasks (0: not told, as of Java, whose client and server are one process)."""
+"""Rows, and processor seconds of the tasks (none of Java, whose client is in the server's process)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Seconds on the clock, and of processors: the tasks' alone, and the server's with them."""
+
+    seconds: float
+    tasks: float
+    both: float
 
 
 def measure(hbase: FastHBase, table: str, rows: int, runs: int, console: Console) -> dict[str, Any]:
-    """Of each: seconds of all warm runs; by their median rows and cells a second, and rows a second as a share of the
-    Java client's of the same kind (raw for the search of dirty keys, which sees every cell).
+    """Of each: seconds of all warm runs, and by their medians the speeds; also as a share of the Java client's scan, by
+    the clock and a processor second of both sides. The search of dirty keys sees every cell, as a raw scan does.
     """
     found: dict[str, Any] = {}
     with _pool(1) as one, _pool(2) as two:
@@ -39,29 +51,31 @@ def measure(hbase: FastHBase, table: str, rows: int, runs: int, console: Console
             "reread_loader": lambda: _in_tasks(one, 1, _read_as_loader, hbase.thrift, table, rows),
         }
         for name, contestant in contestants.items():
-            found[name] = _figure([_timed(name, contestant, rows) for _ in range(runs + 1)][1:], rows)
+            found[name] = _figure([_timed(hbase, name, contestant, rows) for _ in range(runs + WARM)][WARM:], rows)
             console.print(name, found[name])
     for name, figure in found.items():
         against = found["java_raw" if name.startswith("dirty") else "java"]
         figure["of_java"] = round(figure["rows_s"] / against["rows_s"], 2)
+        figure["of_java_a_core"] = round(figure["rows_processor_s"] / against["rows_processor_s"], 2)
     return found
 
 
-def _timed(name: str, contestant: Callable[[], Done], rows: int) -> tuple[float, float]:
-    started = time.perf_counter()
-    found, processor = contestant()
+def _timed(hbase: FastHBase, name: str, contestant: Callable[[], Done], rows: int) -> Run:
+    used, started = hbase.processor_seconds, time.perf_counter()
+    found, tasks = contestant()
     seconds = time.perf_counter() - started
     if found != rows:
         raise AssertionError(f"{name} found {found} rows, not {rows}")
-    return seconds, processor
+    return Run(seconds, tasks, hbase.processor_seconds - used + tasks)
 
 
-def _figure(runs: list[tuple[float, float]], rows: int) -> dict[str, Any]:
-    typical, processor = median(seconds for seconds, _ in runs), median(used for _, used in runs)
-    figure = {"seconds": [round(seconds, 3) for seconds, _ in runs], "rows_s": round(rows / typical)}
+def _figure(runs: Sequence[Run], rows: int) -> dict[str, Any]:
+    typical, tasks = median(run.seconds for run in runs), median(run.tasks for run in runs)
+    figure: dict[str, Any] = {"seconds": [round(run.seconds, 3) for run in runs], "rows_s": round(rows / typical)}
     figure["cells_s"] = round(rows * len(NAMES) / typical)
-    if processor:
-        figure["cells_processor_s"] = round(rows * len(NAMES) / processor)
+    figure["rows_processor_s"] = round(rows / max(0.01, median(run.both for run in runs)))
+    if tasks:
+        figure["cells_task_processor_s"] = round(rows * len(NAMES) / tasks)
     return figure
 
 

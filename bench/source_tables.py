@@ -1,6 +1,8 @@
 """The HBase tables that `bench/source.py` measures, and the server they lie on."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from devservers import fetch
@@ -35,6 +37,12 @@ class FastHBase(HBase):
     @property
     def version(self) -> str:
         return str(self._inside.hadoop.hbase.util.VersionInfo.getVersion())
+
+    @property
+    def processor_seconds(self) -> float:
+        """Of the server's process up to now, which is also the Java client's."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def java_scan(self, table: str, raw: bool) -> int:
         """Rows that the Java client's scanner hands out, a thousand a call."""
