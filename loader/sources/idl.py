@@ -122,7 +122,13 @@ TColumnValue = struct(
 TGet = struct(
     "TGet", (1, "row", BINARY), (2, "columns", list_of(of(TColumn))), (5, "maxVersions", I32), (11, "cacheBlocks", BOOL)
 )
-TPut = struct("TPut", (1, "row", BINARY), (2, "columnValues", list_of(of(TColumnValue))), (3, "timestamp", I64))
+TPut = struct(
+    "TPut",
+    (1, "row", BINARY),
+    (2, "columnValues", list_of(of(TColumnValue))),
+    (3, "timestamp", I64),
+    (5, "attributes", BINARY_MAP),
+)
 TDelete = struct(
     "TDelete",
     (1, "row", BINARY),

@@ -1,15 +1,20 @@
 """A seeded sequence of HBase operations, and what it leaves out.
 
-Left out is what a window misses by design (docs: "What a window misses"); `reconcile` is for these, not the loader:
+In rounds that end with a reconcile anything goes that HBase takes (`oldest_ms` 1, `ahead_ms` and `ttl_ms` above 0).
+In the others what a window misses by design (docs: "What a window misses") is left out:
 
 - puts and deletes stamped before the window: `oldest_ms` says where the next window starts, and nothing goes below;
 - deletes of one version or family version whose cell is older than that (the shell's `delete`): their marker carries
   the old cell's timestamp. So a version is deleted only where its timestamp is known to lie in the window;
-- puts stamped in the future, which show, and hide others, only when their time has come;
+- puts stamped in the future, which a window shows only when their time has come;
+- cells that expire (`ttl_ms`), of which nothing tells;
+
+And in all of them:
+
 - markers that a major compaction takes away between two batches: the table keeps them (`time.to.purge.deletes`);
 - versions that come back or go at a compaction alone, without a new cell (more versions than VERSIONS, then a version
   delete): family d keeps all versions, and in family e no version is deleted;
-- TTL, truncate, dropped families, bulk loads, replication: no test stamps these into a window either.
+- truncate, dropped families, bulk loads, replication: see test_roads.py.
 """
 
 from __future__ import annotations
@@ -51,6 +56,8 @@ class Dice:
     by_key: bool
     versions: Callable[[bytes, bytes], list[int]]
     oldest_ms: int = 1
+    ahead_ms: int = 0
+    ttl_ms: int = 0
     now: Callable[[], int] = field(default=lambda: 0)
     undecodable: bool = True
     deletes: float = 1.0  # how much likelier than usual
@@ -82,6 +89,7 @@ class Dice:
             (self.delete_version, 5 * deletes),
             (self.delete_family_version, 2 * deletes),
             (self.delete_and_put, 3 * deletes),
+            (self.expiring, 8 if self.ttl_ms else 0),
         ]
 
     # Puts
@@ -101,6 +109,11 @@ class Dice:
 
     def at_a_given_time(self) -> Put:
         return Put(self._key(), (*self._campaign(), *self._details()), self._time())
+
+    def expiring(self) -> Put:
+        """What was before comes back when it goes. Family e keeps too few versions for that."""
+        cells = (*self._campaign(), *self._details())
+        return Put(self._key(), tuple(cell for cell in cells if cell[0] == b"d"), ttl_ms=self.ttl_ms)
 
     def twice_in_one_millisecond(self) -> Puts:
         row, at = self._key(), self._time()
@@ -185,8 +198,11 @@ class Dice:
         return tuple((b"e", name, self.random.choice([b"1", b"", rb"\N"])) for name in names)
 
     def _time(self) -> int:
-        """In the window: after its start, and not in the future."""
-        return self.random.randint(self.oldest_ms, max(self.now() - 1, self.oldest_ms))
+        """In the window: after its start, and not in the future; unless this round has leave."""
+        latest = max(self.now() - 1 + self.ahead_ms, self.oldest_ms)
+        if self.random.random() < 0.7:
+            return self.random.randint(max(self.oldest_ms, latest - 60_000), latest)
+        return self.random.randint(self.oldest_ms, latest)
 
 
 def keys_of(dice: random.Random, count: int) -> list[bytes]:

@@ -35,6 +35,9 @@ LAG_MS = 200
 RULES = WindowRules(lag_ms=LAG_MS, overlap_ms=2_000, deep_overlap_ms=60_000, deep_every_ms=10**9)
 """Windows of the tests; `Kept.turn` makes one deep by asking for it."""
 
+ALL_VISIBLE = replace(RULES, overlap_ms=0, deep_overlap_ms=0)
+"""Where every put is known to be acknowledged: the low watermark moves to the window's end."""
+
 
 def fresh_name(what: str) -> str:
     """A table name that no test has used, nor an earlier session on the same servers."""
@@ -87,13 +90,12 @@ class Kept:
         loop.reader = ChunkedReader(reader)
         return loop
 
-    def turn(self, loop: Loop, deep: bool = False) -> BatchReport | None:
+    def turn(self, loop: Loop, deep: bool = False, rules: WindowRules = RULES) -> BatchReport | None:
         """One batch of all that HBase has acknowledged before the call."""
         asked = now_ms()
         while now_ms() <= asked + LAG_MS:
             time.sleep(0.02)
-        rules = replace(RULES, deep_every_ms=0) if deep else RULES
-        return loop.turn(self.scan(loop, rules))
+        return loop.turn(self.scan(loop, replace(rules, deep_every_ms=0) if deep else rules))
 
     def scan(self, loop: Loop, rules: WindowRules = RULES) -> Callable[[], DirtyKeys]:
         def scan() -> DirtyKeys:

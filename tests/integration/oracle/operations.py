@@ -22,9 +22,12 @@ class Operation(Protocol):
 
 @dataclass(frozen=True)
 class Put:
+    """`ttl_ms`: its cells expire so long after their timestamp."""
+
     row: bytes
     cells: Cells
     timestamp: int | None = None
+    ttl_ms: int | None = None
 
     @property
     def rows(self) -> tuple[bytes, ...]:
@@ -32,7 +35,8 @@ class Put:
 
     def request(self) -> object:
         values = [TColumnValue(family=family, qualifier=name, value=value) for family, name, value in self.cells]
-        return TPut(row=self.row, columnValues=values, timestamp=self.timestamp)
+        attributes = None if self.ttl_ms is None else {b"_ttl": self.ttl_ms.to_bytes(8, "big")}
+        return TPut(row=self.row, columnValues=values, timestamp=self.timestamp, attributes=attributes)
 
     def send(self, client: Thrift2, table: str) -> None:
         client.put(table, self.request())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,10 +13,17 @@ from typing import Any
 from loader.loop import Loop
 from loader.service import now_ms
 from loader.sources.thrift2 import TColumn, TGet, Thrift2
+from tests.integration.clicks import hotswap
 from tests.integration.oracle.dice import Dice, composite_keys_of, keys_of
-from tests.integration.oracle.kept import LAG_MS, RULES, Kept
+from tests.integration.oracle.kept import ALL_VISIBLE, LAG_MS, RULES, Kept
 from tests.integration.oracle.operations import Operation
 from tests.integration.oracle.truth import Image, Shape, Truth, hive_rows, truth_of
+
+AHEAD_MS = 1_500
+"""How far in the future a round with leave may put."""
+
+TTL_MS = 2_000
+"""How long its expiring cells live: long enough that a batch publishes some."""
 
 SHOWN = 5
 """Differing rows in a failure's message."""
@@ -29,7 +37,7 @@ class Round:
     """`deep`: its window reaches back to the low watermark, so timestamps may too. `restart`: by a new loader run.
 
     `busy`: batches run while the operations do. `stir`: after which share of them what happens to the servers.
-    `first`: sent before the random ones.
+    `first`: sent before the random ones. `reconcile`: timestamps are anything, and a reconcile finds what windows miss.
     """
 
     operations: int
@@ -37,6 +45,7 @@ class Round:
     deep: bool = False
     restart: bool = False
     busy: bool = False
+    reconcile: bool = False
     deletes: float = 1.0
     stir: tuple[tuple[float, Callable[[], None]], ...] = ()
 
@@ -83,15 +92,34 @@ class Oracle:
             self.loop = self.kept.loop()
         self.dice.oldest_ms = self._oldest(planned)
         self.dice.deletes = planned.deletes
+        self.dice.ahead_ms, self.dice.ttl_ms = (AHEAD_MS, TTL_MS) if planned.reconcile else (0, 0)
         touched = self._busily(planned) if planned.busy else self._send(planned)
-        self.kept.turn(self.loop, planned.deep)
-        self._compare(touched if planned.busy else frozenset())
+        if planned.reconcile:
+            self._reconcile()
+        else:
+            self.kept.turn(self.loop, planned.deep)
+        self._compare(touched if planned.busy or planned.reconcile else frozenset())
         self._remember_splits()
+
+    def _reconcile(self) -> None:
+        """What no window has shown is found by comparison, and read by the next batch.
+
+        A comparison leaves alone what is younger than the low watermark: so that is moved past all that was put.
+        """
+        self.kept.turn(self.loop)
+        time.sleep(max(AHEAD_MS, TTL_MS) / 1000)  # now nothing is in the future any more, nor about to expire
+        self.kept.turn(self.loop, deep=True, rules=ALL_VISIBLE)
+        done = hotswap(self.kept, "reconcile", "--wait", "0s", "--repair", "--json")
+        if done.code:
+            raise Differs(f"seed {self.seed}: reconcile failed: {done.err}")
+        self.kept.turn(self.loop)
 
     # Operations
 
     def _oldest(self, planned: Round) -> int:
         """The oldest timestamp that the round's last window is sure to cover."""
+        if planned.reconcile:
+            return 1
         settled = self.loop.env.state.position()
         if settled is None:
             return 1
