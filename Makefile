@@ -42,7 +42,8 @@ test: lint fetch ## Format check, lint, types, and all tests but the long ones
 	$(PYTEST) -m 'not slow'
 
 test-all: lint fetch ## The same with the long suites
-	@$(BIN)/python -m devservers fetch hiveserver2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[hive42]'
+	@$(BIN)/python -m devservers fetch hiveserver2 hive42
 	$(PYTEST)
 
 crash: $(READY) ## Kill a loader at every effect, with and without power loss, and count what was survived

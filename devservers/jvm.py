@@ -45,15 +45,16 @@ class Jvm:
         log: Path,
         options: Sequence[str] = (),
         properties: Mapping[str, str] | None = None,
+        java: Path | None = None,
     ) -> Jvm:
         """Start a JVM and connect to it.
 
         `name` is for messages; `log` takes all that it writes (appended) and its folder is the working directory;
-        `options` are Java's own, `properties` become -D.
+        `options` are Java's own, `properties` become -D. `java`: None for the one that is found.
         Raises DevServerError with the last lines of the log if it does not come up.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = _command(class_path, options, properties or {})
+        command = _command(class_path, options, properties or {}, java)
         with log.open("ab") as errors:
             pipe = subprocess.PIPE
             process = tethered.start(command, stdin=pipe, stdout=pipe, stderr=errors, cwd=log.parent)
@@ -159,12 +160,14 @@ class Jvm:
         return DevServerError(f"{self.name} failed: {what}", f"its whole log is {self.log}", tail(self.log))
 
 
-def _command(class_path: Sequence[str], options: Sequence[str], properties: Mapping[str, str]) -> list[str]:
+def _command(
+    class_path: Sequence[str], options: Sequence[str], properties: Mapping[str, str], java: Path | None
+) -> list[str]:
     system = {"java.net.preferIPv4Stack": "true", **properties}
     jars = os.pathsep.join([*class_path, str(paths.pyspark_jar("py4j"))])
     gateway = ["py4j.GatewayServer", "--die-on-broken-pipe", "--enable-auth", "0"]
     flags = [*options, *(f"-D{key}={value}" for key, value in system.items())]
-    return [str(find_java()), *flags, "-classpath", jars, *gateway]
+    return [str(java or find_java()), *flags, "-classpath", jars, *gateway]
 
 
 def kill_all() -> None:

@@ -85,7 +85,12 @@ class Metastore(Server):
             self.base / "metastore.log",
             self.java_options,
             properties,
+            self._java(),
         )
+
+    def _java(self) -> Path | None:
+        """Its Java; None: the one that everything runs on."""
+        return None
 
     def _prepare_database(self) -> None:
         database = self.base / "derby"

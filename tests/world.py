@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -150,6 +150,7 @@ def run_batch(
     rows_per_file: int = 8,
     rewriter: Callable[[Rewriter], Rewriter] = lambda it: it,
     max_delete_share: float = 1.0,
+    partitions_per_swap: int | None = None,
 ) -> Batch:
     """One batch of everything that is dirty in `source`; `rewriter` may wrap what carries its plan out."""
     rules = PlanRules(sizing=SizingRules(rows_before_measured=rows_per_file))
@@ -157,6 +158,7 @@ def run_batch(
     local = rewriter(LocalRewriter(tools, env.layout.temporary))
     recently = Recently(env.files, env.layout)
     work = Work(source.scan, source, local, rules, parallelism=2, recently=recently, max_delete_share=max_delete_share)
+    work = replace(work, partitions_per_swap=partitions_per_swap)
     batch = publish(Batch(env, Kind.BATCH, work))
     source.dirty.clear()
     return batch

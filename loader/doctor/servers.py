@@ -99,13 +99,15 @@ def _housekeeping(metastore: Metastore, version: tuple[int, int, int]) -> Iterat
 
 
 def _notifications(metastore: Metastore, version: tuple[int, int, int], partitions: int) -> Iterator[Finding]:
-    """HIVE-29670: more than 1,000 partitions in one call fail on 4.1 and later with DbNotificationListener."""
+    """HIVE-29670: more than 1,000 partitions in one call, the fence among them, fail on 4.1 and later if it listens."""
     keys = ("metastore.transactional.event.listeners", "hive.metastore.transactional.event.listeners")
     listens = any("DbNotificationListener" in (metastore.setting(key) or "") for key in keys)
     batch = _number(metastore.setting("metastore.jdbc.max.batch.size")) or 1000
-    if version >= (4, 1, 0) and listens and partitions > batch:
-        what = f"is {batch}: a batch that touches more partitions than that fails (HIVE-29670); there are {partitions}"
-        yield to_do("metastore settings", "metastore.jdbc.max.batch.size", what, f"Set it above {partitions:,}.")
+    if version >= (4, 1, 0) and listens and partitions >= batch:
+        what = f"is {batch}: a swap of more partitions than that fails, its fence counted (HIVE-29670); "
+        what += f"there are {partitions}"
+        do = f"Set it above {partitions:,}, or `partitions_per_swap: {batch}` on the table (it cuts no rollback)."
+        yield to_do("metastore settings", "metastore.jdbc.max.batch.size", what, do)
 
 
 def _name_pattern(patient: Patient, metastore: Metastore) -> Iterator[Finding]:
