@@ -10,6 +10,7 @@ MARKS = ("<!-- source: written by `make bench-source` -->", "<!-- end of source 
 SHOWN = {
     "java": "HBase's Java client, a scan",
     "java_raw": "HBase's Java client, a raw scan",
+    "java_filtered": "HBase's Java client, a scan with the filter and columns of hotswap's re-read",
     "dirty_keys_1_task": "hotswap's search of dirty keys, 1 task",
     "dirty_keys_2_tasks": "the same, 2 tasks",
     "reread_1_task": "hotswap's re-read, decoded into columns, 1 task",

@@ -40,10 +40,12 @@ def measure(hbase: FastHBase, table: str, rows: int, runs: int, console: Console
     the clock and a processor second of both sides. The search of dirty keys sees every cell, as a raw scan does.
     """
     found: dict[str, Any] = {}
+    keys = [key_of(number) for number in range(rows)]
     with _pool(1) as one, _pool(2) as two:
         contestants: dict[str, Callable[[], Done]] = {
             "java": lambda: (hbase.java_scan(table, raw=False), 0.0),
             "java_raw": lambda: (hbase.java_scan(table, raw=True), 0.0),
+            "java_filtered": lambda: (hbase.java_reread(table, keys), 0.0),
             "dirty_keys_1_task": lambda: _in_tasks(one, 1, _scan, hbase.thrift, table, rows),
             "dirty_keys_2_tasks": lambda: _in_tasks(two, 2, _scan, hbase.thrift, table, rows),
             "reread_1_task": lambda: _in_tasks(one, 1, _read, hbase.thrift, table, rows),

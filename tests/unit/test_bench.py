@@ -168,3 +168,39 @@ def test_a_source_that_is_too_slow_does_not_meet_its_goals() -> None:
     shares = {"dirty_keys_1_task": {"of_java": 0.6}, "reread_1_task": {"of_java": 0.4}}
     found = [goal.met for goal in source_goals.goals({"scan": shares, "polls": polls})]
     assert found == [True, False, False, False]
+
+
+def test_every_part_of_the_source_is_on_the_page() -> None:
+    scan = {"cells_s": 777_000, "rows_s": 77_700, "of_java": 0.66, "of_java_a_core": 0.55, "seconds": [1.25]}
+    places = [f"{what}_{place}" for what in ("changed", "reread", "whole") for place in page_source.PLACES]
+    poll = {"changed": 200, "idle": [0.003]} | dict.fromkeys(places, [0.0456])
+    ways = {"gets": 11.5, "scan": 12.5, "gets_processor": 13.5, "scan_processor": 14.5}
+    limit = {"regions": 40, "set": {"keys": 100, "a_region": 10}, "scattered_ms": {"5": ways}, "one_region_ms": {}}
+    rate = {"changes": 2_345, "batches": 6, "p50_ms": 432, "p99_ms": 987, "step_ms": {"read_live": 21}}
+    machine = {"date": "2026-01-01T00:00", "commit": "c0ffee", "cores_used": 2, "cores": 4, "processor": "p"}
+    report = {
+        "machine": machine | {"memory_gib": 1, "load_at_start": [0.1], "versions": {"hbase": "9.9"}},
+        "goals": [{"what": "a scan", "wanted": "much", "found": "little", "met": False}],
+        "rows": 10,
+        "cells": 100,
+        "scan": {"java_raw": scan, "dirty_keys_1_task": scan | {"cells_task_processor_s": 888_000}},
+        "polls": {"100": poll, "1000": poll},
+        "limit": limit,
+        "freshness": {"rows": 50, "days": 10, "rates": {"100": rate}},
+    }
+    text = page_source.figures(report)
+    told = (
+        "c0ffee",
+        "hbase 9.9",
+        "**not met**",
+        "777,000",
+        "888,000",
+        "0.55",
+        "1.25",
+        "46",
+        "from 10 on",
+        "13.5",
+        "2,345",
+    )
+    for one in (*told, "432", "987", "read live | 21"):
+        assert one in text
