@@ -173,7 +173,7 @@ def test_a_source_that_is_too_slow_does_not_meet_its_goals() -> None:
 def test_every_part_of_the_source_is_on_the_page() -> None:
     scan = {"cells_s": 777_000, "rows_s": 77_700, "of_java": 0.66, "of_java_a_core": 0.55, "seconds": [1.25]}
     places = [f"{what}_{place}" for what in ("changed", "reread", "whole") for place in page_source.PLACES]
-    poll = {"changed": 200, "idle": [0.003]} | dict.fromkeys(places, [0.0456])
+    poll = {"changed": 200, "idle": [0.003]} | {name: [0.0456] for name in places}
     ways = {"gets": 11.5, "scan": 12.5, "gets_processor": 13.5, "scan_processor": 14.5}
     limit = {"regions": 40, "set": {"keys": 100, "a_region": 10}, "scattered_ms": {"5": ways}, "one_region_ms": {}}
     rate = {"changes": 2_345, "batches": 6, "p50_ms": 432, "p99_ms": 987, "step_ms": {"read_live": 21}}
