@@ -80,15 +80,16 @@ def rounds_of(operations: int, hbase: Any, table: str) -> list[Round]:
     """A first load, then every kind of round."""
     each = operations // 10
     return [
-        Round(2 * each),
+        Round(each),
         Round(each),
         Round(each, deep=True),
         Round(each, stir=stirred(hbase, table)),
         Round(each, restart=True, stir=split(hbase, table, b"ad00050")),
         Round(each, busy=True, stir=split(hbase, table, b"m")),
-        Round(each, reconcile=True, stir=stirred(hbase, table)),
         Round(each, deep=True, restart=True, stir=stirred(hbase, table)),
-        Round(each, deletes=8.0, stir=frozen(hbase)),
+        Round(each, stir=frozen(hbase)),
+        Round(each, reconcile=True, stir=stirred(hbase, table)),
+        Round(each, deletes=8.0, restart=True),
     ]
 
 
