@@ -1,4 +1,4 @@
-"""Under xdist, all tests that may need a real server share one worker: each worker would start servers of its own.
+"""Under xdist, tests that may need a real server go to two workers: each worker starts servers of its own.
 
 A scheduler and not `xdist_group`: with pytest 9.2, xdist 3.8 ignores groups.
 """
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-SERVER_FOLDERS = ("tests/contract/", "tests/devservers/", "tests/integration/")
+SERVER_FOLDERS = {"contract": "servers", "devservers": "servers", "integration": "whole jobs"}
+"""Folders below tests/, and the group that each goes with. The groups take about as long as each other."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -16,7 +17,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class ServersTogether:
-    """Files go to the workers one by one; the folders of the server tests go as one."""
+    """Files go to the workers one by one; the folders of a group of server tests go as one."""
 
     @pytest.hookimpl
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -24,6 +25,7 @@ class ServersTogether:
 
         class Scheduling(LoadScopeScheduling):
             def _split_scope(self, nodeid: str) -> str:
-                return "servers" if nodeid.startswith(SERVER_FOLDERS) else nodeid.partition("::")[0]
+                file = nodeid.partition("::")[0]
+                return SERVER_FOLDERS.get(file.split("/")[1], file)
 
         return Scheduling(config, log)
