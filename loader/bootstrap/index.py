@@ -11,6 +11,8 @@ from loader.files import Files
 from partitioner.hashing import hashes_of
 from partitioner.keyindex import SEGMENT
 
+Settings = dict[str, str | bool | int | float | list[str]]
+
 MEMORY = "512MB"
 BLOCK = 100_000
 
@@ -18,9 +20,9 @@ BLOCK = 100_000
 def write_segment(files: Files, final: str, keys: Iterable[tuple[str, pa.ChunkedArray]]) -> None:
     """`keys`: escaped partition names with raw keys that live there, each key once. The file is whole or not there."""
     with tempfile.TemporaryDirectory(prefix="hotswap-index-") as folder:
-        connection = duckdb.connect(str(Path(folder) / "index.duckdb"))
+        settings: Settings = {"memory_limit": MEMORY, "threads": 2, "temp_directory": folder}
+        connection = duckdb.connect(str(Path(folder) / "index.duckdb"), config=settings)
         try:
-            connection.execute(f"SET memory_limit = '{MEMORY}'; SET threads = 2; SET temp_directory = '{folder}'")
             connection.execute('CREATE TABLE keys (hash UINTEGER, key BLOB, "partition" VARCHAR)')
             for name, these in keys:
                 _insert(connection, name, these)
