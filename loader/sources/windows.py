@@ -6,6 +6,7 @@ at each poll with an overlap of seconds, and a deep one once a minute that start
 one moves the low watermark, to its end − `deep_overlap_ms`: all cells older than that were visible when it was read.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -94,11 +95,13 @@ class Taken:
     """Memory of what was taken from the overlap, so that a quiet table makes no batch. Losing it only costs work.
 
     Row → its marks at timestamps from the low watermark on. It is filled only by `promote`, when the batch that took
-    the rows has committed; never from a scan alone.
+    the rows has committed; never from a scan alone. Rows are also found by the second of their marks: a window costs
+    what lies in it, not all that is remembered.
     """
 
     def __init__(self) -> None:
         self._marks: dict[bytes, frozenset[Mark]] = {}
+        self._rows_of: defaultdict[int, set[bytes]] = defaultdict(set)  # second → rows that have, or had, a mark in it
 
     def __len__(self) -> int:
         """Rows remembered."""
@@ -110,14 +113,33 @@ class Taken:
         A row whose remembered cells are gone counts too: what hid them may be gone with them.
         """
         keys = {key for key, marks in scanned.items() if frozenset(marks) != self._inside(key, window)}
-        keys.update(key for key in self._marks if key not in scanned and self._inside(key, window))
+        keys.update(key for key in self._rows_since(window) if key not in scanned and self._inside(key, window))
         return sorted(keys)
 
     def promote(self, scanned: Mapping[bytes, Iterable[Mark]], window: Window) -> None:
         """The batch made of this scan has committed: what it saw is taken; what is below the low mark is forgotten."""
-        kept = {key: self._outside(key, window) for key in self._marks.keys() - scanned.keys()}
-        kept.update({key: self._outside(key, window) | frozenset(marks) for key, marks in scanned.items()})
-        self._marks = {key: recent for key, marks in kept.items() if (recent := _since(marks, window.low_ms))}
+        for key in self._rows_since(window) - scanned.keys():
+            self._remember(key, self._outside(key, window))
+        for key, marks in scanned.items():
+            self._remember(key, self._outside(key, window) | frozenset(marks))
+        self._forget(window.low_ms)
+
+    def _remember(self, key: bytes, marks: frozenset[Mark]) -> None:
+        if not marks:
+            self._marks.pop(key, None)
+            return
+        self._marks[key] = marks
+        for at_ms, _ in marks:
+            self._rows_of[at_ms // 1000].add(key)
+
+    def _forget(self, low_ms: int) -> None:
+        for second in [second for second in self._rows_of if second <= low_ms // 1000]:
+            for key in self._rows_of.pop(second):
+                self._remember(key, _since(self._marks.get(key, frozenset()), low_ms))
+
+    def _rows_since(self, window: Window) -> set[bytes]:
+        seconds = (rows for second, rows in self._rows_of.items() if second >= window.start_ms // 1000)
+        return set().union(*seconds)
 
     def _inside(self, key: bytes, window: Window) -> frozenset[Mark]:
         return _since(self._marks.get(key, frozenset()), window.start_ms)

@@ -164,3 +164,23 @@ def test_what_is_below_the_low_watermark_is_forgotten() -> None:
 
 def test_the_first_window_needs_no_marks_below_the_low_watermark() -> None:
     assert window_to(NOW, None, RULES).marks_from_ms == NOW - 300_000
+
+
+times = st.integers(0, 6_000)
+scans = st.dictionaries(st.sampled_from([b"a", b"b", b"c"]), st.frozensets(st.tuples(times, st.just(7)), max_size=4))
+
+
+@given(st.lists(st.tuples(scans, times, times), max_size=6), scans, times)
+def test_memory_by_the_second_forgets_and_finds_what_a_memory_of_every_mark_does(
+    rounds: list[tuple[Mapping[bytes, frozenset[Mark]], int, int]], last: Mapping[bytes, frozenset[Mark]], start: int
+) -> None:
+    memory, every = Taken(), set[tuple[bytes, Mark]]()
+    for found, low, at in rounds:
+        memory.promote(found, window(at, 9_000, low))
+        seen = {(key, mark) for key, marks in found.items() for mark in marks}
+        every = {(key, mark) for key, mark in every if mark[0] < at} | seen
+        every = {(key, mark) for key, mark in every if mark[0] >= low}
+    known = {key: frozenset(m for k, m in every if k == key and m[0] >= start) for key in (b"a", b"b", b"c")}
+    expected = [key for key, marks in known.items() if frozenset(last.get(key, ())) != marks]
+    assert memory.new(last, window(start, 9_000)) == expected
+    assert len(memory) == len({key for key, _ in every})
