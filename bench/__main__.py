@@ -83,7 +83,7 @@ def _parts(
             found["swap"] = _alone("swap", console, swap.measure, folder, SWAPS, chosen.runs)
         if _is_wanted("index", chosen):
             sizes = (workload.rows // 10, workload.rows)
-            figures = _alone("index", console, _key_index, folder, sizes, chosen.runs, batch_seconds)
+            figures = _alone("index", console, index.of_sizes, folder, sizes, chosen.runs, batch_seconds)
             found["key_index"] = figures.get("figures", figures)
         if _is_wanted("profile", chosen):
             (folder / "profile").mkdir()
@@ -97,13 +97,6 @@ def _parts(
                 shape.name: _alone(shape.name, console, further.measure, shape, folder, runs, CORES) for shape in wanted
             }
     return found
-
-
-def _key_index(folder: Path, sizes: Sequence[int], runs: int, batch_seconds: float | None) -> dict[str, Any]:
-    """The share of a batch's time is that of workload M's keys."""
-    measured = [index.measure(folder, keys, runs) for keys in sizes]
-    shares = [batch_seconds if keys == max(sizes) else None for keys in sizes]
-    return {"figures": [index.with_share(one, share) for one, share in zip(measured, shares, strict=True)]}
 
 
 def _shapes(chosen: argparse.Namespace) -> tuple[further.Shape, ...]:

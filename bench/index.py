@@ -8,7 +8,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -125,6 +125,13 @@ def _timed(what: Callable[[], object]) -> float:
     started = time.perf_counter()
     what()
     return time.perf_counter() - started
+
+
+def of_sizes(folder: Path, sizes: Sequence[int], runs: int, batch_seconds: float | None) -> dict[str, Any]:
+    """`measure` of each size; the share of a batch's time is that of workload M, the largest."""
+    measured = [measure(folder, keys, runs) for keys in sizes]
+    shares = [batch_seconds if keys == max(sizes) else None for keys in sizes]
+    return {"figures": [with_share(one, share) for one, share in zip(measured, shares, strict=True)]}
 
 
 def main() -> None:
