@@ -51,7 +51,7 @@ def run(settings: "Settings", table: "TableSettings", once: bool, confirm_delete
     """Keep the table equal to HBase until stopped; with `once`, load what there is now. Raises HotswapError."""
     started = time.perf_counter()
     stop = threading.Event()
-    with _stopped_by_signals(stop):
+    with stopped_by_signals(stop):
         job = Job(settings, table, once, confirm_deletes, Waiting(stop))
         try:
             job.run()
@@ -280,8 +280,11 @@ LOCAL_SESSION = {
 
 
 @contextmanager
-def _stopped_by_signals(stop: threading.Event) -> "Iterator[None]":
-    """Ctrl-C and SIGTERM let a batch that is under way end; a second one does not."""
+def stopped_by_signals(stop: threading.Event) -> "Iterator[None]":
+    """Ctrl-C and SIGTERM let a batch that is under way end; a second one does not.
+
+    They do so too where whoever started the loader had them blocked: a mask outlives exec.
+    """
 
     def ask(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
@@ -289,9 +292,11 @@ def _stopped_by_signals(stop: threading.Event) -> "Iterator[None]":
         stop.set()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -2,10 +2,13 @@
 
 import signal
 
+from devservers.interrupts import ENDS
+
 pytest_plugins = ["tests.servers", "tests.hdfs", "tests.groups"]
 
 
 def pytest_configure() -> None:
-    """A shell that runs `make test &` hands down an ignored SIGINT, and what tests start would inherit that."""
+    """Whoever runs the tests may have ignored or blocked the signals, and what tests start would inherit that."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,54 @@
+"""Ctrl-C and SIGTERM end what we start, whatever the process before it left switched off."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+INHERITED = {
+    "nothing": "",
+    "ignored": "for n in ENDS: signal.signal(n, signal.SIG_IGN)",
+    "blocked": "signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)",
+}
+START = """
+import os, signal, sys
+ENDS = (signal.SIGINT, signal.SIGTERM)
+{inherited}
+os.execv(sys.executable, [sys.executable, "-c", sys.argv[1]])
+"""
+DEMO = """
+import time
+from devservers.interrupts import raise_on_signals
+raise_on_signals()
+print("ready", flush=True)
+try:
+    time.sleep(30)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+LOADER = """
+import threading
+from loader.job import stopped_by_signals
+stop = threading.Event()
+with stopped_by_signals(stop):
+    print("ready", flush=True)
+    if stop.wait(30):
+        print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("program", [DEMO, LOADER], ids=["demo", "loader"])
+@pytest.mark.parametrize("inherited", INHERITED)
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_signal_arrives_whatever_was_inherited(program: str, inherited: str, end: signal.Signals) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", START.format(inherited=INHERITED[inherited]), program], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    ready = child.stdout.readline()
+    child.send_signal(end)
+    said, _ = child.communicate(timeout=40)
+    assert (ready, said) == ("ready\n", "interrupted\n")
