@@ -69,6 +69,14 @@ RULES = (
         "tests/unit/publish/test_holds.py::test_a_resume_reads_a_waiting_key_as_it_is_then",
     ),
     Rule(
+        "A8",
+        "of a directory that others wrote only the files go that were taken over; it may hold anything",
+        "loader/publish/clean.py",
+        "        if item.files is not None:\n",
+        "        if False:\n",
+        "tests/cli/test_adopt.py::test_clean_deletes_what_was_taken_over_and_nothing_else",
+    ),
+    Rule(
         "A9",
         "a file's final name is given once: a zombie task can add nothing",
         "loader/files.py",
@@ -83,6 +91,14 @@ RULES = (
         "for place in _positions(pc.not_equal(again, raw)):",
         "for place in []:",
         "tests/unit/mapping/test_mapping.py::test_a_key_that_would_not_come_back_as_it_was_is_rejected",
+    ),
+    Rule(
+        "A11",
+        "a column that came later owes a comparison with all of HBase: old rows are in no window",
+        "loader/evolve.py",
+        "    owe(env.files, env.layout, debt)\n",
+        "",
+        "tests/cli/test_evolve.py::test_it_leaves_a_debt_that_status_tells",
     ),
     Rule(
         "B8",
