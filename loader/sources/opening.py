@@ -49,12 +49,14 @@ def mapping_of(table: "TableSettings") -> Mapping:
     return Mapping.build(table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed)
 
 
-def reader_of(settings: "Settings", table: "TableSettings", mapping: Mapping) -> RowReader:
+def reader_of(
+    settings: "Settings", table: "TableSettings", mapping: Mapping, patience: Patience | None = None
+) -> RowReader:
     """Reads rows as the table wants them, transform included. Raises MappingError."""
     transform = transform_of(table.transform.select, table.transform.where, mapping)
     if table.format == "orc":
         transform = WithinOrc(mapping.schema, transform)
-    return RowReader(connector(settings), table.hbase_table, mapping, transform)
+    return RowReader(connector(settings, patience), table.hbase_table, mapping, transform)
 
 
 def connector(settings: "Settings", patience: Patience | None = None) -> Callable[[], Thrift2]:
@@ -169,9 +171,10 @@ def open_loop(
     env: Environment,
     rewriter: Callable[[Tools], Rewriter],
     parallelism: int,
+    patience: Patience | None = None,
     **options: Any,
 ) -> Loop:
-    """The loop of one run. `rewriter` makes what carries plans out; `options` go to Loop."""
+    """The loop of one run. `rewriter` makes what carries plans out; `patience`: with HBase; `options` go to Loop."""
     mapping = mapping_of(table)
     check_configured(env.table, "columns", env.columns, mapping.columns)
     check_configured(env.table, "partition keys", specs(env.partition_keys), mapping.partition_keys)
@@ -187,7 +190,7 @@ def open_loop(
         max_keys=table.max_keys,
         max_partition_delete_share=table.max_partition_delete_share,
         partitions_per_swap=table.partitions_per_swap,
-        reader=ChunkedReader(reader_of(settings, table, mapping), READ_THREADS),
+        reader=ChunkedReader(reader_of(settings, table, mapping, patience), READ_THREADS),
         retention=retention_of(table),
         rewriter=rewriter(tools_of(table, env, mapping)),
         rules=PlanRules(sizing=SizingRules(bytes_per_file=table.bytes_per_file)),

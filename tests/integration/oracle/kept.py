@@ -22,8 +22,7 @@ from loader.rewrite import Tools
 from loader.rewrite_local import LocalRewriter
 from loader.service import TableService, environment, identity, now_ms, open_metastore, open_table
 from loader.sources.dirty import DirtyKeys
-from loader.sources.opening import ChunkedReader, mapping_of, open_loop
-from loader.sources.reader import RowReader
+from loader.sources.opening import mapping_of, open_loop
 from loader.sources.scan import scan_window
 from loader.sources.thrift2 import Endpoint, Patience, Thrift2
 from loader.sources.windows import WindowRules, window_end, window_to
@@ -79,16 +78,13 @@ class Kept:
         return environment(metastore, files, metastore.table(self.table.hive_table), self.table, identity())
 
     def loop(self, files: Files | None = None, watch: Watch = no_watch, **options: Any) -> Loop:
-        """A loader run of its own: a new identity, no memory of what was taken."""
+        """A loader run of its own, made as the command makes it: a new identity, no memory of what was taken."""
         env = self.service().env if files is None else self.environment(files)
 
         def rewriter(tools: Tools) -> LocalRewriter:
             return LocalRewriter(tools, env.layout.temporary)
 
-        loop = open_loop(self.settings, self.table, env, rewriter, 2, watch=watch, **options)
-        reader = RowReader(self.connect, self.table.hbase_table, mapping_of(self.table))
-        loop.reader = ChunkedReader(reader)
-        return loop
+        return open_loop(self.settings, self.table, env, rewriter, 2, self.patience, watch=watch, **options)
 
     def turn(self, loop: Loop, deep: bool = False, rules: WindowRules = RULES) -> BatchReport | None:
         """One batch of all that HBase has acknowledged before the call."""
