@@ -17,11 +17,10 @@ from loader.reconcile.run import Reconcile, Rules
 from loader.reconcile.tally import Progress
 from loader.reconcile.values import Drift, TableMapping
 from loader.service import open_table
-from loader.sources.opening import connector, mapping_of, tools_of
-from loader.sources.ranges import RangeReader, Ranges
+from loader.sources.opening import connector, mapping_of, ranges_of, tools_of
+from loader.sources.ranges import Ranges
 from loader.sources.scan import scan_window
 from loader.sources.windows import Window
-from loader.transform import transform_of
 
 if TYPE_CHECKING:
     from loader.bootstrap.run import BootstrapRules, Loaded, Told
@@ -100,12 +99,6 @@ class Upkeep:
 
 def open_upkeep(settings: "Settings", table: "TableSettings") -> Upkeep:
     """Connect to the metastore and check the claim."""
-
-    def ranges() -> RangeReader:
-        mapping = mapping_of(table)
-        transform = transform_of(table.transform.select, table.transform.where, mapping)
-        return RangeReader(connector(settings), table.hbase_table, mapping, transform)
-
     env = open_table(settings, table).env
 
     def dirty(start_ms: int, end_ms: int) -> Sequence[bytes]:
@@ -117,7 +110,7 @@ def open_upkeep(settings: "Settings", table: "TableSettings") -> Upkeep:
     return Upkeep(
         env=env,
         mapping=lambda: mapping_of(table),
-        ranges=ranges,
+        ranges=lambda: ranges_of(settings, table, mapping_of(table)),
         source=f"hbase:{table.hbase_table}",
         tools=lambda: tools_of(table, env, mapping_of(table)),
         dirty=dirty,

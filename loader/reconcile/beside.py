@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loader.debt import debts
 from loader.files import Files
 from loader.layout import Layout
+from loader.quantities import counted
 from loader.reconcile.store import Store
+from loader.reconcile.values import Kind
 
 if TYPE_CHECKING:
     from loader.config import ReconcileSettings
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_MS = 30_000
 TRY_AGAIN_MS = 600_000
 """After a comparison that failed."""
+LINES_OF_AN_ERROR = 2
+"""What happened, and the hint."""
 
 
 class Child(Protocol):
@@ -82,12 +86,15 @@ class Beside:
     failed_ms: int | None = None
 
     def tick(self) -> None:
-        """Start a comparison that is due; tell of one that has ended."""
-        if self.child is not None:
-            self._ended(self.child)
-        elif self.settings.every is not None and self._look() and self._due():
-            self.child = self.start(self._command())
-            log.info("%s: a comparison with HBase has begun", self.table)
+        """Start a comparison that is due; tell of one that has ended. What goes wrong here stops no batch."""
+        try:
+            if self.child is not None:
+                self._ended(self.child)
+            elif self.settings.every is not None and self._look() and self._due():
+                self.child = self.start(self._command())
+                log.info("%s: a comparison with HBase has begun", self.table)
+        except OSError as error:
+            self._failed(f"the comparison with HBase could not be started: {error}")
 
     def close(self) -> None:
         """It goes on where it was when the loader is started again."""
@@ -128,15 +135,18 @@ class Beside:
         if code == 0:
             _tell(self.table, json.loads(out.splitlines()[-1]))
             return
+        told = " ".join(line.strip() for line in err.strip().splitlines()[-LINES_OF_AN_ERROR:])
+        self._failed(f"the comparison with HBase ended with exit code {code}: {told}")
+
+    def _failed(self, what: str) -> None:
         self.failed_ms = self.clock()
-        lines = err.strip().splitlines()
-        log.warning("%s: the comparison with HBase ended with exit code %s: %s", self.table, code, "".join(lines[-1:]))
+        log.warning("%s: %s; it is tried again in %s min", self.table, what, TRY_AGAIN_MS // 60_000)
 
 
 def _tell(table: str, report: dict[str, Any]) -> None:
     facts = {name: value for name, value in report.items() if name not in ("partitions", "samples")}
-    drift = sum(report[kind] for kind in ("missing", "extra", "different", "doubled"))
-    what = f"{drift} keys differ" if drift else "equal"
+    drift = sum(report[kind.value] for kind in Kind)
+    what = f"{counted(drift, 'key')} differ" if drift else "equal"
     done = "; handed to the next batches" if drift and report["repaired"] else ""
     level = logging.WARNING if drift else logging.INFO
     log.log(level, "%s: compared with HBase: %s%s", table, what, done, extra={"event": "reconcile", "facts": facts})

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+BURST_MS = 1_000
+"""After a pause, HBase's or ours, the rows of so long come at once, and no more: nothing is caught up with."""
+
 
 @dataclass(slots=True)
 class Pace:
@@ -11,17 +14,16 @@ class Pace:
     rate: float
     clock: Callable[[], int]
     sleep: Callable[[float], None]
-    rows: int = 0
-    since_ms: int = field(init=False)
+    paid_ms: float = field(init=False)  # until then what was read is as much as the rate allows
 
     def __post_init__(self) -> None:
-        self.since_ms = self.clock()
+        self.paid_ms = self.clock()
 
     def took(self, rows: int) -> None:
         """So many rows were read: wait until they were allowed."""
-        self.rows += rows
         if not self.rate:
             return
-        early = self.rows / self.rate - (self.clock() - self.since_ms) / 1000
-        if early > 0:
-            self.sleep(early)
+        now = self.clock()
+        self.paid_ms = max(self.paid_ms, now - BURST_MS) + 1000 * rows / self.rate
+        if self.paid_ms > now:
+            self.sleep((self.paid_ms - now) / 1000)

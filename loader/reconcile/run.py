@@ -8,6 +8,7 @@ stands once the watermark has passed the moment at which HBase was read.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -55,6 +56,7 @@ class Reconcile:
     """One run of the comparison. `export` is given everything that stands, once.
 
     `confirm`: asked before a repair that would delete many rows: (how many, of how many); raises NeedsConfirmation.
+    `scratch`: a table's folder on this machine.
     """
 
     env: Environment
@@ -65,6 +67,7 @@ class Reconcile:
     told: Told = lambda progress: None
     export: Callable[[Drift], None] = lambda drift: None
     piece_rows: int = PIECE_ROWS
+    scratch: Callable[[str], Path] = scratch_folder
     tally: Tally = field(default_factory=Tally)
     listed: frozenset[bytes] = frozenset()  # in quarantine
 
@@ -76,7 +79,7 @@ class Reconcile:
         """Raises Held, Conflict (never loaded, or another comparison runs here), what `confirm` and reading raise."""
         self._check_ready()
         store = Store(self.env.files, self.env.layout)
-        hive = HiveSide(scratch_folder(self.env.layout.table) / "hive.duckdb")
+        hive = HiveSide(self.scratch(self.env.layout.table) / "hive.duckdb")
         finished = False
         try:
             begun = self._resumed(store)
@@ -154,16 +157,22 @@ class Reconcile:
     def _pieces(
         self, store: Store, hive: HiveSide, begun: Begun, at: int, whole: Range, low: int, pace: Pace
     ) -> Iterator[Piece]:
-        """Those that are stored, then those that are compared now."""
-        start, number = whole.start, 0
+        """Those that are stored, then those that are compared now.
+
+        Where another process stored a piece first, that of a loader that was killed, say, this goes on behind theirs:
+        their pieces end elsewhere.
+        """
+        start, number, ended = whole.start, 0, False
         for piece in store.pieces(begun, at):
             yield piece
-            if piece.upto is None:
-                return
-            start, number = piece.upto + b"\0", number + 1
-        for piece in self._compared(hive, Range(start, whole.stop), low, pace):
-            yield store.put(begun, at, number, piece)
-            number += 1
+            start, number, ended = _behind(piece, start), number + 1, piece.upto is None
+        while not ended:
+            for mine in self._compared(hive, Range(start, whole.stop), low, pace):
+                piece = store.put(begun, at, number, mine)
+                yield piece
+                start, number, ended = _behind(piece, start), number + 1, piece.upto is None
+                if piece.upto != mine.upto:
+                    break
 
     def _compared(self, hive: HiveSide, rest: Range, low: int, pace: Pace) -> Iterator[Piece]:
         digests = Digests(self.mapping.columns)
@@ -279,3 +288,8 @@ class Reconcile:
         for debt in debts(self.env.files, self.env.layout):
             if debt.since_ms <= begun.begun_ms:
                 pay(self.env.files, self.env.layout, debt, self.env.clock(), f"reconcile {begun.number}")
+
+
+def _behind(piece: Piece, start: bytes) -> bytes:
+    """The first key that is not in the piece."""
+    return start if piece.upto is None else piece.upto + b"\0"

@@ -20,12 +20,13 @@ from loader.retention import retention_of
 from loader.rewrite import Rewriter, Tools
 from loader.sources.blindspots import Blindspots, look_at
 from loader.sources.joined import ReadRows, joined
+from loader.sources.ranges import RangeReader
 from loader.sources.reader import RowReader
 from loader.sources.sample import Sampled, sample
 from loader.sources.skew import measure_skew
 from loader.sources.thrift2 import Patience, Thrift2, endpoints
 from loader.sources.windows import WindowRules
-from loader.transform import transform_of
+from loader.transform import Transform, transform_of
 from loader.writing import write_settings
 from partitioner.plan import PlanRules
 from partitioner.sizing import SizingRules
@@ -53,10 +54,18 @@ def reader_of(
     settings: "Settings", table: "TableSettings", mapping: Mapping, patience: Patience | None = None
 ) -> RowReader:
     """Reads rows as the table wants them, transform included. Raises MappingError."""
+    return RowReader(connector(settings, patience), table.hbase_table, mapping, _transform(table, mapping))
+
+
+def ranges_of(settings: "Settings", table: "TableSettings", mapping: Mapping) -> RangeReader:
+    """Reads ranges of keys, with the same transform: a row is bad for a comparison if it is for a batch."""
+    return RangeReader(connector(settings), table.hbase_table, mapping, _transform(table, mapping))
+
+
+def _transform(table: "TableSettings", mapping: Mapping) -> Transform | None:
+    """Raises MappingError."""
     transform = transform_of(table.transform.select, table.transform.where, mapping)
-    if table.format == "orc":
-        transform = WithinOrc(mapping.schema, transform)
-    return RowReader(connector(settings, patience), table.hbase_table, mapping, transform)
+    return WithinOrc(mapping.schema, transform) if table.format == "orc" else transform
 
 
 def connector(settings: "Settings", patience: Patience | None = None) -> Callable[[], Thrift2]:

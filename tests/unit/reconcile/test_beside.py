@@ -18,7 +18,16 @@ from loader.reconcile.store import Store
 from loader.reconcile.values import Done
 
 DAY_MS = 86_400_000
-REPORT = {"missing": 1, "extra": 0, "different": 0, "doubled": 0, "repaired": True, "partitions": [], "samples": []}
+REPORT = {
+    "missing": 1,
+    "extra": 0,
+    "different": 0,
+    "doubled": 0,
+    "unnoticed": 1,
+    "repaired": True,
+    "partitions": [],
+    "samples": [],
+}
 
 
 @dataclass
@@ -35,7 +44,7 @@ class FakeChild:
         self.ended = True
 
     def communicate(self) -> tuple[str, str]:
-        return json.dumps(REPORT), "error: HBase is away"
+        return json.dumps(REPORT), "error: HBase is away\n  hint: start it\n"
 
 
 @dataclass
@@ -122,9 +131,22 @@ def test_one_that_failed_is_tried_again_later_and_told(tmp_path: Path, caplog: p
     scene.tick()
     scene.children[0].code = 1
     scene.tick()
-    assert "error: HBase is away" in caplog.text
+    assert "error: HBase is away hint: start it" in caplog.text
     assert scene.tick() == 1
     assert scene.tick(TRY_AGAIN_MS) == 2
+
+
+def test_one_that_cannot_be_started_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene(tmp_path)
+
+    def no_process(command: Sequence[str]) -> FakeChild:
+        scene.started.append(command)
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    scene.beside.start = no_process
+    assert scene.tick() == 1
+    assert "temporarily unavailable" in caplog.text
+    assert [scene.tick(), scene.tick(TRY_AGAIN_MS)] == [1, 2]
 
 
 def test_what_it_found_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -133,7 +155,7 @@ def test_what_it_found_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     scene.children[0].code = 0
     with caplog.at_level(logging.INFO):
         scene.tick()
-    assert "1 keys differ; handed to the next batches" in caplog.text
+    assert "2 keys differ; handed to the next batches" in caplog.text
 
 
 def test_a_child_may_say_more_than_a_pipe_holds(tmp_path: Path) -> None:

@@ -173,6 +173,25 @@ def test_a_killed_comparison_goes_on_where_it_was(stage: Stage) -> None:
     assert len(again) < 20
 
 
+@pytest.mark.parametrize("theirs", [1, 9, 100])
+def test_two_that_run_at_once_miss_nothing_between_their_pieces(stage: Stage, tmp_path: Path, theirs: int) -> None:
+    """That of a loader that was killed goes on beside its successor's on another machine, and cuts otherwise."""
+    drifted(stage)
+    again = DictRanges(stage.source, size=3, on_block=lambda keys: kill_at(keys, b"k7"))
+    other = comparison(stage.open("r2"), again, piece_rows=theirs)
+    other.scratch = lambda table: tmp_path / "another machine"
+    begun: list[bytes] = []
+
+    def run_other(keys: list[bytes]) -> None:
+        if keys[-1] > b"k15" and not begun:
+            begun.extend(keys)
+            with pytest.raises(Killed):
+                other.run()
+
+    outcome = comparison(stage.open("r1"), DictRanges(stage.source, on_block=run_other)).run()
+    assert (found(outcome), outcome.done.hbase_rows) == (DRIFT, 30)
+
+
 def test_a_fresh_one_compares_all_again(stage: Stage) -> None:
     drifted(stage)
     ranges = DictRanges(stage.source, on_block=lambda keys: kill_at(keys, b"k25"))
