@@ -44,6 +44,16 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparing:
+    """A comparison with HBase that has not ended: it runs, or goes on in `ranges` - `done` of them when it is run."""
+
+    number: int
+    begun_ms: int
+    done: int
+    ranges: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """A table as it stands. `batch` is None before the first commit; `lag_s`: since the end of the last window.
 
@@ -67,6 +77,7 @@ class Status:
     deferred: int = 0
     asked: int = 0  # keys that wait to be read again
     compared: Compared | None = None
+    comparing: Comparing | None = None
     behind: tuple[str, ...] = ()  # columns that came to the table and are not equal yet in old rows
 
 

@@ -120,6 +120,7 @@ class TableService:
         standing, position = self.env.state.latest(), self.env.state.position()
         versions, whole = standing.state.live.values(), standing.state.whole_hold
         waiting = quarantined(self.env.files, self.env.layout, standing.attempts, standing.quarantined)
+        compared, comparing = _comparisons(self.env)
         return reports.Status(
             table=str(self.env.table),
             batch=standing.state.batch or None,
@@ -135,7 +136,8 @@ class TableService:
             last_error=_last_error(standing.attempts),
             debts=tuple(reports.Owed(debt.reason, debt.since_ms) for debt in debts(self.env.files, self.env.layout)),
             asked=sum(item.keys for item in open_asks(self.env.files, self.env.layout, standing.state.answered)),
-            compared=_compared(self.env),
+            compared=compared,
+            comparing=comparing,
             behind=_behind(self.env, standing.state),
             holds=holds.hold_reports(self.env, standing.state),
             deferred=holds.deferred_keys(standing.state),
@@ -281,11 +283,16 @@ def _earliest(*marks: int | None) -> int | None:
     return min((mark for mark in marks if mark is not None), default=None)
 
 
-def _compared(env: Environment) -> reports.Compared | None:
+def _comparisons(env: Environment) -> tuple[reports.Compared | None, reports.Comparing | None]:
+    """The last one that ended, and the one that has not."""
     from loader.reconcile.store import Store  # noqa: PLC0415 - few tables need it
 
-    last = Store(env.files, env.layout).last()
-    return reports.Compared(last.number, last.ended_ms, sum(last.drift.values()), last.repaired) if last else None
+    store = Store(env.files, env.layout)
+    last, begun = store.last(), store.unfinished()
+    return (
+        reports.Compared(last.number, last.ended_ms, sum(last.drift.values()), last.repaired) if last else None,
+        reports.Comparing(begun.number, begun.begun_ms, store.reached(begun), len(begun.ranges)) if begun else None,
+    )
 
 
 def _behind(env: Environment, state: TableState) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from loader.quantities import counted, size_text
 if TYPE_CHECKING:
     from loader.cli.session import Session
     from loader.config import Settings, TableSettings
-    from loader.reports import HistoryEntry, Status
+    from loader.reports import Compared, Comparing, HistoryEntry, Status
     from loader.space import Space
     from loader.vitals import Vitals
 
@@ -95,6 +95,16 @@ class Look:
     alarms: "tuple[Alarm, ...]"
 
 
+def _compared_text(compared: "Compared") -> str:
+    if not compared.drift:
+        return "equal"
+    return f"{counted(compared.drift, 'key')} differed{', handed to the next batches' if compared.repaired else ''}"
+
+
+def _comparing_text(comparing: "Comparing") -> str:
+    return f"since {moment_text(comparing.begun_ms)}, in region {comparing.done + 1} of {comparing.ranges}"
+
+
 def _show_status(out: Output, look: Look) -> None:
     status = look.status
     out.line(status.table, style="bold")
@@ -114,8 +124,9 @@ def _show_status(out: Output, look: Look) -> None:
     if status.deferred:
         facts.append(("waiting", f"{counted(status.deferred, 'key')} for a hold to end"))
     if status.compared:
-        told = f"{counted(status.compared.drift, 'key')} differed" if status.compared.drift else "equal"
-        facts.append(("compared", f"{moment_text(status.compared.ended_ms)}: {told}"))
+        facts.append(("compared", f"{moment_text(status.compared.ended_ms)}: {_compared_text(status.compared)}"))
+    if status.comparing:
+        facts.append(("comparing", _comparing_text(status.comparing)))
     if status.asked:
         facts.append(("read again", f"{counted(status.asked, 'key')}, by the next batches"))
     if status.behind:

@@ -62,13 +62,17 @@ class Store:
             yield _piece_of(self._read(name))
             number += 1
 
+    def reached(self, begun: Begun) -> int:
+        """How many ranges lie behind the last stored piece; the one that it is in may be done, too."""
+        places = [int(name.split(".")[1]) for name in self._names() if _is_piece_of(name, begun)]
+        return max(places, default=0)
+
     def finish(self, done: Done) -> None:
         """Store the end, and delete the pieces of this one and of all before it."""
         plain = {**asdict(done)}
         self._create(f"{done.number:010d}.done.json", plain)
         for name in self._names():
-            number, _, rest = name.partition(".")
-            if int(number) < done.number or (int(number) == done.number and rest[:1].isdigit()):
+            if int(name.partition(".")[0]) < done.number or _is_piece_of(name, done):
                 with suppress(FileNotFoundError):
                     self._files.delete_file(join(self._folder, name))
 
@@ -97,6 +101,11 @@ class Store:
         except FileExistsError:
             return False
         return True
+
+
+def _is_piece_of(name: str, comparison: Begun | Done) -> bool:
+    number, _, rest = name.partition(".")
+    return int(number) == comparison.number and rest[:1].isdigit()
 
 
 def _begun(plain: dict[str, Any]) -> Begun:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from loader.reconcile.store import Store
+from loader.reconcile.values import Range
 from tests.cli.stage import Stage, hotswap
 
 
@@ -53,6 +55,17 @@ def test_a_repair_needs_no_more_than_the_next_batch(stage: Stage) -> None:
     assert "3 keys, by the next batches" in hotswap(stage, "status").out
     stage.batch()
     assert "equals HBase" in hotswap(stage, "reconcile", "--wait", "0s").out
+
+
+def test_status_tells_of_a_comparison_that_has_not_ended(stage: Stage) -> None:
+    settings = stage.load(str(stage.config))
+    env = stage.open_table(settings, settings.table()).env
+    Store(env.files, env.layout).begin(1_000, "m", (Range(b"", b"b"), Range(b"b", b"")))
+    (told,) = json.loads(hotswap(stage, "status", "--json").out)["tables"]
+    assert told["comparing"] == {"number": 1, "begun_ms": 1_000, "done": 0, "ranges": 2}
+    assert "in region 1 of 2" in hotswap(stage, "status").out
+    hotswap(stage, "reconcile", "--fresh", "--wait", "0s")
+    assert "in region" not in hotswap(stage, "status").out
 
 
 def test_every_key_that_differs_is_exported(stage: Stage) -> None:
