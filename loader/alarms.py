@@ -73,7 +73,10 @@ def _debts(status: "Status", limit: float | None, now_ms: int) -> Iterator[Alarm
 
 
 def _drift(status: "Status") -> Iterator[Alarm]:
-    found = status.compared
+    found, current = status.compared, status.comparing
+    if current and current.unconfirmed is not None:
+        told = f"HBase lacks {counted(current.unconfirmed, 'row')} that Hive has, too many to be deleted unasked"
+        yield Alarm("drift", f"{told}: run `hotswap reconcile {status.table} --repair`, and say yes if that is right")
     if found and found.drift and not found.repaired:
         told = f"{counted(found.drift, 'key')} differ from HBase since {moment_text(found.ended_ms)}"
         yield Alarm("drift", f"{told}: run `hotswap reconcile {status.table} --repair`")

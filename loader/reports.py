@@ -45,12 +45,16 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Comparing:
-    """A comparison with HBase that has not ended: it runs, or goes on in `ranges` - `done` of them when it is run."""
+    """A comparison with HBase that has not ended: it runs, or goes on behind `done` of `ranges` when it is run again.
+
+    `unconfirmed`: it has compared all, and its repair would delete so many rows that somebody must agree.
+    """
 
     number: int
     begun_ms: int
     done: int
     ranges: int
+    unconfirmed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

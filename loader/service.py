@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from loader.analyze import AnalyzeReport
     from loader.batches import BatchDetail, Difference
     from loader.config import Settings, TableSettings
+    from loader.reconcile.store import Store
+    from loader.reconcile.values import Begun
     from loader.reindexing import ReindexPlan, ReindexReport
     from loader.service_checks import VerifyReport
     from loader.vitals import Vitals
@@ -291,7 +293,13 @@ def _comparisons(env: Environment) -> tuple[reports.Compared | None, reports.Com
     last, begun = store.last(), store.unfinished()
     return (
         reports.Compared(last.number, last.ended_ms, sum(last.drift.values()), last.repaired) if last else None,
-        reports.Comparing(begun.number, begun.begun_ms, store.reached(begun), len(begun.ranges)) if begun else None,
+        _comparing(store, begun) if begun else None,
+    )
+
+
+def _comparing(store: "Store", begun: "Begun") -> reports.Comparing:
+    return reports.Comparing(
+        begun.number, begun.begun_ms, store.reached(begun), len(begun.ranges), store.unconfirmed(begun)
     )
 
 

@@ -102,6 +102,8 @@ def _compared_text(compared: "Compared") -> str:
 
 
 def _comparing_text(comparing: "Comparing") -> str:
+    if comparing.unconfirmed is not None:
+        return f"all is compared; a repair would delete {counted(comparing.unconfirmed, 'row')}, and wants a yes"
     return f"since {moment_text(comparing.begun_ms)}, in region {comparing.done + 1} of {comparing.ranges}"
 
 

@@ -14,7 +14,7 @@ from loader.files import Files
 from loader.layout import Layout
 from loader.quantities import counted
 from loader.reconcile.store import Store
-from loader.reconcile.values import Kind
+from loader.reconcile.values import STALE_MS, Kind
 
 if TYPE_CHECKING:
     from loader.config import ReconcileSettings
@@ -111,12 +111,14 @@ class Beside:
         return True
 
     def _due(self) -> bool:
-        """Its time has come, a debt wants to be paid, or one was left in the middle."""
+        """Its time has come, a debt wants to be paid, or one was left in the middle: but for a yes."""
         now, store = self.clock(), Store(self.files, self.layout)
         if self.failed_ms is not None and now - self.failed_ms < TRY_AGAIN_MS:
             return False
-        last = store.last()
-        if last is None or store.unfinished() is not None:
+        last, left = store.last(), store.unfinished()
+        if left is not None and store.unconfirmed(left) is not None:
+            return now - left.begun_ms >= STALE_MS  # a person is waited for, not worn out
+        if last is None or left is not None:
             return self.is_loaded()
         if now - last.begun_ms >= (self.settings.every or 0) * 1000:
             return True

@@ -25,7 +25,7 @@ from loader.reconcile.hive_side import HiveSide, scratch_folder
 from loader.reconcile.pace import Pace
 from loader.reconcile.store import Store
 from loader.reconcile.tally import Outcome, Progress, Tally, Told
-from loader.reconcile.values import Begun, Done, Drift, Kind, Piece, Range, TableMapping
+from loader.reconcile.values import STALE_MS, Begun, Done, Drift, Kind, Piece, Range, TableMapping
 from loader.reconcile.waits import Waits, low_watermark
 from loader.sources.ranges import Block, Ranges
 from partitioner.values import Version
@@ -33,8 +33,6 @@ from partitioner.values import Version
 PIECE_ROWS = 100_000
 """Rows of both sides after which what was found is stored: at most so much is compared again after a kill."""
 POLL_S = 5.0
-STALE_MS = 24 * 3_600_000
-"""A comparison that began longer ago is not gone on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +253,7 @@ class Reconcile:
 
     def _end(self, store: Store, hive: HiveSide, begun: Begun) -> Outcome:
         tally = self.tally
-        asks = self._repair(hive) if self.rules.repair and tally.drift else ()
+        asks = self._repair(store, hive, begun) if self.rules.repair and tally.drift else ()
         done = Done(
             number=begun.number,
             begun_ms=begun.begun_ms,
@@ -276,10 +274,12 @@ class Reconcile:
         samples = {kind: tuple(found) for kind, found in tally.samples.items()}
         return Outcome(done, tally.partitions, samples)
 
-    def _repair(self, hive: HiveSide) -> tuple[str, ...]:
+    def _repair(self, store: Store, hive: HiveSide, begun: Begun) -> tuple[str, ...]:
+        """Without a yes to many deletes it has not ended: what it found is kept for the one who gives it."""
         extra = self.tally.kinds.get(Kind.EXTRA, 0)
         many = extra > max(SMALL_DELETE, self.rules.max_delete_share * self.tally.hive_rows)
         if many:
+            store.wait_for_a_yes(begun, extra)
             self.confirm(extra, self.tally.hive_rows)
         asker = asked.Asker("reconcile", self.env.identity.run, self.env.clock, confirmed=many)
         return asked.ask(self.env.files, self.env.layout, hive.found(), asker)

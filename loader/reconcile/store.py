@@ -13,7 +13,10 @@ from loader.reconcile.values import Begun, Done, Drift, Kind, Piece, Range
 
 
 class Store:
-    """Comparisons are numbered. `N.begun.json`, `N.RRRRRR.PPPPPP.json` (piece P of range R), `N.done.json`."""
+    """Comparisons are numbered: N.
+
+    `N.begun.json`, `N.RRRRRR.PPPPPP.json` (piece P of range R), `N.wants.json` (a yes), `N.done.json`.
+    """
 
     def __init__(self, files: Files, layout: Layout) -> None:
         self._files, self._folder = files, layout.reconciles
@@ -67,12 +70,21 @@ class Store:
         places = [int(name.split(".")[1]) for name in self._names() if _is_piece_of(name, begun)]
         return max(places, default=0)
 
+    def wait_for_a_yes(self, begun: Begun, deletes: int) -> None:
+        """The repair would delete so many rows, and nobody has agreed to it yet."""
+        self._create(f"{begun.number:010d}.wants.json", {"deletes": deletes})
+
+    def unconfirmed(self, begun: Begun) -> int | None:
+        """How many deletes want a yes; None: none, or the comparison is not that far."""
+        name = f"{begun.number:010d}.wants.json"
+        return int(self._read(name)["deletes"]) if name in self._names() else None
+
     def finish(self, done: Done) -> None:
         """Store the end, and delete the pieces of this one and of all before it."""
         plain = {**asdict(done)}
         self._create(f"{done.number:010d}.done.json", plain)
         for name in self._names():
-            if int(name.partition(".")[0]) < done.number or _is_piece_of(name, done):
+            if int(name.partition(".")[0]) < done.number or _is_part_of(name, done):
                 with suppress(FileNotFoundError):
                     self._files.delete_file(join(self._folder, name))
 
@@ -101,6 +113,10 @@ class Store:
         except FileExistsError:
             return False
         return True
+
+
+def _is_part_of(name: str, done: Done) -> bool:
+    return _is_piece_of(name, done) or name == f"{done.number:010d}.wants.json"
 
 
 def _is_piece_of(name: str, comparison: Begun | Done) -> bool:

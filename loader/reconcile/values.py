@@ -10,6 +10,10 @@ if TYPE_CHECKING:  # `status` reads the end of a comparison without pyarrow
     import pyarrow as pa
 
 
+STALE_MS = 24 * 3_600_000
+"""A comparison that began longer ago is not gone on with, but begun anew."""
+
+
 class TableMapping(Protocol):
     """What a comparison must know of `loader.mapping.Mapping`."""
 

@@ -62,7 +62,7 @@ def test_status_tells_of_a_comparison_that_has_not_ended(stage: Stage) -> None:
     env = stage.open_table(settings, settings.table()).env
     Store(env.files, env.layout).begin(1_000, "m", (Range(b"", b"b"), Range(b"b", b"")))
     (told,) = json.loads(hotswap(stage, "status", "--json").out)["tables"]
-    assert told["comparing"] == {"number": 1, "begun_ms": 1_000, "done": 0, "ranges": 2}
+    assert told["comparing"] == {"number": 1, "begun_ms": 1_000, "done": 0, "ranges": 2, "unconfirmed": None}
     assert "in region 1 of 2" in hotswap(stage, "status").out
     hotswap(stage, "reconcile", "--fresh", "--wait", "0s")
     assert "in region" not in hotswap(stage, "status").out

@@ -7,7 +7,7 @@ import pytest
 
 from loader.alarms import NAMES, alarms_of, vital_alarms
 from loader.config import Alarms
-from loader.reports import Compared, Hold, Owed, Status
+from loader.reports import Compared, Comparing, Hold, Owed, Status
 from loader.space import Space
 from loader.vitals import Books, Grown, Held, Vitals
 
@@ -52,6 +52,7 @@ STATUS: list[tuple[str, dict[str, Any]]] = [
     ("unsettled", {"unsettled": ("one", "two")}),
     ("debt", {"debts": (Owed("a long absence", NOW - 1),)}),
     ("drift", {"compared": Compared(3, NOW - 1, 7, False)}),
+    ("drift", {"comparing": Comparing(4, NOW - 1, 9, 9, unconfirmed=5_000)}),
     ("quarantine", {"quarantine": 1}),
 ]
 

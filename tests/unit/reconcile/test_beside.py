@@ -126,6 +126,14 @@ def test_a_debt_is_paid_without_waiting(tmp_path: Path) -> None:
     assert scene.tick() == 1
 
 
+def test_one_that_waits_for_a_yes_is_not_begun_again_all_day(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    store = Store(LocalFiles(), scene.layout)
+    left = store.begin(scene.now, "m", ())
+    store.wait_for_a_yes(left, 5_000)
+    assert [scene.tick(DAY_MS // 2), scene.tick(DAY_MS // 2)] == [0, 1]
+
+
 def test_one_that_failed_is_tried_again_later_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     scene = Scene(tmp_path)
     scene.tick()

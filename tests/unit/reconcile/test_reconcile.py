@@ -10,6 +10,7 @@ from loader.reconcile.bad_rows import listed_keys
 from loader.reconcile.run import Rules
 from loader.reconcile.store import Store
 from loader.reconcile.tally import Progress
+from loader.service import TableService
 from tests.unit.publish.stage import Stage
 from tests.unit.reconcile.build import DictRanges, comparison, found
 from tests.world import run_batch
@@ -254,6 +255,20 @@ def test_a_repair_that_would_delete_many_rows_needs_a_yes(emptied: Stage) -> Non
     with pytest.raises(NeedsConfirmation, match="1200 of 1230"):
         comparison(emptied.open("r"), DictRanges(emptied.source), rules, no).run()
     assert waiting(emptied) == []
+    comparing = TableService(emptied.open("looks")).status().comparing
+    assert comparing is not None
+    assert comparing.unconfirmed == 1_200
+
+
+def test_the_yes_need_not_wait_for_another_comparison(emptied: Stage) -> None:
+    with pytest.raises(NeedsConfirmation):
+        comparison(emptied.open("r"), DictRanges(emptied.source), Rules(wait_s=0, repair=True), no).run()
+    read: list[bytes] = []
+    again = DictRanges(emptied.source, on_block=read.extend)
+    agreed = comparison(emptied.open("r"), again, Rules(wait_s=0, repair=True), lambda extra, rows: None).run()
+    assert (agreed.done.repaired, agreed.done.number, read) == (True, 1, [])
+    status = TableService(emptied.open("looks")).status()
+    assert (status.comparing, status.asked) == (None, 1_200)
 
 
 def test_after_the_yes_the_batch_deletes_them_unasked(emptied: Stage) -> None:
