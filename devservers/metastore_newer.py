@@ -52,7 +52,19 @@ class Metastore31(Metastore):
         handler = metastore.HiveMetaStore.HMSHandler("devservers", conf, False)
         retrying = metastore.RetryingHMSHandler.getProxy(conf, handler, True)
         server = thread_pool(jvm.java, metastore.TSetIpAddressProcessor(retrying), self.port)
-        return jvm.run_in_thread(server, "serve")
+        thread = jvm.run_in_thread(server, "serve")
+        self._keep_house(jvm, conf)
+        return thread
+
+    @staticmethod
+    def _keep_house(jvm: Jvm, conf: Any) -> None:
+        """Without this the locks of dead holders stay for ever (`HiveMetaStore.startRemoteOnlyTasks` of Hive 3.1.3)."""
+        keeper = jvm.java.org.apache.hadoop.hive.metastore.txn.AcidHouseKeeperService()
+        keeper.setConf(conf)
+        concurrent = jvm.java.java.util.concurrent
+        unit = concurrent.TimeUnit.MILLISECONDS
+        every_ms = keeper.runFrequency(unit)
+        concurrent.Executors.newScheduledThreadPool(1).scheduleAtFixedRate(keeper, every_ms, every_ms, unit)
 
 
 class Metastore40(Metastore):
@@ -121,6 +133,14 @@ class Metastore40OnPostgres(Metastore40):
                 connection.createStatement().execute(script.read_text())
         connection.close()
 
+
+QUICK_LOCK_TIMEOUT_40 = {
+    "metastore.txn.timeout": "3s",
+    "metastore.housekeeping.threads.on": "true",
+    "metastore.task.threads.remote": "org.apache.hadoop.hive.metastore.txn.service.AcidHouseKeeperService",
+    "metastore.acid.housekeeper.interval": "1s",
+}
+"""4.0.1 keeps house by itself, if it is told to. For 3.1 take `devservers.metastore.QUICK_LOCK_TIMEOUT`."""
 
 _PLAIN = {
     "metastore.stats.autogather": "false",

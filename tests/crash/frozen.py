@@ -1,5 +1,6 @@
-"""Processes that stop themselves at a point, and go on when they are let."""
+"""Processes that stop themselves at a point, and go on when they are let, or never."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -43,12 +44,17 @@ class Frozen:
         self.process.join()
         return answer
 
+    def kill(self) -> None:
+        """SIGKILL: it never goes on."""
+        self.process.kill()
+        self.process.join()
+
 
 @contextmanager
 def frozen(work: Callable[[], Any]) -> Iterator[Frozen]:
     """`work` in a child, once it has stopped itself."""
     receiver, sender = fork.Pipe(duplex=False)
-    process = fork.Process(target=lambda: sender.send(work()))
+    process = fork.Process(target=_tell, args=(work, sender))
     process.start()
     _, status = os.waitpid(process.pid, os.WUNTRACED)
     assert os.WIFSTOPPED(status), "it ended before its point"
@@ -58,6 +64,11 @@ def frozen(work: Callable[[], Any]) -> Iterator[Frozen]:
         if process.is_alive():
             process.kill()
         process.join()
+
+
+def _tell(work: Callable[[], Any], sender: Any) -> None:
+    gc.freeze()
+    sender.send(work())
 
 
 def error_of(work: Callable[[], object]) -> str | None:

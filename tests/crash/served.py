@@ -1,5 +1,6 @@
 """Children that can be killed, and an in-memory metastore that lives in the parent, as a server would."""
 
+import gc
 import multiprocessing
 import threading
 import traceback
@@ -7,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.managers import BaseManager
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -16,6 +17,15 @@ from metastore.memory import InMemoryMetastore
 
 fork = multiprocessing.get_context("fork")
 pa.array([None])  # so that no child pays for what pyarrow imports at its first use
+
+
+class Serves(Protocol):
+    """A metastore that outlives the children."""
+
+    def connect(self) -> Metastore: ...
+
+    def later(self, seconds: float) -> None:
+        """Let time pass on the server: dead holders' locks expire."""
 
 
 class _Server(BaseManager):
@@ -80,6 +90,7 @@ def in_child(work: Callable[[], Any]) -> Any:
 
 
 def _tell(work: Callable[[], Any], sender: Any) -> None:
+    gc.freeze()  # what the parent made is not ours to collect: it may hang on a line to a server
     try:
         sender.send((False, work()))
     except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it

@@ -13,7 +13,7 @@ from loader.publish.environment import Environment
 from metastore.api import Metastore
 from metastore.fence import is_fence
 from partitioner.hashing import hash_keys
-from tests.crash.served import Served, fork
+from tests.crash.served import Serves, fork
 from tests.world import KEYS, TABLE, Row, Source, expected, open_world, visible
 
 Rows = dict[str, Row]
@@ -23,7 +23,7 @@ Rows = dict[str, Row]
 class World:
     """`files`: as this process has them. Each run that is opened starts a thousand seconds later than the last."""
 
-    served: Served
+    served: Serves
     location: str
     files: Files
     opened: Any = field(default_factory=lambda: fork.Value("i", 0))  # shared by all children
