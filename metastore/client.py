@@ -92,6 +92,7 @@ class ThriftMetastore:
     def __init__(self, pool: Pool, retries: Retries, sleep: Callable[[float], None]) -> None:
         self._pool, self._retries, self._sleep = pool, retries, sleep
         self._server: Server | None = None
+        self._keys: dict[TableName, list[str]] = {}
 
     def server(self) -> Server:
         if self._server is None:
@@ -120,7 +121,9 @@ class ThriftMetastore:
             if error.thrift_class == "NoSuchObjectException":
                 raise _no_such_table(name) from error
             raise
-        return translate.table_from(answer.table)
+        found = translate.table_from(answer.table)
+        self._keys[name] = [key.name for key in found.partition_keys]
+        return found
 
     def create_table(self, table: Table) -> None:
         try:
@@ -160,7 +163,23 @@ class ThriftMetastore:
         return tuple(partition_values(text) for text in sorted(names))
 
     def partitions(self, name: TableName, values: Sequence[PartitionValues]) -> tuple[Partition, ...]:
-        keys = [key.name for key in self.table(name).partition_keys]
+        """The table itself is asked for only where not all of them are found: it may be gone, or another one by now."""
+        keys = self._keys.get(name)
+        if keys and values and all(len(each) == len(keys) for each in values):
+            found = self._partitions(name, keys, values)
+            if len(found) == len(set(values)):
+                return found
+            if self._keys_now(name) == keys:
+                return found
+        return self._partitions(name, self._keys_now(name), values)
+
+    def _keys_now(self, name: TableName) -> list[str]:
+        self.table(name)
+        return self._keys[name]
+
+    def _partitions(
+        self, name: TableName, keys: Sequence[str], values: Sequence[PartitionValues]
+    ) -> tuple[Partition, ...]:
         names = list(dict.fromkeys(partition_name(keys, v) for v in values))
         if not names:
             return ()

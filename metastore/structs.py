@@ -167,7 +167,14 @@ class GetPartitionsResult(Struct):
 
 
 class GetPartitionsByNamesResult(Struct):
-    fields = ((0, "success", list_of(struct(Partition))), (1, "o1", _META), (2, "o2", _MISSING))
+    """4.x tells by `o3` that there is no such table."""
+
+    fields = (
+        (0, "success", list_of(struct(Partition))),
+        (1, "o1", _META),
+        (2, "o2", _MISSING),
+        (3, "o3", struct(ttypes.InvalidObjectException)),
+    )
 
 
 class AddPartitionsArgs(Struct):

@@ -1,0 +1,44 @@
+"""What one batch asks of the metastore: these calls and no more, however many partitions it moves."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.publish.stage import DAYS, Stage, ignore
+
+OF_A_BATCH = (
+    "lock",
+    "partitions",  # settle: is the fence of this run still there?
+    "table",  # read_live: columns, kind, parameters
+    "partitions",  # read_live: where the touched ones are
+    "partitions",  # check: the same and the fence, right before the swap
+    "heartbeat",  # check: is the lock still ours?
+    "alter_partitions",
+    "partitions",  # read_back
+    "unlock",
+)
+OF_A_NEW_PARTITION = (*OF_A_BATCH[:4], "add_partitions", *OF_A_BATCH[4:])
+KNOWN_TO_THE_CLIENT = "server"
+
+
+def calls_of(stage: Stage, *changes: tuple[str, str]) -> tuple[str, ...]:
+    """Of a batch that puts these keys and days; of a run's second batch, for the first one makes the fence."""
+    env, client = stage.watched("counted", ignore)
+    stage.source.put("k0", "mon", 1_000)
+    stage.run(env)
+    client.calls.clear()
+    for key, day in changes:
+        stage.source.put(key, day, 2_000)
+    stage.run(env)
+    return tuple(name for name in client.calls if name != KNOWN_TO_THE_CLIENT)
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 3])
+def test_a_batch_makes_these_calls_and_no_more(tmp_path: Path, partitions: int) -> None:
+    changes = [(f"k{number}", DAYS[number]) for number in range(partitions)]
+    assert calls_of(Stage(tmp_path), *changes) == OF_A_BATCH
+
+
+def test_new_partitions_cost_one_call_more(tmp_path: Path) -> None:
+    changes = [(f"new{number}", f"new{number}") for number in range(3)]
+    assert calls_of(Stage(tmp_path), *changes) == OF_A_NEW_PARTITION
