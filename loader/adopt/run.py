@@ -16,18 +16,8 @@ from loader.publish.batch import Batch, DirtyKeys
 from loader.publish.environment import Environment
 from loader.publish.publish import publish
 from loader.publish.reindex import Rebuilding
-from loader.publish.steps import (
-    Step,
-    add_missing,
-    check,
-    claim,
-    conclude,
-    lock,
-    read_back,
-    record,
-    settle,
-    swap,
-)
+from loader.publish.steps import Step, claim, lock, record, settle
+from loader.publish.swapping import add_missing, check, conclude, read_back, swap
 from loader.rewrite import RawKeys, write_empty
 from partitioner.manifest import Kind, PartitionMove, Span
 from partitioner.values import Version, canonical_location

@@ -14,19 +14,8 @@ from loader.publish.changesets import store_change_set
 from loader.publish.environment import Environment
 from loader.publish.publish import publish
 from loader.publish.quarantined import Rejected, store_rejected
-from loader.publish.steps import (
-    Step,
-    add_missing,
-    check,
-    claim,
-    conclude,
-    lock,
-    read_back,
-    read_live,
-    record,
-    settle,
-    swap,
-)
+from loader.publish.steps import Step, claim, lock, read_live, record, settle
+from loader.publish.swapping import add_missing, check, conclude, read_back, swap
 from partitioner.changeset import META, ChangeSet
 from partitioner.manifest import Counts, Kind, Span
 from partitioner.types import arrow_schema

@@ -13,7 +13,8 @@ from loader.publish.environment import Environment
 from loader.publish.publish import publish
 from loader.publish.readback import not_committed
 from loader.publish.settling import settle_attempt
-from loader.publish.steps import Step, claim, conclude, lock, record, settle
+from loader.publish.steps import Step, claim, lock, record, settle
+from loader.publish.swapping import conclude
 from metastore.errors import MetastoreError
 from partitioner.history import Attempt
 from partitioner.manifest import Kind, Verdict

@@ -18,7 +18,8 @@ from loader.publish import checks
 from loader.publish.batch import Batch
 from loader.publish.environment import Environment
 from loader.publish.publish import publish
-from loader.publish.steps import Step, claim, conclude, lock, record, settle
+from loader.publish.steps import Step, claim, lock, record, settle
+from loader.publish.swapping import conclude
 from loader.rewrite import RawKeys, read_rows
 from partitioner.hashing import hashes_of
 from partitioner.keyindex import find, places, sorted_segment

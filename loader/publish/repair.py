@@ -12,7 +12,8 @@ from loader.publish.environment import Environment
 from loader.publish.publish import publish
 from loader.publish.readback import note_written_back
 from loader.publish.settling import foreign_change, sightings
-from loader.publish.steps import Step, check, claim, conclude, lock, read_back, record, settle, swap
+from loader.publish.steps import Step, claim, lock, record, settle
+from loader.publish.swapping import check, conclude, read_back, swap
 from metastore.api import Partition
 from partitioner.manifest import Kind, PartitionMove
 from partitioner.values import PartitionValues, same_location

@@ -10,19 +10,8 @@ from loader.publish.batch import Batch
 from loader.publish.clean import condemned_locations
 from loader.publish.closing import index_delta, key_moves, keystore_of, moved_since, undone_keys
 from loader.publish.environment import Environment
-from loader.publish.steps import (
-    Step,
-    add_missing,
-    check,
-    claim,
-    conclude,
-    lock,
-    read_back,
-    read_live,
-    record,
-    settle,
-    swap,
-)
+from loader.publish.steps import Step, claim, lock, read_live, record, settle
+from loader.publish.swapping import add_missing, check, conclude, read_back, swap
 from loader.rewrite import write_empty
 from loader.state import Records
 from partitioner.history import Hold, TableState, fold

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from loader.errors import Conflict, Damage, Held, OutcomeUnknown, Unavailable
+from loader.errors import Held
 from loader.layout import attempt_id
 from loader.parallel import each
 from loader.publish import asks, checks, moves
@@ -14,18 +14,16 @@ from loader.publish.environment import Environment
 from loader.publish.fitting import fit
 from loader.publish.locking import table_lock
 from loader.publish.quarantined import store_rejected
-from loader.publish.readback import not_committed, note_written_back, outcome_of_swap
+from loader.publish.readback import note_written_back
 from loader.publish.settling import settle_all
-from metastore.api import Partition
-from metastore.errors import AlreadyExists, MetastoreError
+from loader.publish.swapping import add_missing, check, conclude, read_back, read_partitions, swap
 from partitioner.changeset import NOWHERE
 from partitioner.counts import count_changes
 from partitioner.history import TableState
 from partitioner.keyindex import segment_of
-from partitioner.manifest import Ending, Intent, Kind, Manifest, PartitionMove, Verdict
+from partitioner.manifest import Intent, Kind, Manifest, PartitionMove
 from partitioner.plan_values import PartitionPlan
 from partitioner.recent import Recent, without_unchanged
-from partitioner.settle import Outcome
 from partitioner.values import PartitionValues
 
 Step = Callable[[Batch], None]
@@ -122,7 +120,7 @@ def read_live(batch: Batch) -> None:
     env = batch.env
     checks.check_table(env)
     touched = _touched(batch)
-    batch.found = _read_partitions(batch, touched)
+    batch.found = read_partitions(batch, touched)
     note_written_back(batch, checks.check_locations(env, touched, batch.before, batch.found))
 
 
@@ -190,104 +188,6 @@ def record(batch: Batch) -> None:
     batch.manifest = manifest
 
 
-def add_missing(batch: Batch) -> None:
-    """Partitions that do not exist yet are added where an empty version waits: never a row before the swap."""
-    env = batch.env
-    new = [move for move in batch.moves if move.placeholder]
-    each(env.files, lambda move: moves.write_waiting(env, move), new)
-    if not new:
-        return
-    checks.check_not_settled(env, batch.attempt.batch)
-    try:
-        env.metastore.add_partitions(env.table, [moves.empty_partition(batch, move) for move in new])
-    except AlreadyExists as error:
-        checks.check_not_settled(env, batch.attempt.batch)
-        checks.check_not_overtaken(env, batch.before)
-        there = env.metastore.partitions(env.table, [move.partition for move in new])
-        if not all(checks.is_stray(env, partition.values, partition.location) for partition in there):
-            raise
-        raise Unavailable(
-            f"partitions of {env.table} were added late, by an attempt that has ended: {error}",
-            "Nothing was published. The next batch takes them over.",
-        ) from error
-
-
-def check(batch: Batch) -> None:
-    """Read everything again that the swap relies on."""
-    env = batch.env
-    if not batch.moves:
-        return
-    fence = batch.attempt.fence
-    wanted = [move.partition for move in batch.moves] + ([fence] if fence else [])
-    batch.found = _read_partitions(batch, wanted)
-    if fence is not None and fence not in batch.found:
-        env.fences.own = None
-        raise Conflict(
-            f"the fence of this run was dropped from {env.table}: another loader settled it",
-            "Nothing was published. Run again.",
-        )
-    note_written_back(batch, checks.check_before_swap(env, batch.moves, batch.before, batch.found))
-    checks.check_not_settled(env, batch.attempt.batch)
-    if batch.lock is not None:
-        batch.lock.ensure()
-
-
-def swap(batch: Batch) -> None:
-    """The one call. Whatever it raises, only reading tells what happened."""
-    if not batch.moves:
-        return
-    partitions = moves.swapped(batch)
-    batch.swap_sent = True
-    try:
-        batch.env.metastore.alter_partitions(batch.env.table, partitions)
-    except MetastoreError as error:
-        batch.swap_failure = error
-
-
-def read_back(batch: Batch) -> None:
-    """COMMITTED or NOT_COMMITTED by reading; UNKNOWN while the metastore cannot be read."""
-    if not batch.moves:
-        batch.outcome = Outcome.COMMITTED
-        return
-    try:
-        batch.outcome = outcome_of_swap(batch)
-    except (MetastoreError, OSError) as error:
-        batch.outcome = Outcome.UNKNOWN
-        raise OutcomeUnknown(
-            f"the swap of batch {batch.attempt.batch} of {batch.env.table} was sent, but what became of it cannot be"
-            f" read back: {error}",
-            f"Run `hotswap recover {batch.env.table}` when the metastore answers again.",
-        ) from error
-    except OutcomeUnknown:
-        batch.outcome = Outcome.UNKNOWN
-        raise
-    batch.confirmed_ms = batch.env.clock()
-    if batch.outcome is Outcome.NOT_COMMITTED:
-        raise not_committed(batch) from batch.swap_failure
-
-
-def conclude(batch: Batch) -> None:
-    """The outcome object; what was replaced counts as superseded from its time on."""
-    what = f"batch {batch.attempt.batch} of {batch.env.table}"
-    ending = Ending(batch.attempt.attempt, Verdict.COMMITTED, batch.env.clock())
-    try:
-        stored = batch.env.state.conclude(batch.attempt.batch, ending)
-    except OSError as error:
-        raise OutcomeUnknown(
-            f"{what} is live, but its outcome could not be stored: {error}",
-            f"Make room or give the right to write, then run `hotswap recover {batch.env.table}`.",
-        ) from error
-    if stored.verdict is Verdict.COMMITTED:
-        return
-    if not batch.moves:
-        batch.outcome = Outcome.NOT_COMMITTED
-        checks.check_not_settled(batch.env, batch.attempt.batch)
-    raise Damage(
-        f"{what} is live, but was settled as {stored.verdict}",
-        "Stop all loaders of this table and run `hotswap recover`.",
-    )
-
-
 STEPS: tuple[Step, ...] = (
     scan,
     lock,
@@ -311,7 +211,7 @@ def _index(batch: Batch) -> tuple[str, ...]:
     if batch.index is not None:
         return batch.index
     env = batch.env
-    index = env.compacted.get(batch.before.index, batch.before.index)
+    index = collecting.index_of(env, batch.before)
     if env.keystore is None or not len(batch.change_set.rows):
         return index
     names = [env.name_of(partition) for partition in batch.change_set.partitions]
@@ -324,7 +224,3 @@ def _touched(batch: Batch) -> list[PartitionValues]:
     rows = batch.changes.rows
     indices = set(rows["__target"].unique().to_pylist()) | set(rows["__origin"].unique().to_pylist())
     return sorted(batch.changes.partitions[index] for index in indices if index > NOWHERE)
-
-
-def _read_partitions(batch: Batch, wanted: list[PartitionValues]) -> dict[PartitionValues, Partition]:
-    return {found.values: found for found in batch.env.metastore.partitions(batch.env.table, wanted)}
