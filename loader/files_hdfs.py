@@ -2,6 +2,9 @@
 
 HDFS has no hard links, so `link` copies. What is exclusive there: creating a file, and renaming onto a name that is not
 taken. A file is durable once its writer has called `hsync`, a name once the NameNode has answered.
+
+Where `dfs.namenode.file.close.num-committed-allowed` lets files be closed before their last block is complete, this client
+reads them without that block. So a file that is written here is closed once it can be read whole.
 """
 
 import errno
@@ -9,7 +12,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +26,9 @@ from partitioner.values import canonical_location
 
 BUFFER_BYTES = 1 << 20
 FILE_BITS, FOLDER_BITS = 0o666, 0o777
+
+PAUSES = tuple(0.002 * 2**n for n in range(13))
+"""Seconds between looks whether the last block of a file is complete: 16 s in all."""
 
 PATIENCE = {"dfs.client.failover.max.attempts": "6", "dfs.client.failover.sleep.max.millis": "3000"}
 """Without settings of the operator's own: some 15 s until a NameNode that does not answer is given up, not minutes."""
@@ -49,6 +56,7 @@ class HdfsFiles:
 
     url: str
     parallel: int = 16
+    sleep: Callable[[float], None] = time.sleep
 
     def create(self, path: str, data: bytes) -> None:
         final = self._path(path)
@@ -183,9 +191,21 @@ class HdfsFiles:
         mode = self._make_dirs(path.rpartition("/")[0] or "/") & FILE_BITS
         options = WriteOptions(permission=mode, overwrite=overwrite, create_parent=False)
         with _told(self._named(path)):
-            return cast(
-                BinaryIO, BufferedWriter(_Output(self._client().create(path, options), self._named(path)), BUFFER_BYTES)
-            )
+            writer = self._client().create(path, options)
+        output = _Output(writer, self._named(path), lambda size: self._until_whole(path, size))
+        return cast(BinaryIO, BufferedWriter(output, BUFFER_BYTES))
+
+    def _until_whole(self, path: str, size: int) -> None:
+        """Wait for the NameNode to hear of the last block."""
+        for pause in PAUSES:
+            with _told(self._named(path)):
+                found = len(self._client().read(path))
+            if found >= size:
+                return
+            self.sleep(pause)
+        raise OSError(
+            errno.EIO, f"of {size} bytes {found} can be read: its last block is not complete", self._named(path)
+        )
 
     def _rename(self, temporary: str, final: str, keep: bool = False, content: bytes | None = None) -> None:
         """Onto a name that is free. A reply that was lost is told by the temporary file, which nobody else moves.
@@ -251,10 +271,10 @@ class _Input(RawIOBase):
 
 
 class _Output(RawIOBase):
-    """A file being written. Closed, it is durable."""
+    """A file being written. Closed, it is durable, and `until_whole` (given its size) has returned."""
 
-    def __init__(self, writer: Any, path: str) -> None:
-        self._writer, self._path, self._at = writer, path, 0
+    def __init__(self, writer: Any, path: str, until_whole: Callable[[int], None]) -> None:
+        self._writer, self._path, self._until_whole, self._at = writer, path, until_whole, 0
 
     def writable(self) -> bool:
         return True
@@ -276,6 +296,8 @@ class _Output(RawIOBase):
                 if self._at:
                     self._writer.hsync()
                 self._writer.close()
+            if self._at:
+                self._until_whole(self._at)
         finally:
             super().close()
 

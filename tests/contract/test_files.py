@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from devservers.hdfs import Hdfs
 from loader.files import Entry, Files, LocalFiles, join
+from loader.files_hdfs import HdfsFiles
 
 CONTENT = bytes(range(256)) * 5000  # 1.28 MB: more than one block of the HDFS in these tests
 
@@ -308,3 +310,13 @@ def test_an_error_names_the_file(place: Place) -> None:
 
 def test_syncing_what_was_written_is_possible(place: Place) -> None:
     place.files.sync([place.write("data"), place.folder])
+
+
+@pytest.mark.slow
+def test_a_file_on_hdfs_can_be_read_whole_as_soon_as_it_is_closed(tmp_path: Path) -> None:
+    """Here a NameNode lets a file be closed up to a second before it has heard of the file's last block."""
+    late = {"dfs.blockreport.incremental.intervalMsec": "1000"}
+    with Hdfs.start_pair(tmp_path / "late", late) as started:
+        files = HdfsFiles(started.uri)
+        files.create(f"{started.uri}/claim", CONTENT)
+        assert files.read(f"{started.uri}/claim") == CONTENT

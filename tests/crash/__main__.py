@@ -6,15 +6,21 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from devservers.hdfs import Hdfs
 from tests.crash.points import Point, points_of
 from tests.crash.power import Loss
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.served import fork
 from tests.crash.trial import HdfsPlace, Place, effects_of, problems_of
+
+WAITING = 2
+"""Trials a core on HDFS, where most of the time nobody computes."""
 
 
 def main(arguments: list[str]) -> int:
@@ -22,26 +28,53 @@ def main(arguments: list[str]) -> int:
     chosen = _parser().parse_args(arguments)
     logging.disable(logging.WARNING)
     folder = Path(tempfile.mkdtemp(prefix="hotswap-crash-"))
-    place = HdfsPlace(chosen.hdfs) if chosen.hdfs else Place(folder)
-    survived = total = 0
     try:
-        with ProcessPoolExecutor(os.cpu_count(), mp_context=fork) as pool:
-            for number, scenario in enumerate(SCENARIOS):
-                mine = place.of(str(number))
-                points = _points(effects_of(scenario, mine.of("counted")), bool(chosen.hdfs))[number :: chosen.every]
-                good = sum(pool.map(partial(_survived, number, mine), points))
-                print(f"{scenario.name:24} {good:4} of {len(points):4} points survived", flush=True)
-                survived, total = survived + good, total + len(points)
+        with _place(chosen.hdfs, folder) as place:
+            survived, total = _tried(place, chosen)
     finally:
         shutil.rmtree(folder)
     print(f"crash points: {survived} of {total} survived")
     return int(survived != total)
 
 
+@contextmanager
+def _place(hdfs: str | None, folder: Path) -> Iterator[Place | HdfsPlace]:
+    if hdfs is None:
+        yield Place(folder)
+    elif hdfs:
+        yield HdfsPlace(hdfs.rstrip("/"))
+    else:
+        with Hdfs.start_pair(folder) as started:
+            yield HdfsPlace(f"{started.uri}/crash")
+
+
+def _tried(place: Place | HdfsPlace, chosen: argparse.Namespace) -> tuple[int, int]:
+    """How many points were survived, and how many there are."""
+    survived = total = 0
+    on_hdfs = isinstance(place, HdfsPlace)
+    with ProcessPoolExecutor((os.cpu_count() or 1) * (WAITING if on_hdfs else 1), mp_context=fork) as pool:
+        for number, scenario in enumerate(SCENARIOS):
+            if chosen.scenario not in scenario.name:
+                continue
+            mine = place.of(str(number))
+            points = _points(effects_of(scenario, mine.of("counted")), on_hdfs)[number % chosen.every :: chosen.every]
+            good = sum(pool.map(partial(_survived, number, mine), points))
+            print(f"{scenario.name:24} {good:4} of {len(points):4} points survived", flush=True)
+            survived, total = survived + good, total + len(points)
+    return survived, total
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.crash", description=__doc__)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="try only every Nth point")
-    parser.add_argument("--hdfs", metavar="URI", help="tables in new folders below this one, and no power loss")
+    parser.add_argument("--scenario", default="", metavar="TEXT", help="only scenarios with this in their name")
+    parser.add_argument(
+        "--hdfs",
+        nargs="?",
+        const="",
+        metavar="URI",
+        help="tables on HDFS, and no power loss: in new folders below URI, or on an HDFS that is started for it",
+    )
     return parser
 
 

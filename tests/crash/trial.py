@@ -30,6 +30,9 @@ class Place:
         self.folder.mkdir(parents=True)
         return World(served, f"file://{self.folder}/clicks", LocalFiles(fsync=lambda handle: None))
 
+    def counting(self, world: World) -> World:
+        return world
+
     def dying(self, world: World, point: Point) -> tuple[World, DieAt]:
         """The table as a loader has it that dies at `point`."""
         disk = Disk(self.folder, self.deaf_to)
@@ -46,13 +49,18 @@ class HdfsPlace:
         return HdfsPlace(f"{self.folder}/{trial.replace(' ', '-')}")
 
     def world(self, served: Served) -> World:
-        root = "/".join(self.folder.split("/")[:3])
-        return World(
-            served, f"{self.folder}/clicks", HdfsFiles(root, parallel=1)
-        )  # one after the other: points are numbered
+        return World(served, f"{self.folder}/clicks", HdfsFiles(self._root))
+
+    def counting(self, world: World) -> World:
+        """Its files one after the other: points are numbered."""
+        return replace(world, files=HdfsFiles(self._root, parallel=1))
 
     def dying(self, world: World, point: Point) -> tuple[World, DieAt]:
-        return world, DieAt(point)
+        return self.counting(world), DieAt(point)
+
+    @property
+    def _root(self) -> str:
+        return "/".join(self.folder.split("/")[:3])
 
 
 def effects_of(scenario: Scenario, place: Place | HdfsPlace) -> list[str]:
@@ -60,7 +68,7 @@ def effects_of(scenario: Scenario, place: Place | HdfsPlace) -> list[str]:
 
     def counted(world: World) -> list[str]:
         tap = Count()
-        scenario.act(world, tap)
+        scenario.act(place.counting(world), tap)
         return tap.effects
 
     with serve() as served:
@@ -96,6 +104,6 @@ def _look(scenario: Scenario, world: World) -> list[str]:
     return [*between, *scenario.finish(world)]
 
 
-def failures(scenario: Scenario, points: Iterable[Point], place: Place) -> list[str]:
+def failures(scenario: Scenario, points: Iterable[Point], place: Place | HdfsPlace) -> list[str]:
     """The problems of several points, each in a folder of its own."""
     return [problem for point in points for problem in problems_of(scenario, point, place.of(str(point)))]
