@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -17,8 +18,11 @@ MEMORY = "512MB"
 BLOCK = 100_000
 
 
-def write_segment(files: Files, final: str, keys: Iterable[tuple[str, pa.ChunkedArray]]) -> None:
-    """`keys`: escaped partition names with raw keys that live there, each key once. The file is whole or not there."""
+def write_segment(files: Files, final: str, run: str, keys: Iterable[tuple[str, pa.ChunkedArray]]) -> None:
+    """`keys`: escaped partition names with raw keys that live there, each key once. The file is whole or not there.
+
+    `run` names whose it is; where another run's is there by then, that one stays.
+    """
     with tempfile.TemporaryDirectory(prefix="hotswap-index-") as folder:
         settings: Settings = {"memory_limit": MEMORY, "threads": 2, "temp_directory": folder}
         connection = duckdb.connect(str(Path(folder) / "index.duckdb"), config=settings)
@@ -26,7 +30,7 @@ def write_segment(files: Files, final: str, keys: Iterable[tuple[str, pa.Chunked
             connection.execute('CREATE TABLE keys (hash UINTEGER, key BLOB, "partition" VARCHAR)')
             for name, these in keys:
                 _insert(connection, name, these)
-            _write(connection, files, final)
+            _write(connection, files, final, run)
         finally:
             connection.close()
 
@@ -38,12 +42,13 @@ def _insert(connection: duckdb.DuckDBPyConnection, name: str, keys: pa.ChunkedAr
     connection.unregister("__given")
 
 
-def _write(connection: duckdb.DuckDBPyConnection, files: Files, final: str) -> None:
+def _write(connection: duckdb.DuckDBPyConnection, files: Files, final: str, run: str) -> None:
     query = 'SELECT hash, key, "partition", NULL::VARCHAR AS before FROM keys ORDER BY hash'
     reader: pa.RecordBatchReader = connection.sql(query).to_arrow_reader(BLOCK)
-    temporary = f"{final}.writing"
+    temporary = f"{final}.{run}.writing"
     with files.open_output(temporary) as stream, pa.ipc.new_file(stream, SEGMENT) as writer:
         for batch in reader:
             writer.write_batch(pa.record_batch(batch.columns, schema=SEGMENT))
-    files.publish(temporary, final)
+    with suppress(FileExistsError):
+        files.publish(temporary, final)
     files.sync([final])

@@ -7,9 +7,10 @@ none is lost whose delete marker HBase removes before the stream starts; and the
 import json
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,14 +18,16 @@ from loader import asked
 from loader.bootstrap import spool
 from loader.bootstrap.index import write_segment
 from loader.bootstrap.publish import Prepared, publish_bootstrap
+from loader.bootstrap.reading import Reading
 from loader.bootstrap.sample import Sample, take_sample
 from loader.debt import Debt, owe
 from loader.errors import Conflict
 from loader.files import join
+from loader.publish.batch import Batch
 from loader.publish.environment import Environment
 from loader.reconcile.values import TableMapping
 from loader.rewrite import Tools, count_rows, write_rows
-from loader.sources.ranges import Block, Ranges
+from loader.sources.ranges import Ranges
 from partitioner.manifest import Span
 from partitioner.merge import MergeCounts
 from partitioner.plan import file_name
@@ -95,16 +98,28 @@ class Bootstrap:
     shown: Callable[[Sample], None] = lambda sample: None
     rows: int = 0
     window_ms: int | None = None
-    _parts: dict[str, pa.Table] = field(default_factory=dict)
+    done: int = 0
+    of: int = 0
+    _parts: dict[str, spool.Spooled] = field(default_factory=dict)
 
     def run(self) -> Loaded:
         """Raises Conflict if the table is loaded already, and what reading and publishing raise."""
+        self._check_unloaded()
+        try:
+            return self._load()
+        except FileNotFoundError:
+            self._check_unloaded()  # another one was first, and has cleared up
+            raise
+
+    def _check_unloaded(self) -> None:
         state = self.env.state.records().state
         if state.batch:
             raise Conflict(
                 f"{self.env.table} is loaded already, up to batch {state.batch}",
                 "Bootstrap is for a table's first load. `hotswap reconcile` finds what is missing.",
             )
+
+    def _load(self) -> Loaded:
         begun, sample = self._begin()
         names = self._spool(begun)
         parts = {name: spool.load_part(self.env.files, self._at("spool"), name) for name in names}
@@ -115,23 +130,16 @@ class Bootstrap:
         span = Span(self.source, 0, start, max(0, start - self.rules.overlap_ms))
         rejected = [spool.rejected_of(row) for part in parts.values() for row in part.rejected]
         self.told("publishing", 0, 0, self.rows)
+        self._owe(begun)  # before it is published: the debt of a load that then failed costs a comparison
         batch = publish_bootstrap(self.env, Prepared(files, index, rejected, span))
-        self._owe(begun)
         self._parts.clear()
         with suppress(FileNotFoundError):
             self.env.files.delete_tree(self._at())
-        versions = [move.new for move in batch.moves]
-        return Loaded(
-            batch.attempt.batch,
-            batch.attempt.attempt,
-            sum(version.rows for version in versions),
-            len(versions),
-            sum(len(version.files) for version in versions),
-            sum(version.bytes for version in versions),
-            len(rejected),
-            begun.begun_ms,
-            sample,
-        )
+        return _loaded(batch, begun, len(rejected), sample)
+
+    @property
+    def digest(self) -> str:
+        return f"{self.mapping.digest} {spool.VERSION}"
 
     def _at(self, *names: str) -> str:
         return join(self.env.layout.bootstrap, *names)
@@ -140,17 +148,17 @@ class Bootstrap:
 
     def _begin(self) -> tuple[Begun, Sample | None]:
         found = self._found()
-        if found is not None and found.digest == self.mapping.digest:
+        if found is not None and found.digest == self.digest:
             return found, None
         if found is not None:
-            log.warning("%s: the mapping has changed: the load begins anew", self.env.table)
+            log.warning("%s: the mapping or hotswap has changed: the load begins anew", self.env.table)
             self.env.files.delete_tree(self._at())
         began = self.env.clock()
         sample = take_sample(self.ranges, self.rules.sample_s, lambda: (self.env.clock() - began) / 1000)
         self.shown(sample)
         ranges = tuple((start.hex(), stop.hex()) for start, stop in self.ranges.regions())
         per_row = sample.bytes_per_row.value if sample.bytes_per_row else None
-        begun = Begun(began, self.mapping.digest, ranges, per_row)
+        begun = Begun(began, self.digest, ranges, per_row)
         plain = {"begun_ms": began, "digest": begun.digest, "ranges": ranges, "bytes_per_row": per_row}
         try:
             self.env.files.create(self._at("begun.json"), json.dumps(plain).encode())
@@ -171,45 +179,32 @@ class Bootstrap:
     def _spool(self, begun: Begun) -> list[str]:
         """The names of all parts, in key order."""
         self.env.files.make_dirs(self._at("spool"))
-        there = {entry.name for entry in self.env.files.list(self._at("spool"))}
-        done = 0
+        reading = Reading(
+            self.env.files, self._at("spool"), self.env.identity.run, self.ranges, self.rules.part_rows, self._took
+        )
+        self.of = len(begun.ranges)
         with ThreadPoolExecutor(self.rules.threads) as pool:
-            running = [pool.submit(self._range, at, one, there) for at, one in enumerate(begun.ranges)]
+            running = [pool.submit(reading.range, at, *map(bytes.fromhex, one)) for at, one in enumerate(begun.ranges)]
             try:
                 names: list[str] = []
                 for future in running:
+                    self._wait_for(future, begun)
                     names += future.result()
-                    done += 1
-                    self.told("reading HBase", done, len(running), self.rows)
-                    self._collect(begun)
+                    self.done += 1
+                    self.told("reading HBase", self.done, self.of, self.rows)
             finally:
                 pool.shutdown(cancel_futures=True)
         return names
 
-    def _range(self, at: int, one: tuple[str, str], there: set[str]) -> list[str]:
-        names: list[str] = []
-        start, stop = bytes.fromhex(one[0]), bytes.fromhex(one[1])
-        while (name := f"{at:06d}.{len(names):06d}") and f"{name}.json" in there:
-            part = spool.load_part(self.env.files, self._at("spool"), name)
-            names.append(name)
-            self.rows += part.rows
-            if part.upto is None:
-                return names
-            start = bytes.fromhex(part.upto) + b"\0"
-        for blocks, upto in self._gathered(start, stop):
-            names.append(f"{at:06d}.{len(names):06d}")
-            part = spool.store_part(self.env.files, self._at("spool"), names[-1], blocks, upto)
-            self.rows += part.rows
-        return names
+    def _took(self, part: spool.Part) -> None:
+        self.rows += part.rows
+        self.told("reading HBase", self.done, self.of, self.rows)
 
-    def _gathered(self, start: bytes, stop: bytes) -> Iterator[tuple[list[Block], bytes | None]]:
-        blocks: list[Block] = []
-        for block in self.ranges.blocks(start, stop):
-            blocks.append(block)
-            if sum(len(one.keys) for one in blocks) >= self.rules.part_rows:
-                yield blocks, block.last
-                blocks = []
-        yield blocks, None
+    def _wait_for(self, future: "Future[Any]", begun: Begun) -> None:
+        """Until it has ended; meanwhile, what changes is asked for."""
+        while not wait([future], WINDOW_EVERY_MS / 1000).done:
+            self._collect(begun)
+        self._collect(begun)
 
     def _collect(self, begun: Begun, always: bool = False) -> None:
         """Ask for what changes meanwhile, before HBase can forget it. A window that was read twice is harmless."""
@@ -238,14 +233,15 @@ class Bootstrap:
             for index in range(count)
         ]
         slices: dict[PartitionValues, list[tuple[str, spool.Slice]]] = {}
-        for name, part in parts.items():
+        for part in parts.values():
             for one in part.slices:
-                slices.setdefault(one.partition, []).append((name, one))
+                slices.setdefault(one.partition, []).append((part.data, one))
         files: dict[PartitionValues, list[DataFile]] = {values: [] for values in totals}
         with ThreadPoolExecutor(self.rules.threads) as pool:
             running = [(values, pool.submit(self._file, values, bucket, slices[values])) for values, bucket in work]
             try:
                 for done, (values, future) in enumerate(running, 1):
+                    self._wait_for(future, begun)
                     files[values].append(future.result())
                     self.told("writing files", done, len(running), self.rows)
             finally:
@@ -256,35 +252,33 @@ class Bootstrap:
         return self._at("files", self.env.name_of(values))
 
     def _file(self, values: PartitionValues, bucket: Bucket, slices: Sequence[tuple[str, spool.Slice]]) -> DataFile:
-        """One split's file; one that is there was finished before a kill."""
+        """One split's file; one that is there was finished before a kill, or by another bootstrap of the same parts."""
         files, folder, name = self.env.files, self._folder(values), file_name(bucket, self.env.format)
         final = join(folder, name)
-        if files.exists(final):
-            size = next(entry.size for entry in files.list(folder) if entry.name == name)
-            return DataFile(name, bucket, count_rows(files, final, self.env.format), size)
-        files.make_dirs(folder)
-        temporary = join(folder, f".{name}.writing")
-        with files.open_output(temporary) as stream:
-            counts = write_rows(stream, self._rows(bucket, slices), arrow_schema(self.env.columns), self.tools)
-            size = stream.tell()
-        files.publish(temporary, final)
-        return DataFile(name, bucket, counts.after, size)
+        if not files.exists(final):
+            files.make_dirs(folder)
+            temporary = join(folder, f".{name}.{self.env.identity.run}.writing")
+            with files.open_output(temporary) as stream:
+                write_rows(stream, self._rows(bucket, slices), arrow_schema(self.env.columns), self.tools)
+            with suppress(FileExistsError):
+                files.publish(temporary, final)
+        size = next(entry.size for entry in files.list(folder) if entry.name == name)
+        return DataFile(name, bucket, count_rows(files, final, self.env.format), size)
 
     def _rows(
         self, bucket: Bucket, slices: Sequence[tuple[str, spool.Slice]]
     ) -> Generator[pa.RecordBatch, None, MergeCounts]:
         rows, schema = 0, arrow_schema(self.env.columns)
         for name, one in slices:
-            mine = spool.of_bucket(self._part(name), one, bucket).drop_columns([spool.KEY, spool.PLACE])
-            for batch in mine.cast(schema).to_batches():
+            for batch in self._part(name).of_bucket(one, bucket):
                 rows += len(batch)
-                yield batch
+                yield batch.drop_columns([spool.KEY, spool.PLACE]).cast(schema)
         return MergeCounts(0, rows, 0, 0, 0, 0)
 
-    def _part(self, name: str) -> pa.Table:
-        if name not in self._parts:
-            self._parts[name] = spool.rows_of(self.env.files, self._at("spool"), name)
-        return self._parts[name]
+    def _part(self, data: str) -> spool.Spooled:
+        if data not in self._parts:
+            self._parts[data] = spool.Spooled.open(self.env.files, self._at("spool", data))
+        return self._parts[data]
 
     # The key index
 
@@ -295,13 +289,14 @@ class Bootstrap:
         name = f"bootstrap-{begun.begun_ms:013d}.arrow"
         if not self.env.files.exists(self._at(name)):
             self.told("indexing keys", 0, 0, self.rows)
-            write_segment(self.env.files, self._at(name), self._keys(parts))
+            write_segment(self.env.files, self._at(name), self.env.identity.run, self._keys(parts))
         return (name,)
 
     def _keys(self, parts: dict[str, spool.Part]) -> Iterator[tuple[str, pa.ChunkedArray]]:
-        for name, part in parts.items():
+        for part in parts.values():
             for one in part.slices:
-                yield self.env.name_of(one.partition), self._part(name)[spool.KEY].slice(one.start, one.rows)
+                keys = [batch[spool.KEY] for batch in self._part(part.data).batches(one)]
+                yield self.env.name_of(one.partition), pa.chunked_array(keys)
 
     # Afterwards
 
@@ -316,3 +311,18 @@ class Bootstrap:
             self.env.layout,
             Debt(f"bootstrap {begun.begun_ms}", reason, self.source, now, begun.begun_ms, now),
         )
+
+
+def _loaded(batch: Batch, begun: Begun, rejected: int, sample: Sample | None) -> Loaded:
+    versions = [move.new for move in batch.moves]
+    return Loaded(
+        batch.attempt.batch,
+        batch.attempt.attempt,
+        sum(version.rows for version in versions),
+        len(versions),
+        sum(len(version.files) for version in versions),
+        sum(version.bytes for version in versions),
+        rejected,
+        begun.begun_ms,
+        sample,
+    )

@@ -1,12 +1,15 @@
 """Rows as they come from HBase, put where their split will find them: one file a part of the key space.
 
 A part's rows are sorted by partition and then by the bits of their hash from the lowest up: so the rows of bucket i
-of n, for any power of two n, lie side by side, and n may be chosen when all rows are counted.
+of n, for any power of two n, lie side by side, and n may be chosen when all rows are counted. They are written in small
+batches, of which a split reads those that it needs: memory does not grow with the table, on no file system.
 """
 
 import json
+import threading
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,75 +22,109 @@ from loader.sources.ranges import Block
 from partitioner.hashing import hashes_of
 from partitioner.values import Bucket, PartitionValues, scheme_of
 
+VERSION = "spool 2"
+"""What another version has spooled is not gone on with."""
 BITS = 16
+BATCH = 4_096
+"""Rows that are read at once, of one partition."""
 KEY, PLACE = "__key", "__place"
 """Raw key; the lowest 16 bits of the hash, lowest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The rows of one partition in one part."""
+    """The rows of one partition in one part: batches from `batch` on. `firsts`: the place of each one's first row."""
 
     partition: PartitionValues
-    start: int
     rows: int
+    batch: int
+    firsts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a part holds. `upto`: the last key that was looked at; None: the end of its range."""
+    """What a part holds, in file `data`. `upto`: the last key that was looked at; None: the end of its range."""
 
     upto: str | None  # hex
+    data: str
     slices: tuple[Slice, ...]
     rejected: tuple[dict[str, Any], ...]
+
+    @property
+    def behind(self) -> bytes:
+        """The first key after it. Not of the last part of a range."""
+        if self.upto is None:
+            raise ValueError("nothing is behind the end of a range")
+        return bytes.fromhex(self.upto) + b"\0"
 
     @property
     def rows(self) -> int:
         return sum(one.rows for one in self.slices)
 
 
-def store_part(files: Files, folder: str, name: str, blocks: Sequence[Block], upto: bytes | None) -> Part:
-    """Write the rows, then what is to be known of them: without the second the first counts for nothing."""
-    table, slices = _sorted(blocks)
+def store_part(files: Files, folder: str, name: str, run: str, blocks: Sequence[Block], upto: bytes | None) -> Part:
+    """Write the rows, then what is to be known of them: without the second the first counts for nothing.
+
+    `run` names whose it is: FileExistsError where another run has stored this part.
+    """
+    tables, slices = _sorted(blocks)
     rejected = tuple(_plain(row) for block in blocks for row in block.rejected)
-    part = Part(None if upto is None else upto.hex(), slices, rejected)
-    temporary = join(folder, f".{name}.writing")
-    if table is not None:
-        with files.open_output(temporary) as stream, pa.ipc.new_file(stream, table.schema) as writer:
-            writer.write_table(table)
-        if files.exists(join(folder, f"{name}.arrow")):  # of a life that ended before it could tell
-            files.delete_file(join(folder, f"{name}.arrow"))
-        files.publish(temporary, join(folder, f"{name}.arrow"))
+    part = Part(None if upto is None else upto.hex(), f"{name}.{run}.arrow", slices, rejected)
+    if tables:
+        with (
+            files.open_output(join(folder, part.data)) as stream,
+            pa.ipc.new_file(stream, tables[0].schema) as writer,
+        ):
+            for table in tables:
+                writer.write_table(table, BATCH)
+        files.sync([join(folder, part.data)])
     files.create(join(folder, f"{name}.json"), json.dumps(asdict(part)).encode())
     return part
 
 
 def load_part(files: Files, folder: str, name: str) -> Part:
     plain = json.loads(files.read(join(folder, f"{name}.json")))
-    slices = tuple(Slice(tuple(one["partition"]), one["start"], one["rows"]) for one in plain["slices"])
-    return Part(plain["upto"], slices, tuple(plain["rejected"]))
+    slices = tuple(
+        Slice(tuple(one["partition"]), one["rows"], one["batch"], tuple(one["firsts"])) for one in plain["slices"]
+    )
+    return Part(plain["upto"], plain["data"], slices, tuple(plain["rejected"]))
 
 
-def rows_of(files: Files, folder: str, name: str) -> pa.Table:
-    """Memory-mapped where it is local: what is not looked at costs nothing."""
-    path = join(folder, f"{name}.arrow")
-    local = scheme_of(path) == "file"
-    return pa.ipc.open_file(
-        pa.memory_map(str(local_path(path))) if local else pa.BufferReader(files.read(path))
-    ).read_all()
+@dataclass(slots=True)
+class Spooled:
+    """The rows of one part, read a batch at a time; by several threads."""
+
+    reader: pa.ipc.RecordBatchFileReader
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def open(cls, files: Files, path: str) -> "Spooled":
+        """Memory-mapped where it is local."""
+        local = scheme_of(path) == "file"
+        return cls(pa.ipc.open_file(pa.memory_map(str(local_path(path))) if local else files.open_input(path)))
+
+    def batches(self, one: Slice) -> Iterator[pa.RecordBatch]:
+        for index in range(len(one.firsts)):
+            yield self._batch(one.batch + index)
+
+    def of_bucket(self, one: Slice, bucket: Bucket) -> Iterator[pa.RecordBatch]:
+        """The rows of one split."""
+        shift = BITS - (bucket.count.bit_length() - 1)
+        first = int(_reversed(np.array([bucket.index], np.uint32))[0])
+        last = first + (1 << shift)
+        for index in range(max(0, bisect_left(one.firsts, first) - 1), bisect_right(one.firsts, last - 1)):
+            batch = self._batch(one.batch + index)
+            low, high = np.searchsorted(batch[PLACE].to_numpy(), [first, last])
+            if high > low:
+                yield batch.slice(low, high - low)
+
+    def _batch(self, number: int) -> pa.RecordBatch:
+        with self.lock:
+            return self.reader.get_batch(number)
 
 
-def of_bucket(table: pa.Table, one: Slice, bucket: Bucket) -> pa.Table:
-    """The rows of one split in one part, without a copy."""
-    mine = table.slice(one.start, one.rows)
-    places = mine[PLACE].to_numpy()
-    shift = BITS - (bucket.count.bit_length() - 1)
-    first = int(_reversed(np.array([bucket.index], np.uint32))[0])
-    low, high = np.searchsorted(places, [first, first + (1 << shift)])
-    return mine.slice(low, high - low)
-
-
-def _sorted(blocks: Sequence[Block]) -> tuple[pa.Table | None, tuple[Slice, ...]]:
+def _sorted(blocks: Sequence[Block]) -> tuple[tuple[pa.Table, ...], tuple[Slice, ...]]:
+    """One table a partition, and where its rows will be."""
     tables, targets, numbers = [], [], dict[PartitionValues, int]()
     for block in blocks:
         if not len(block.keys):
@@ -96,15 +133,22 @@ def _sorted(blocks: Sequence[Block]) -> tuple[pa.Table | None, tuple[Slice, ...]
         targets.append(ours[np.array(block.targets, np.int64)])
         tables.append(block.table.append_column(KEY, block.keys))
     if not tables:
-        return None, ()
+        return (), ()
     whole, partition = pa.concat_tables(tables).combine_chunks(), np.concatenate(targets)
-    places = _reversed(hashes_of(whole[KEY]) & np.uint32((1 << BITS) - 1))
+    places = _reversed(hashes_of(whole[KEY]) & np.uint32((1 << BITS) - 1)).astype(np.uint32)
     order = np.lexsort((places, partition))
-    done = whole.append_column(PLACE, pa.array(places.astype(np.uint32))).take(pa.array(order))
-    counts = np.bincount(partition, minlength=len(numbers))
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    slices = [Slice(values, int(starts[at]), int(counts[at])) for values, at in numbers.items() if counts[at]]
-    return done, tuple(slices)
+    done, places = whole.append_column(PLACE, pa.array(places)).take(pa.array(order)), places[order]
+    counts = np.bincount(partition, minlength=len(numbers)).tolist()
+    starts = [0, *np.cumsum(counts).tolist()]
+    found, slices, batch = [], [], 0
+    for values, at in numbers.items():
+        if not counts[at]:
+            continue
+        firsts = tuple(places[starts[at] : starts[at + 1] : BATCH].tolist())
+        found.append(done.slice(starts[at], counts[at]).combine_chunks())
+        slices.append(Slice(values, counts[at], batch, firsts))
+        batch += len(firsts)
+    return tuple(found), tuple(slices)
 
 
 def _reversed(values: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:

@@ -10,8 +10,10 @@ import pytest
 
 from devservers.hbase import HBase
 from loader.bootstrap.run import BootstrapRules
+from loader.files import join
 from loader.upkeep import open_upkeep
 from partitioner.sizing import SizingRules
+from tests.hdfs import RunningHdfs
 from tests.integration.clicks import Clicks, NewClicks, hotswap
 from tests.integration.oracle.kept import fresh_name
 from tests.integration.test_reconcile import expected
@@ -54,6 +56,31 @@ def test_rows_that_change_while_they_are_loaded_are_neither_lost_nor_doubled(cli
     assert table.rows() == expected(table)
     report = json.loads(hotswap(table.kept, "reconcile", "--wait", "0s", "--json").out)
     assert (report["missing"], report["extra"], report["different"]) == (0, 0, 0)
+
+
+def test_a_row_that_orc_cannot_hold_is_quarantined_by_the_load_and_no_drift_after_it(clicks: NewClicks) -> None:
+    columns = {"columns": "{id: string, at: timestamp, day: string}"}
+    mapping = {"mapping": "{id: ':key', at: {cell: 'd:at', type: timestamp_ms}, day: 'd:day'}"}
+    table = clicks(format="orc", wal_sync_timeout="0s", overlap="0s", **columns, **mapping)
+    moments = {"good": 1_500, "bad": -1_500}  # in milliseconds; a fraction of a second before 1970
+    table.put_cells({key: {b"day": b"mon", b"at": at.to_bytes(8, "big", signed=True)} for key, at in moments.items()})
+    loaded = json.loads(hotswap(table.kept, "bootstrap", table.kept.hive_name, "--json").out)
+    assert (loaded["rows"], loaded["rejected"]) == (1, 1)
+    report = json.loads(hotswap(table.kept, "reconcile", "--wait", "0s", "--json").out)
+    found = {kind: report[kind] for kind in ("rejected", "missing", "extra", "different", "unnoticed")}
+    assert found == {"rejected": 1, "missing": 0, "extra": 0, "different": 0, "unnoticed": 0}
+
+
+@pytest.mark.slow
+def test_a_table_on_hdfs_is_loaded_and_kept(clicks: NewClicks, regions: str, hdfs: RunningHdfs) -> None:
+    table = clicks(source=regions, location=join(hdfs.new_folder(), "clicks"), wal_sync_timeout="0s", overlap="0s")
+    table.put(*((f"k{number:06d}", DAYS[number % 3], number) for number in range(3_000)))
+    loaded = json.loads(hotswap(table.kept, "bootstrap", table.kept.hive_name, "--json").out)
+    assert loaded["rows"] == 3_000
+    table.put(("k000000", "sat", 1))
+    table.delete("k000001")
+    assert hotswap(table.kept, "run", "--once").code == 0
+    assert table.rows() == expected(table)
 
 
 @pytest.mark.slow

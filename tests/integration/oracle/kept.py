@@ -102,7 +102,7 @@ class Kept:
 
 
 def keep(
-    folder: Path, thrift: str, metastore: str, hbase_table: str, hive_table: str, columns: str, **options: str
+    folder: Path, thrift: str, metastore: str, hbase_table: str, hive_table: str, columns: str, /, **options: str
 ) -> Kept:
     """Configure it; nothing is created. `columns`: YAML lines of `columns`, `mapping`, `partition_by` and the like.
 

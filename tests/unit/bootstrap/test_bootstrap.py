@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -133,6 +134,26 @@ def test_what_was_read_is_not_read_again(scene: Scene) -> None:
     scene.ranges.on_block = read.extend
     scene.bootstrap()
     assert read == []
+
+
+@pytest.mark.parametrize("phase", ["reading HBase", "writing files"])
+def test_of_two_loads_at_once_one_ends_and_the_table_is_right(scene: Scene, phase: str) -> None:
+    """Somebody starts it twice, and rows change between what the one reads and the other."""
+    ended: list[Loaded] = []
+    begun: list[str] = []
+
+    def start_another(now: str, done: int, of: int, rows: int) -> None:
+        if now == phase and done == 1 and not begun:
+            begun.append(now)
+            scene.source.put("k1", "sun", -1)
+            scene.source.put("k777", "sun", -777)
+            with suppress(Conflict):
+                ended.append(scene.bootstrap())
+
+    with suppress(Conflict):
+        ended.append(scene.bootstrap(start_another))
+    run_batch(scene.open(), scene.source)
+    assert (len(ended), scene.is_right()) == (1, True)
 
 
 def test_rows_that_change_while_they_are_loaded_come_right_with_the_next_batch(scene: Scene) -> None:
