@@ -1,6 +1,7 @@
 """One connection to a Thrift2 server: one call at a time, accelerated binary protocol on a buffered transport."""
 
 import itertools
+import logging
 import socket
 import struct
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from loader.errors import SourceError, Unavailable
 from loader.sources.idl import CALLS, Row
 from loader.sources.packed import PackedRows, parse
 from loader.sources.receive import Prefilled, receive
+
+logging.getLogger("thrift").addHandler(logging.NullHandler())  # or each failure to connect is a line on stderr as well
 
 _READ_BUFFER = 1 << 18
 _LARGEST = 2**31 - 1  # thrift's own default refuses cells above 16 MB

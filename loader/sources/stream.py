@@ -135,6 +135,7 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
         self._settings, self._now_ms = settings, now_ms
         self._target: dict[str, int] | None = None  # of trigger availableNow
         self._skew, self._measured_ms = Skew(), -CLOCK_EVERY_MS
+        self._away = False
 
     def prepareForTriggerAvailableNow(self) -> None:
         """What is there now, and no more. Raises Unavailable: there is no later trigger to wait for."""
@@ -171,11 +172,15 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
                 yield batch.cast(NULLABLE)
 
     def _reachable(self) -> bool:
+        """Said once an absence: it is asked at each poll, and the driver's log goes on telling of it."""
         try:
             self._ask(Patience(tries=1))
         except Unavailable as error:
-            print(f"hotswap waits: {error.message}", file=sys.stderr, flush=True)
+            if not self._away:
+                print(f"hotswap waits: {error.message}", file=sys.stderr, flush=True)
+            self._away = True
             return False
+        self._away = False
         return True
 
     def _ask(self, patience: Patience) -> None:

@@ -134,6 +134,15 @@ def test_no_batch_is_made_while_hbase_is_away(hbase: HBase, tmp_path: Path) -> N
     assert away.latestOffset({"end_ms": 7}, None) == {"end_ms": 7}
 
 
+def test_an_absence_is_a_line_on_stderr_and_not_one_a_poll(
+    hbase: HBase, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    away = reader(hbase, tmp_path, thrift="127.0.0.1:1")
+    for _ in range(3):
+        away.latestOffset({"end_ms": 7}, None)
+    assert capfd.readouterr().err.count("127.0.0.1") == 2  # the message names it twice
+
+
 def test_an_offset_never_goes_back(hbase: HBase, tmp_path: Path) -> None:
     assert reader(hbase, tmp_path, now=lambda: 5).latestOffset({"end_ms": 7}, None) == {"end_ms": 7}
 
