@@ -78,14 +78,21 @@ def drop(batch: Batch) -> None:
     if batch.lock is not None:
         batch.lock.ensure()
     for partition in batch.dropped:
-        with suppress(OSError):
-            env.files.remove_empty_dir(env.layout.placeholder(env.name_of(partition)))
+        _remove_placeholder(env, env.layout.placeholder(env.name_of(partition)))
     batch.swap_sent = True
     try:
         env.metastore.drop_partitions(env.table, [fence, *batch.dropped])
         env.fences.forget_own()
     except MetastoreError as error:
         batch.swap_failure = error
+
+
+def _remove_placeholder(env: Environment, folder: str) -> None:
+    """Durably, as the call that follows is. One that holds files stays."""
+    with suppress(OSError):
+        env.files.remove_empty_dir(folder)
+    with suppress(FileNotFoundError):
+        env.files.sync([folder.rpartition("/")[0]])
 
 
 def read_back(batch: Batch) -> None:

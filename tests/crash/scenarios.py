@@ -1,7 +1,7 @@
 """What a loader or an operator can be in the middle of when it dies: all that changes files, state or the metastore."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,90 +21,26 @@ from metastore.api import PARQUET, Column, Partition
 from partitioner.manifest import Span
 from partitioner.retention import Keep, RetentionRules
 from tests.crash.points import DieAround
+from tests.crash.scenario import (
+    DAYS,
+    Scenario,
+    after,
+    before,
+    caught_up,
+    changed,
+    created,
+    loaded,
+    rows_of,
+    second_batch,
+)
+from tests.crash.scenarios_more import MORE, without_gone
 from tests.crash.served import in_child
 from tests.crash.world import Rows, World, problems_with
-from tests.world import COLUMNS, TABLE, Source, create_table, expected, raw_keys, run_batch
+from tests.world import COLUMNS, TABLE, Source, expected, raw_keys, run_batch
 
-DAYS = ("mon", "tue", "wed", "thu")
 HOUR = 3_600_000
 RULES = RetentionRules(grace_ms=HOUR, history=(Keep(0, 2 * HOUR),))
 CLAIM = Claim(str(TABLE), 1, None)
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """`prepare` and `finish` are not killed. `finish` does what is to be done next, and says what is wrong then."""
-
-    name: str
-    prepare: Callable[[World], None]
-    act: Callable[[World, Tap], None]
-    seen_at_once: Callable[[], tuple[Rows, ...]]  # what readers may see right after the crash
-    finish: Callable[[World], list[str]]
-
-
-# ---- sources
-
-
-class Forgetting(Source):
-    """Its windows need not be read again: change sets can be collected."""
-
-    def scan(self) -> DirtyKeys:
-        found = super().scan()
-        assert found.span is not None
-        return replace(found, span=replace(found.span, low=found.span.end))
-
-
-def before() -> Source:
-    """Four days; `gone` has one row, which the batch deletes."""
-    source = Source()
-    for number in range(40):
-        source.put(f"k{number:03d}", DAYS[number % 4], number)
-    source.put("last", "gone", 1)
-    return source
-
-
-def change(source: Source) -> Source:
-    """Updates, inserts, deletes, moves both ways, a new partition and an emptied one."""
-    for number in range(0, 40, 5):
-        source.put(f"k{number:03d}", DAYS[number % 4], -number)
-    source.put("new1", "mon", 7)
-    source.put("new2", "fri", 8)
-    source.put("k002", "fri", 9)
-    source.put("k003", "mon", 10)
-    source.delete("k001")
-    source.delete("last")
-    source.delete("never was")
-    return source
-
-
-def after() -> Source:
-    return change(before())
-
-
-def created(world: World) -> None:
-    create_table(world.served.connect(), world.location)
-
-
-def loaded(world: World) -> None:
-    created(world)
-    run_batch(world.open("base"), before())
-
-
-def changed(world: World) -> None:
-    loaded(world)
-    run_batch(world.open("second"), after())
-
-
-def went_back(world: World) -> None:
-    changed(world)
-    roll_back(world.open("operator"))
-
-
-def caught_up(world: World) -> list[str]:
-    """The next run reads everything again, and is right."""
-    env = world.open("restarted")
-    run_batch(env, after())
-    return problems_with(env, after())
 
 
 # ---- a batch
@@ -124,16 +60,17 @@ def claimed_and_caught_up(world: World) -> list[str]:
     return problems_with(env, before())
 
 
-def second_batch(world: World, tap: Tap) -> None:
-    run_batch(world.open("killed", tap), after())
-
-
 # ---- rollback and resume
 
 
 def roll_back(env: Environment) -> None:
     service = TableService(env)
     service.rollback(service.preview_rollback(1, None))
+
+
+def went_back(world: World) -> None:
+    changed(world)
+    roll_back(world.open("operator"))
 
 
 def rolled_back(world: World, tap: Tap) -> None:
@@ -246,6 +183,15 @@ def resume_and_catch_up(world: World, tap: Tap) -> None:
 
 
 # ---- clean
+
+
+class Forgetting(Source):
+    """Its windows need not be read again: change sets can be collected."""
+
+    def scan(self) -> DirtyKeys:
+        found = super().scan()
+        assert found.span is not None
+        return replace(found, span=replace(found.span, low=found.span.end))
 
 
 def aged(world: World) -> None:
@@ -402,10 +348,6 @@ def folded(world: World) -> list[str]:
     return [*problems, *caught_up(world)]
 
 
-def rows_of(*sources: Callable[[], Source]) -> Callable[[], tuple[Rows, ...]]:
-    return lambda: tuple(expected(source()) for source in sources)
-
-
 SCENARIOS = (
     Scenario("first batch", created, first_batch, rows_of(Source, before), claimed_and_caught_up),
     Scenario("batch", loaded, second_batch, rows_of(before, after), caught_up),
@@ -432,4 +374,6 @@ SCENARIOS = (
     Scenario("repair", put_back, mends, rows_of(before, mended_source), mended),
     Scenario("adopt", written_by_others, adopted, rows_of(before), adopted_and_caught_up),
     Scenario("fold", changed, folds, rows_of(after), folded),
+    Scenario("rollback that adds", without_gone, rolled_back, rows_of(after, before), back_and_forth),
+    *MORE,
 )

@@ -6,7 +6,8 @@ import pytest
 
 from tests.crash.points import Point, points_of
 from tests.crash.power import Loss, Sync
-from tests.crash.scenarios import SCENARIOS, Scenario
+from tests.crash.scenario import Scenario
+from tests.crash.scenarios import SCENARIOS
 from tests.crash.trial import Place, effects_of, failures, problems_of
 
 CHUNKS = 4

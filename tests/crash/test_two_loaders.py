@@ -11,7 +11,7 @@ from loader.files import LocalFiles
 from metastore.errors import LockHeld
 from tests.crash.frozen import StopAt, StopBefore, error_of, frozen
 from tests.crash.points import Count, DieAround
-from tests.crash.scenarios import after, change, loaded, second_batch
+from tests.crash.scenario import after, change, loaded, second_batch
 from tests.crash.served import in_child, serve
 from tests.crash.world import Rows, World, problems_with
 from tests.world import Source, expected, run_batch, visible

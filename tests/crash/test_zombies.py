@@ -14,7 +14,7 @@ from loader.rewrite_local import LocalRewriter
 from partitioner.changeset import ChangeSet
 from partitioner.plan_values import BatchPlan, SplitResult
 from tests.crash.frozen import StopBefore, error_of, frozen
-from tests.crash.scenarios import after, loaded
+from tests.crash.scenario import after, loaded
 from tests.crash.served import in_child, serve
 from tests.crash.world import Rows, World, problems_with
 from tests.world import COLUMNS, TABLE, expected, raw_keys, run_batch

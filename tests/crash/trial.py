@@ -8,7 +8,7 @@ from loader.files import LocalFiles
 from loader.files_hdfs import HdfsFiles
 from tests.crash.points import Count, DieAt, Point
 from tests.crash.power import Disk, Sync
-from tests.crash.scenarios import Scenario
+from tests.crash.scenario import Scenario
 from tests.crash.served import Served, in_child, serve
 from tests.crash.world import World
 

@@ -20,7 +20,7 @@ from metastore.client import ThriftMetastore, connect
 from metastore.errors import LockHeld, NoSuchLock
 from metastore.locks import TableLock
 from tests.crash.frozen import StopBefore, error_of, frozen
-from tests.crash.scenarios import after, before, loaded, second_batch
+from tests.crash.scenario import after, before, loaded, second_batch
 from tests.crash.served import in_child
 from tests.crash.test_two_loaders import newer
 from tests.crash.world import Rows, World, problems_with

@@ -1,0 +1,101 @@
+"""Further scenarios: batches that are cut, partitions that are dropped, the key index built anew."""
+
+from loader.effects import Tap
+from loader.files import join
+from loader.publish.batch import Batch
+from loader.publish.empties import drop_empty_partitions
+from loader.publish.environment import Environment
+from loader.publish.reindex import rebuild_index
+from loader.service import TableService
+from tests.crash.scenario import Scenario, after, before, caught_up, changed, loaded, rows_of
+from tests.crash.world import Rows, World, problems_with
+from tests.world import TABLE, Source, expected, raw_keys, run_batch
+
+# ---- a batch larger than one call
+
+MOST = 4
+"""Partitions in one call: three, and the fence."""
+FIRST = ("fri", "wed", "gone")
+"""What the first of two calls publishes: a key moves from wed to the new fri; gone is emptied."""
+
+
+def in_parts(env: Environment, source: Source) -> list[Batch]:
+    """Batches until nothing is left. What `source` has dirty is read in the first."""
+    batches = [run_batch(env, source, partitions_per_swap=MOST)]
+    while batches[-1].rest is not None:
+        batches.append(run_batch(env, source, partitions_per_swap=MOST))
+    return batches
+
+
+def batch_in_parts(world: World, tap: Tap) -> None:
+    batches = in_parts(world.open("killed", tap), after())
+    assert len(batches) == 2
+
+
+def halfway() -> Rows:
+    was = {key: row for key, row in expected(before()).items() if row[0] not in FIRST}
+    return was | {key: row for key, row in expected(after()).items() if row[0] in FIRST}
+
+
+def goes_on_with_the_rest(world: World) -> list[str]:
+    """Once a part is live its window is not read again: only the keys that were put aside tell of the rest."""
+    env, source = world.open("restarted"), after()
+    TableService(env).recover()
+    if world.visible() != expected(before()):
+        source.dirty.clear()
+    in_parts(env, source)
+    return problems_with(env, after())
+
+
+# ---- partitions without rows
+
+
+def drops(world: World, tap: Tap) -> None:
+    assert drop_empty_partitions(world.open("killed", tap)) == (("gone",),)
+
+
+def dropped(world: World) -> list[str]:
+    """The dead one's call cannot land any more. Drop what is still there, all of it; then it comes again with rows."""
+    env = world.open("restarted")
+    TableService(env).recover(believe_old=True)
+    drop_empty_partitions(env)
+    left = [values for values in env.metastore.partition_names(TABLE) if values == ("gone",)]
+    problems = ["it is a partition still"] if left else []
+    problems += ["its folder is there still"] if env.files.exists(join(world.location, "day=gone")) else []
+    source = after()
+    source.put("back", "gone", 5)
+    run_batch(env, source)
+    return [*problems, *problems_with(env, source)]
+
+
+def without_gone(world: World) -> None:
+    changed(world)
+    drop_empty_partitions(world.open("cleaner"))
+
+
+# ---- the key index, built anew
+
+
+def rebuilds(world: World, tap: Tap) -> None:
+    rebuild_index(world.open("killed", tap), raw_keys, segment_keys=15)
+
+
+def rebuilt(world: World) -> list[str]:
+    env = world.open("restarted")
+    TableService(env).recover()
+    problems = problems_with(env, after())
+    rebuild_index(env, raw_keys, segment_keys=15)
+    return [*problems, *problems_with(env, after()), *caught_up(world)]
+
+
+MORE = (
+    Scenario(
+        "batch in parts",
+        loaded,
+        batch_in_parts,
+        lambda: (expected(before()), halfway(), expected(after())),
+        goes_on_with_the_rest,
+    ),
+    Scenario("drop", changed, drops, rows_of(after), dropped),
+    Scenario("rebuilt index", changed, rebuilds, rows_of(after), rebuilt),
+)
