@@ -23,7 +23,7 @@ from loader.keystore import KeyStore
 from loader.layout import Layout
 from partitioner.changeset import META, ChangeSet, Op
 from partitioner.hashing import hash_keys, hashes_of
-from partitioner.keyindex import segment_of
+from partitioner.keyindex import segment_of, with_merged
 from partitioner.values import AttemptId
 
 CHANGES = 50_000
@@ -88,7 +88,8 @@ class _Index:
         self.names = (*self.names, self.store.write(AttemptId(f"b{number + 1}-delta"), self._segment(chosen)))
 
     def _compact(self) -> None:
-        self.names = self.store.compact(self.names)
+        done = self.store.compact(self.names)
+        self.names = with_merged(self.names, done) if done else self.names
 
     def places(self, numbers: Numbers) -> Numbers:
         """The day of each key."""

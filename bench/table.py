@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from bench.workload import DAYS, Batch, Numbers, Workload
 from devservers.metastore import Metastore23
+from loader.compactor import Compactor
 from loader.files import LocalFiles
 from loader.keystore import KeyStore
 from loader.layout import Layout
@@ -112,19 +113,11 @@ class BenchTable:
         started = time.perf_counter()
         done = publish(Publishing(self.env, Kind.BATCH, work), watch=watch)
         written = sum(result.file.bytes for result in done.results)
-        self._compact()
+        Compactor(self.env).after_batch(
+            self.env.state.records().state.index
+        )  # as the loader does it beside its batches
         self.recently.refresh(self.env.state.records())
         return Timed(confirmed[0] - started, dict(done.seconds), written, len(done.results))
-
-    def _compact(self) -> None:
-        """As the loader does it after each batch, off the visible path."""
-        if self.env.keystore is None:
-            return
-        index = self.env.state.records().state.index
-        merged = self.env.keystore.compact(index)
-        self.env.compacted.clear()
-        if merged != index:
-            self.env.compacted[index] = merged
 
     def result(self) -> list[str]:
         """Globs of the files that the metastore says are live."""

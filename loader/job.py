@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from loader import log as events
 from loader.errors import Held, HotswapError, Locked, OutcomeUnknown, Unavailable, from_foreign
 from loader.loop import Loop
+from loader.parallel import in_thread
 from loader.publish.environment import Environment
 from loader.reconcile.beside import Beside
 from loader.reports import BatchReport, RunReport
@@ -206,7 +207,9 @@ class Job:
             return EitherRewriter(here, SparkRewriter(session, tools, env.layout.temporary))
 
         share = 1.0 if self.confirm_deletes else self.table.max_delete_share
-        return open_loop(self.settings, self.table, env, rewriter, parallelism, max_delete_share=share)
+        return open_loop(
+            self.settings, self.table, env, rewriter, parallelism, max_delete_share=share, merging=in_thread
+        )
 
     def _batch(self, frame: DataFrame, number: int) -> None:
         """foreachBatch. What may pass is waited out here, so that the query lives on; the window only grows."""

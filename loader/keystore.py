@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from loader.files import Files, local_path
 from loader.layout import Layout
-from partitioner.keyindex import compaction, count_living, look_up, merge_segments, stored
+from partitioner.keyindex import Compaction, compaction, count_living, look_up, merge_segments, stored
 from partitioner.values import AttemptId, scheme_of
 
 
@@ -35,16 +35,23 @@ class KeyStore:
         """One of several segments of an attempt that makes the index anew."""
         return self._store(f"{attempt}-{number:04d}.arrow", segment)
 
-    def compact(self, segments: Sequence[str]) -> tuple[str, ...]:
-        """Merge neighbours where it pays. The list that comes back means the same; the next manifest takes it up."""
-        sizes = [self.open(name).num_rows for name in segments]
-        run = compaction(sizes)
+    def compact(self, segments: Sequence[str]) -> Compaction | None:
+        """Merge neighbours where it pays; None: it does not. A manifest may name the merged segment in their place."""
+        run = compaction([self.open(name).num_rows for name in segments])
         if run is None:
-            return tuple(segments)
-        chosen = list(segments[run])
+            return None
+        chosen = tuple(segments[run])
         merged = merge_segments([self.open(name) for name in chosen], oldest=run.start == 0)
         name = f"{chosen[0].removesuffix('.arrow')}_{chosen[-1].removesuffix('.arrow').rpartition('_')[2]}.arrow"
-        return (*segments[: run.start], self._store(name, merged))
+        return Compaction(chosen, self._store(name, merged), bottom=run.start == 0)
+
+    def has(self, name: str) -> bool:
+        """Whether the segment's file is there."""
+        return self._files.exists(self._layout.index_segment(name))
+
+    def close_others(self, segments: Sequence[str]) -> None:
+        """Keep only these open: a mapped file that was deleted still takes its space."""
+        self._opened = {name: table for name, table in list(self._opened.items()) if name in segments}
 
     def size(self, name: str) -> int:
         """Bytes of a segment's file."""
@@ -62,9 +69,10 @@ class KeyStore:
 
     def open(self, name: str) -> pa.Table:
         """One segment, sorted by hash."""
-        if name not in self._opened:
+        segment = self._opened.get(name)
+        if segment is None:
             path = self._layout.index_segment(name)
             local = scheme_of(path) == "file"
             source = pa.memory_map(str(local_path(path))) if local else pa.BufferReader(self._files.read(path))
-            self._opened[name] = pa.ipc.open_file(source).read_all()
-        return self._opened[name]
+            segment = self._opened[name] = pa.ipc.open_file(source).read_all()
+        return segment

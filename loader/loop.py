@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from loader.compactor import Compactor
 from loader.errors import Damage, Held, HotswapError
+from loader.parallel import Beside, at_once
 from loader.publish.batch import Batch, DirtyKeys, RowReader, Work
 from loader.publish.clean import clean
 from loader.publish.environment import Environment
@@ -77,8 +79,10 @@ class Loop:
     blindspots: Blindspots | None = None  # None: nobody looks at the table itself
     retention: RetentionRules | None = None  # None: nothing is collected
     watch: Watch = no_watch
+    merging: Beside = at_once  # how segments of the key index are merged: a stream does it beside its batches
     taken: Taken = field(default_factory=Taken)
     recently: Recently = field(init=False)
+    compactor: Compactor = field(init=False)
     published_ms: int | None = None
     position_ms: int | None = None
     cleaned_ms: int | None = None
@@ -88,6 +92,7 @@ class Loop:
 
     def __post_init__(self) -> None:
         self.recently = Recently(self.env.files, self.env.layout)
+        self.compactor = Compactor(self.env, self.merging)
 
     def due(self) -> bool:
         """Whether a batch may be published now. A poll that is not due is skipped whole: the window just grows."""
@@ -116,9 +121,10 @@ class Loop:
             self._remember_quiet(batch)
             return None
         self.published_ms = self.position_ms = self.env.clock()
-        self._compact()
+        records = self.env.state.records()
+        self.compactor.after_batch(records.state.index)
         self._checkpoint()
-        self.recently.refresh(self.env.state.records())  # read it back now, so that the next batch need not
+        self.recently.refresh(records)  # read it back now, so that the next batch need not
         return report_of(batch)
 
     def _work(self, scan: Callable[[], Scanned]) -> Work:
@@ -221,13 +227,3 @@ class Loop:
         if state.settled_since_checkpoint() >= CHECKPOINT_EVERY:
             waiting = quarantined(self.env.files, self.env.layout, state.records().attempts)
             state.store_checkpoint(sorted(waiting))
-
-    def _compact(self) -> None:
-        """Merge index segments where it pays, off the visible path; the next manifest takes the result up."""
-        if self.env.keystore is None:
-            return
-        index = self.env.state.records().state.index
-        merged = self.env.keystore.compact(index)
-        self.env.compacted.clear()
-        if merged != index:
-            self.env.compacted[index] = merged

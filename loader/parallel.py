@@ -1,8 +1,9 @@
-"""Many file calls at once, where the file system answers each only after a while."""
+"""Many calls at once, where each is answered only after a while; and work beside other work."""
 
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol, TypeVar
 
 from loader.files import Files
 
@@ -22,3 +23,34 @@ def each(files: Files, action: Callable[[T], R], items: Iterable[T]) -> list[R]:
             return [future.result() for future in running]
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+class Beside(Protocol):
+    """Begins some work, or not yet; what it returns gives the work's result, or raises what it raised."""
+
+    def __call__(self, work: Callable[[], R]) -> Callable[[], R]: ...
+
+
+def when_asked(work: Callable[[], R]) -> Callable[[], R]:
+    """Not beside anything: done once its result is wanted."""
+    return work
+
+
+def at_once(work: Callable[[], R]) -> Callable[[], R]:
+    """Not beside anything: done before anything else."""
+    result = work()
+    return lambda: result
+
+
+def in_thread(work: Callable[[], R]) -> Callable[[], R]:
+    """In a thread that nobody waits for but who asks. It dies with the process, so what it does must be crash-safe."""
+    future: Future[R] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is wanted
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future.result

@@ -18,6 +18,7 @@ from loader.debt import debts
 from loader.files import Files
 from loader.filesystems import files_of
 from loader.layout import Layout
+from loader.parallel import in_thread
 from loader.publish.environment import Environment, Identity
 from loader.publish.fences import Fences
 from loader.publish.quarantined import quarantined
@@ -100,6 +101,7 @@ def environment(
         clock=clock,
         sleep=sleep,
         lock_wait=table.lock_wait,
+        beside=in_thread,
     )
 
 

@@ -8,6 +8,7 @@ without `before` and with each partition's name once.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -174,6 +175,26 @@ def compaction(sizes: Sequence[int], fan: int = 8, most: int = MOST_KEYS) -> sli
         start -= 1
         total += sizes[start]
     return slice(start, len(sizes))
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """Names of neighbouring segments, oldest first, and of the one that says the same.
+
+    `bottom`: it leaves out keys that live nowhere, so that nothing may lie below it.
+    """
+
+    run: tuple[str, ...]
+    merged: str
+    bottom: bool
+
+
+def with_merged(index: tuple[str, ...], compaction: Compaction) -> tuple[str, ...]:
+    """The index with the one segment in place of its run, whatever came after it; as it is where it has no such run."""
+    run = compaction.run
+    starts = range(1) if compaction.bottom else range(len(index) - len(run) + 1)
+    start = next((start for start in starts if index[start : start + len(run)] == run), None)
+    return index if start is None else (*index[:start], compaction.merged, *index[start + len(run) :])
 
 
 def _is_a_run(segments: int, total: int, largest: int, fan: int) -> bool:

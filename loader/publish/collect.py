@@ -19,6 +19,7 @@ from metastore.names import parse_partition_name
 from partitioner.changeset import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
 from partitioner.deferral import without_held
 from partitioner.history import TableState
+from partitioner.keyindex import with_merged
 from partitioner.manifest import Counts, KeySet
 from partitioner.values import PartitionValues
 
@@ -32,12 +33,24 @@ def change_set_of(env: Environment, before: TableState, read: ReadRows) -> Chang
     if env.keystore is None:
         origins = pa.array(np.full(len(read.rows), UNKNOWN_ORIGIN, dtype=np.int32))
     else:
-        segments = env.compacted.get(before.index, before.index)
+        segments = index_of(env, before)
         hashes = np.asarray(read.rows["__hash"])
         names = env.keystore.look_up(segments, hashes, read.rows["__key"].combine_chunks())
         origins = _indices(env, names, partitions)
     position = META.get_field_index("__origin")
     return ChangeSet(read.rows.add_column(position, META.field("__origin"), origins), tuple(partitions))
+
+
+def index_of(env: Environment, before: TableState) -> tuple[str, ...]:
+    """The key index's segments, a merged one in place of its run. Under the lock, where nobody deletes it."""
+    ready = env.compacted.ready
+    if ready is None or env.keystore is None:
+        return before.index
+    merged = with_merged(before.index, ready)
+    if merged != before.index and not env.keystore.has(ready.merged):
+        env.compacted.ready = None  # cleaned away while the table stood at an earlier batch
+        return before.index
+    return merged
 
 
 def effective(changes: ChangeSet, before: TableState) -> ChangeSet:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from loader.files import Files
 from loader.layout import Layout
+from loader.parallel import Beside, when_asked
 from loader.publish.fences import Fences
 from loader.state import State
 from metastore.api import Column, Metastore, StorageFormat, TableName
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # the keystore brings pyarrow, which `status` does without
     import pyarrow as pa
 
     from loader.keystore import KeyStore
+    from partitioner.keyindex import Compaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,19 @@ class Identity:
     host: str
 
 
+@dataclass(slots=True)
+class Compacted:
+    """The newest merge of key index segments that no manifest has taken up yet."""
+
+    ready: "Compaction | None" = None
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One table as one run keeps it. `clock` in ms since the epoch; `sleep` and `lock_wait` in seconds."""
+    """One table as one run keeps it. `clock` in ms since the epoch; `sleep` and `lock_wait` in seconds.
+
+    `beside`: how what only reads is begun before its result is wanted.
+    """
 
     table: TableName
     partition_keys: tuple[Column, ...]
@@ -46,7 +58,8 @@ class Environment:
     clock: Callable[[], int]
     sleep: Callable[[float], None]
     lock_wait: float = 60.0
-    compacted: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    beside: Beside = when_asked
+    compacted: Compacted = field(default_factory=Compacted)
     aside: dict[str, "pa.Array"] = field(default_factory=dict)  # key sets that were read, by name: none changes
 
     def name_of(self, partition: PartitionValues) -> str:

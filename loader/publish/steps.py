@@ -211,7 +211,7 @@ def _index(batch: Batch) -> tuple[str, ...]:
     if batch.index is not None:
         return batch.index
     env = batch.env
-    index = env.compacted.get(batch.before.index, batch.before.index)
+    index = collecting.index_of(env, batch.before)
     if env.keystore is None or not len(batch.change_set.rows):
         return index
     names = [env.name_of(partition) for partition in batch.change_set.partitions]

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from loader.adopt.run import Origin, adopt, preview_adopt
 from loader.claim import Claim, check_claim, make_claim
+from loader.compactor import Compactor
 from loader.debt import debts
 from loader.effects import Tap
 from loader.errors import Held, StorageError
@@ -35,7 +36,7 @@ from tests.crash.scenario import (
 )
 from tests.crash.scenarios_more import MORE, without_gone
 from tests.crash.served import in_child
-from tests.crash.world import Rows, World, problems_with
+from tests.crash.world import Rows, World, index_of, problems_with
 from tests.world import COLUMNS, TABLE, Source, expected, raw_keys, run_batch
 
 HOUR = 3_600_000
@@ -238,6 +239,61 @@ def goes_back(world: World, target: int, rows: Rows | None) -> list[str]:
     return [] if world.visible() == rows else [f"a rollback to {target} shows {world.visible()}"]
 
 
+# ---- the key index is compacted
+
+
+def many_deltas(world: World) -> None:
+    """As many segments as a merge takes, of a table whose base they outweigh."""
+    loaded(world)
+    env, source = world.open("deltas"), before()
+    for number in range(10):
+        for key in range(5):
+            source.put(f"k{key:03d}", DAYS[(number + key) % 4], 100 + number)
+        source.delete("last")
+        run_batch(env, source)
+
+
+def compacts(world: World, tap: Tap) -> None:
+    """Merge, and let the next batch take the merged segment up."""
+    env = world.open("killed", tap)
+    merged = Compactor(env)
+    merged.after_batch(env.state.records().state.index)
+    assert env.compacted.ready is not None
+    run_batch(env, after_deltas())
+
+
+def with_deltas() -> Source:
+    source = before()
+    for key in range(5):
+        source.put(f"k{key:03d}", DAYS[(9 + key) % 4], 109)
+    source.delete("last")
+    return source
+
+
+def after_deltas() -> Source:
+    source = with_deltas()
+    source.put("k000", "fri", 200)
+    source.delete("k004")
+    return source
+
+
+def compacted_and_back(world: World) -> list[str]:
+    """The next run is right, its index too; so is a rollback to before the merge, and a resume."""
+    env = world.open("restarted")
+    run_batch(env, after_deltas())
+    problems = problems_with(env, after_deltas())
+    merge = Compactor(env)
+    merge.after_batch(env.state.records().state.index)
+    run_batch(env, after_deltas())
+    problems += problems_with(env, after_deltas())
+    roll_back(env)
+    then = index_of(env, sorted(expected(before())))
+    problems += [] if world.visible() == expected(before()) else [f"after the rollback: {world.visible()}"]
+    right = {key: f"day={row[0]}" for key, row in expected(before()).items()}
+    problems += [] if then == right else [f"the key index after the rollback: {then}"]
+    return [*problems, *resumed(world, after_deltas())]
+
+
 # ---- recover and repair
 
 
@@ -374,6 +430,7 @@ SCENARIOS = (
     Scenario("repair", put_back, mends, rows_of(before, mended_source), mended),
     Scenario("adopt", written_by_others, adopted, rows_of(before), adopted_and_caught_up),
     Scenario("fold", changed, folds, rows_of(after), folded),
+    Scenario("compaction", many_deltas, compacts, rows_of(with_deltas, after_deltas), compacted_and_back),
     Scenario("rollback that adds", without_gone, rolled_back, rows_of(after, before), back_and_forth),
     *MORE,
 )

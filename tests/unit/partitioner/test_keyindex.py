@@ -10,6 +10,7 @@ from partitioner.hashing import hash_key, hashes_of
 from partitioner.keyindex import (
     SEGMENT,
     STORED,
+    Compaction,
     compaction,
     count_living,
     find,
@@ -19,6 +20,7 @@ from partitioner.keyindex import (
     segment_of,
     sorted_segment,
     stored,
+    with_merged,
 )
 from tests.unit.partitioner.build import Change, change_set
 
@@ -190,3 +192,33 @@ def test_a_year_of_deltas_and_merges_answers_like_a_dict(bits: int) -> None:
             run = merge_segments(segments[found], oldest=found.start == 0)
             segments = [*segments[: found.start], run]
     assert told(segments, EVERY, bits) == {key: truth.get(key) for key in EVERY}
+
+
+@settings(max_examples=50)
+@given(deltas, st.data(), st.sampled_from([32, 2]))
+def test_a_merge_may_stand_for_its_run_whatever_came_after_it(
+    wheres: list[dict[bytes, str | None]], data: st.DataObject, bits: int
+) -> None:
+    stored_as = {f"s{number}": delta(where, bits) for number, where in enumerate(wheres)}
+    index = tuple(stored_as)
+    start = data.draw(st.integers(0, len(index)))
+    run = index[start : data.draw(st.integers(start, len(index)))]
+    if not run:
+        return
+    stored_as["merged"] = merge_segments([stored_as[name] for name in run], oldest=start == 0)
+    shorter = with_merged(index, Compaction(run, "merged", bottom=start == 0))
+    assert shorter == (*index[:start], "merged", *index[start + len(run) :])
+    found = told([stored_as[name] for name in shorter], EVERY, bits)
+    assert found == {key: folded(wheres).get(key) for key in EVERY}
+
+
+@pytest.mark.parametrize("index", [(), ("a",), ("b", "a"), ("a", "x", "b"), ("x", "a")])
+def test_a_merge_stands_for_no_other_run(index: tuple[str, ...]) -> None:
+    assert with_merged(index, Compaction(("a", "b"), "ab", bottom=False)) == index
+
+
+def test_a_merge_that_left_out_keys_that_live_nowhere_lies_at_the_bottom() -> None:
+    """Or the key would be found again in what lies below."""
+    merge = Compaction(("a", "b"), "ab", bottom=True)
+    assert with_merged(("x", "a", "b"), merge) == ("x", "a", "b")
+    assert with_merged(("a", "b", "c"), merge) == ("ab", "c")

@@ -102,7 +102,7 @@ def test_moves_that_a_merged_index_remembers_still_tie(table: Table) -> None:
     for clicks in range(9):
         table.put("k01", ("mon", "tue")[clicks % 2], clicks)
     index = table.env.state.records().state.index
-    table.env.compacted[index] = table.env.keystore.compact(index)
+    table.env.compacted.ready = table.env.keystore.compact(index)
     table.put("k02", "wed", 7)
     assert len(table.env.state.records().state.index) < len(index)
     assert table.rollback(1, "mon").held == ("day=mon", "day=tue")
