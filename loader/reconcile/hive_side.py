@@ -4,6 +4,7 @@ The file is local and may be lost: it is then made again. It says which state of
 """
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -26,8 +27,8 @@ Told = Callable[[int], None]
 
 
 def scratch_folder(table: str) -> Path:
-    """Where the scratch of one table's comparisons lies on this machine."""
-    digest = hashlib.blake2b(table.encode(), digest_size=8).hexdigest()
+    """Where the scratch of one table's comparisons lies on this machine: another user has another one."""
+    digest = hashlib.blake2b(f"{os.getuid()} {table}".encode(), digest_size=8).hexdigest()
     return Path(tempfile.gettempdir()) / f"hotswap-{digest}"
 
 
@@ -36,6 +37,10 @@ class HiveSide:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.parent.stat().st_uid != os.getuid():
+            raise Conflict(
+                f"{path.parent} belongs to somebody else", "Remove it, or name a folder of your own in TMPDIR."
+            )
         self.path = path
         try:
             self._connection = duckdb.connect(str(path))
