@@ -162,7 +162,9 @@ class Job:
             self.heard = time.monotonic()
 
     def _reconcile_beside(self, loop: Loop) -> None:
-        """A comparison that is due runs in a process of its own."""
+        """A comparison that is due runs in a process of its own, beside a loader that stays."""
+        if self.once:
+            return
         if self.beside is None:
             env = loop.env
             self.beside = Beside(
