@@ -2,23 +2,29 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from loader.cli.output import Output
 from loader.quantities import counted
 
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
 
 class Bar(Protocol):
-    """`of` 0: nobody knows how much there is."""
+    """`of` 0: nobody knows how much there is. `stop`: a question is asked, and what follows draws nothing."""
 
     def __call__(self, what: str, done: int, of: int, note: str) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 @contextmanager
 def progress(out: Output) -> Iterator[Bar]:
     """Draws on `out` if that is a terminal."""
     if not out.for_a_person:
-        yield _silent
+        yield _Silent()
         return
     from rich.console import Console  # noqa: PLC0415 - slow to import
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
@@ -26,16 +32,27 @@ def progress(out: Output) -> Iterator[Bar]:
     console = Console(file=out.stream, _environ=out.environment)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as drawn:
-        task = drawn.add_task("", total=None, note="")
-
-        def show(what: str, done: int, of: int, note: str) -> None:
-            drawn.update(task, description=what, completed=done, total=of or None, note=note)
-
-        yield show
+        yield _Drawn(drawn, drawn.add_task("", total=None, note=""))
 
 
-def _silent(what: str, done: int, of: int, note: str) -> None:
-    pass
+class _Silent:
+    def __call__(self, what: str, done: int, of: int, note: str) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    drawn: "Progress"
+    task: "TaskID"
+
+    def __call__(self, what: str, done: int, of: int, note: str) -> None:
+        self.drawn.update(self.task, description=what, completed=done, total=of or None, note=note)
+
+    def stop(self) -> None:
+        self.drawn.stop()
 
 
 def rows_note(rows: int, more: str = "") -> str:

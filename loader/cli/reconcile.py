@@ -9,10 +9,12 @@ from loader.cli import options
 from loader.cli.output import Output
 from loader.cli.progress import progress, rows_note
 from loader.cli.times import moment_text, span_text
+from loader.errors import NeedsConfirmation
 from loader.findings import SOMETHING_TO_DO
 from loader.quantities import counted
 
 if TYPE_CHECKING:
+    from loader.cli.session import Session
     from loader.reconcile.report import ReconcileReport
     from loader.reconcile.tally import Progress
 
@@ -83,12 +85,28 @@ def reconcile(
             note = rows_note(found.rows, f", {found.drift:,} differ" if found.drift else "")
             bar(PHASES[found.phase], found.ranges, found.of, note)
 
-        report = upkeep.reconcile(rules, lambda question: session.require_yes(question, yes, json), told, export)
+        def confirm(question: str) -> None:
+            bar.stop()
+            _confirm(session, question, yes, json)
+
+        report = upkeep.reconcile(rules, confirm, told, export)
     if json:
         session.out.json(report)
     else:
         show(session.out, report)
     return SOMETHING_TO_DO if check and report.drift else 0
+
+
+def _confirm(session: "Session", question: str, yes: bool, json: bool) -> None:
+    """Raises NeedsConfirmation, with what was asked: nothing else has told of it yet."""
+    try:
+        session.require_yes(question, yes, json)
+    except NeedsConfirmation as error:
+        raise NeedsConfirmation(
+            f"{question.rpartition('. ')[0]}: {error.message}",
+            "If HBase really lost them, run it again with --yes within a day: it goes on where it is. Else see "
+            "which: leave out --repair, and add --export FILE.",
+        ) from None
 
 
 def show(out: Output, report: "ReconcileReport") -> None:

@@ -94,6 +94,10 @@ def test_a_repair_with_many_deletes_asks_a_person(emptied: Stage) -> None:
     assert "handed to the next batches" in agreed.out
 
 
-def test_without_a_person_it_needs_yes(emptied: Stage) -> None:
-    assert hotswap(emptied, "reconcile", "--repair", "--wait", "0s").code == 3
+def test_without_a_person_it_needs_yes_and_says_to_what(emptied: Stage) -> None:
+    refused = hotswap(emptied, "reconcile", "--repair", "--wait", "0s", "--json")
+    error = json.loads(refused.err)["error"]
+    assert refused.code == 3
+    assert "delete 1,004 of the 1,004 rows of ads.clicks" in error["message"]
+    assert "--yes" in error["hint"]
     assert hotswap(emptied, "reconcile", "--repair", "--wait", "0s", "--yes").code == 0
