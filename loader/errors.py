@@ -5,6 +5,7 @@ HotswapError                 1   nothing changed
 ├── SourceError                  HBase answered, but not with what was asked for
 ├── TooManyRejected              more undecodable rows than the threshold allows
 ├── StorageError                 disk full, permission, file system refused
+├── TooLarge                     what has to move in one metastore call does not fit into one
 ├── ConfigError              2   file, line, key, nearest right name
 ├── Conflict                 3
 │   ├── Locked                   who, since when
@@ -53,6 +54,10 @@ class TooManyRejected(HotswapError):
 
 class StorageError(HotswapError):
     """The file system refused: disk full, permission, read-only."""
+
+
+class TooLarge(HotswapError):
+    """Partitions that rows move between are swapped together, and one metastore call does not take them all."""
 
 
 class ConfigError(HotswapError):
@@ -134,6 +139,7 @@ _FOREIGN = (
     _Rule("metastore.errors", "LockHeld", Locked),
     _Rule("metastore.errors", "NotAMetastore", ConfigError, "Correct metastore.uris."),
     _Rule("metastore.errors", "NotAccepted", ConfigError, "Correct metastore.auth or metastore.tls."),
+    _Rule("metastore.errors", "TooLarge", TooLarge),
     _Rule("metastore.errors", "MetastoreError", HotswapError),
     _Rule("partitioner.errors", "DriftError", IndexDrift, "Nothing was published. Keep the state folder as it is."),
     _Rule("partitioner.errors", "UnsupportedType", ConfigError, "Correct the column's type in the configuration."),

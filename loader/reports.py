@@ -120,7 +120,8 @@ class RollbackPlan:
     """What a rollback would do. `target_committed_ms` tells a person which batch that is.
 
     `asked`: the partitions that were named; `held`: those and the ones that keys have moved between since, which
-    therefore go back with them. Both None: the whole table.
+    therefore go back with them. Both None: the whole table. `calls`: swaps that it takes; more than one where the
+    metastore does not take all partitions at once.
     """
 
     table: str
@@ -130,6 +131,7 @@ class RollbackPlan:
     batches_undone: tuple[int, ...]
     asked: tuple[str, ...] | None = None
     held: tuple[str, ...] | None = None
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,26 +68,33 @@ def _carried_out(
     from loader.publish.publish import publish  # noqa: PLC0415
     from loader.publish.repair import repair  # noqa: PLC0415
     from loader.publish.rollback import changed_since_shown, planned_steps  # noqa: PLC0415
+    from loader.publish.rollback_parts import roll_back_in_parts  # noqa: PLC0415
 
     started = time.perf_counter()
     _goal(env, env.state.records(), to, as_of_ms, partitions)  # what is not there is told before anything is done
     repair(env)
     planned: list[reports.RollbackPlan] = []
 
-    def planner(env: Environment, records: Records) -> RollbackPlan:
+    def find(records: Records) -> RollbackPlan:
         plan = _plan(env, records, _goal(env, records, to, as_of_ms, partitions))
         planned.append(_shown(env, records, plan))
         if shown is not None and planned[-1] != shown:
             raise changed_since_shown(env)
         return plan
 
-    batch = publish(Batch(env, Kind.ROLLBACK), planned_steps(planner))
+    if shown is None:
+        find(env.state.records())
+    if (shown or planned[-1]).calls > 1:
+        batches = roll_back_in_parts(env, find)
+    else:
+        batches = (publish(Batch(env, Kind.ROLLBACK), planned_steps(lambda _, records: find(records))),)
+    moves = [move for batch in batches for move in batch.moves]
     published = reports.Published(
         table=str(env.table),
-        batch=batch.attempt.batch,
-        attempt=batch.attempt.attempt,
-        partitions=len(batch.moves),
-        rows=sum(move.new.rows for move in batch.moves),
+        batch=batches[-1].attempt.batch,
+        attempt=batches[-1].attempt.attempt,
+        partitions=len(moves),
+        rows=sum(move.new.rows for move in moves),
         seconds=time.perf_counter() - started,
     )
     return planned[-1], published
@@ -130,6 +137,8 @@ def _found(env: Environment, records: Records, ask: Callable[[], Found]) -> Foun
 
 
 def _shown(env: Environment, records: Records, plan: RollbackPlan) -> reports.RollbackPlan:
+    from loader.publish.rollback_parts import parts_of  # noqa: PLC0415 - brings pyarrow
+
     target = records.attempt(plan.target)
     return reports.RollbackPlan(
         table=str(env.table),
@@ -139,6 +148,7 @@ def _shown(env: Environment, records: Records, plan: RollbackPlan) -> reports.Ro
         batches_undone=plan.undone,
         asked=_names(env, plan.asked),
         held=_names(env, plan.held),
+        calls=len(parts_of(env, records, plan)),
     )
 
 

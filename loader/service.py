@@ -101,6 +101,7 @@ def environment(
         clock=clock,
         sleep=sleep,
         lock_wait=table.lock_wait,
+        partitions_per_swap=table.partitions_per_swap,
         beside=in_thread,
     )
 

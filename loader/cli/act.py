@@ -55,6 +55,9 @@ def rollback(
     show twice, nor vanish. The loader goes on with the rest of the table; changes of rows that live in what is held, or
     would move there, wait.
 
+    More partitions than the metastore takes in one call go back in several swaps, held before the first; the preview
+    says so.
+
     With --yes it is planned and done under one lock, and then shown; so a busy loader cannot come in between.
 
     \b
@@ -241,7 +244,11 @@ def _show_rollback(out: Output, plan: "RollbackPlan", as_of: int | None) -> None
         out.line(f"… and {len(plan.partitions) - len(shown):,} more partitions (--json lists all)")
     moved = counted(len(plan.partitions), "partition")
     held = "The table is" if plan.held is None else f"{counted(len(plan.held), 'partition')} of it are"
-    out.line(f"One swap moves {moved}. {held} held afterwards.")
+    if plan.calls == 1:
+        out.line(f"One swap moves {moved}. {held} held afterwards.")
+        return
+    out.line(f"The metastore does not take {moved} in one call: {plan.calls} swaps move them.", style="yellow")
+    out.line(f"Between them readers see some gone back and others not, each row once. {held} held before the first.")
 
 
 def _show_closure(out: Output, plan: "RollbackPlan") -> None:

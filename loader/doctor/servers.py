@@ -106,7 +106,7 @@ def _notifications(metastore: Metastore, version: tuple[int, int, int], partitio
     if version >= (4, 1, 0) and listens and partitions >= batch:
         what = f"is {batch}: a swap of more partitions than that fails, its fence counted (HIVE-29670); "
         what += f"there are {partitions}"
-        do = f"Set it above {partitions:,}, or `partitions_per_swap: {batch}` on the table (it cuts no rollback)."
+        do = f"Set it above {partitions:,}, or `partitions_per_swap: {batch}` on the table."
         yield to_do("metastore settings", "metastore.jdbc.max.batch.size", what, do)
 
 

@@ -40,7 +40,8 @@ class Compacted:
 class Environment:
     """One table as one run keeps it. `clock` in ms since the epoch; `sleep` and `lock_wait` in seconds.
 
-    `beside`: how what only reads is begun before its result is wanted.
+    `beside`: how what only reads is begun before its result is wanted. `partitions_per_swap`: of a rollback; None: as
+    many as fit into a message.
     """
 
     table: TableName
@@ -58,6 +59,7 @@ class Environment:
     clock: Callable[[], int]
     sleep: Callable[[float], None]
     lock_wait: float = 60.0
+    partitions_per_swap: int | None = None
     beside: Beside = when_asked
     compacted: Compacted = field(default_factory=Compacted)
     aside: dict[str, "pa.Array"] = field(default_factory=dict)  # key sets that were read, by name: none changes

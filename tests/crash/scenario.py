@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from loader.effects import Tap
+from loader.service import TableService
 from tests.crash.world import Rows, World, problems_with
 from tests.world import Source, create_table, expected, run_batch
 
@@ -71,6 +72,19 @@ def caught_up(world: World) -> list[str]:
     env = world.open("restarted")
     run_batch(env, after())
     return problems_with(env, after())
+
+
+def resumed(world: World, source: Source | None = None) -> list[str]:
+    """`resume` if it is still to be done, and the next batch, of nothing but what is owed. `source`: None: after()."""
+    env = world.open("resumes")
+    service = TableService(env)
+    service.recover()
+    if env.state.records().state.holds:
+        service.resume(service.preview_resume())
+    source = source or after()
+    source.dirty.clear()
+    run_batch(env, source)
+    return problems_with(env, source)
 
 
 def rows_of(*sources: Callable[[], Source]) -> Callable[[], tuple[Rows, ...]]:

@@ -31,6 +31,7 @@ from tests.crash.scenario import (
     changed,
     created,
     loaded,
+    resumed,
     rows_of,
     second_batch,
 )
@@ -96,19 +97,6 @@ def is_held(world: World) -> list[str]:
     except Held:
         return []
     return ["a batch was published over a hold"]
-
-
-def resumed(world: World, source: Source | None = None) -> list[str]:
-    """`resume` if it is still to be done, and the next batch, of nothing but what is owed. `source`: None: after()."""
-    env = world.open("resumes")
-    service = TableService(env)
-    service.recover()
-    if env.state.records().state.holds:
-        service.resume(service.preview_resume())
-    source = source or after()
-    source.dirty.clear()
-    run_batch(env, source)
-    return problems_with(env, source)
 
 
 # ---- one partition back, the others go on

@@ -1,5 +1,7 @@
 """Further scenarios: batches that are cut, partitions that are dropped, the key index built anew."""
 
+from dataclasses import replace
+
 from loader.effects import Tap
 from loader.files import join
 from loader.publish.batch import Batch
@@ -7,7 +9,7 @@ from loader.publish.empties import drop_empty_partitions
 from loader.publish.environment import Environment
 from loader.publish.reindex import rebuild_index
 from loader.service import TableService
-from tests.crash.scenario import Scenario, after, before, caught_up, changed, loaded, rows_of
+from tests.crash.scenario import Scenario, after, before, caught_up, changed, loaded, resumed, rows_of
 from tests.crash.world import Rows, World, problems_with
 from tests.world import TABLE, Source, expected, raw_keys, run_batch
 
@@ -45,6 +47,28 @@ def goes_on_with_the_rest(world: World) -> list[str]:
         source.dirty.clear()
     in_parts(env, source)
     return problems_with(env, after())
+
+
+def rolls_back_in_parts(world: World, tap: Tap) -> None:
+    service = TableService(replace(world.open("killed", tap), partitions_per_swap=MOST))
+    plan = service.preview_rollback(1, None)
+    assert plan.calls == 2
+    service.rollback(plan)
+
+
+def halfway_back() -> Rows:
+    now = {key: row for key, row in expected(after()).items() if row[0] not in FIRST}
+    return now | {key: row for key, row in expected(before()).items() if row[0] in FIRST}
+
+
+def goes_on_back(world: World) -> list[str]:
+    """Recover, and run it again: what is not back yet goes back. A resume brings all of it."""
+    env = world.open("restarted")
+    TableService(env).recover()
+    service = TableService(replace(world.open("again"), partitions_per_swap=MOST))
+    service.rollback_now(1, None)
+    problems = [] if world.visible() == expected(before()) else [f"after the rollback: {world.visible()}"]
+    return [*problems, *resumed(world)]
 
 
 # ---- partitions without rows
@@ -95,6 +119,13 @@ MORE = (
         batch_in_parts,
         lambda: (expected(before()), halfway(), expected(after())),
         goes_on_with_the_rest,
+    ),
+    Scenario(
+        "rollback in parts",
+        changed,
+        rolls_back_in_parts,
+        lambda: (expected(after()), halfway_back(), expected(before())),
+        goes_on_back,
     ),
     Scenario("drop", changed, drops, rows_of(after), dropped),
     Scenario("rebuilt index", changed, rebuilds, rows_of(after), rebuilt),

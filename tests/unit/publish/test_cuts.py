@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import HotswapError
+from loader.errors import HotswapError, TooLarge
 from loader.publish.batch import Batch, Work
 from loader.publish.environment import Environment
 from loader.publish.publish import publish
@@ -120,3 +120,22 @@ def test_a_rollback_into_the_middle_of_a_cut_batch_owes_the_rest(table: Table) -
     service.resume(service.preview_resume())
     table.load()
     assert table.is_current()
+
+
+def test_days_that_rows_move_between_and_one_call_does_not_take_are_told_before_anything_is_written(
+    table: Table,
+) -> None:
+    table.load()
+    for number in range(5):
+        table.source.put(f"k{number:02d}", f"d{number + 1}", 100 + number)
+    before = files_below(table.folder)
+    with pytest.raises(
+        TooLarge, match=r"6 partitions of ads\.clicks \(day=d0 to day=d5\).* one call takes 3"
+    ) as caught:
+        table.batch()
+    assert "partitions_per_swap" in caught.value.hint
+    assert files_below(table.folder) == before
+
+
+def files_below(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
