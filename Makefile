@@ -14,7 +14,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: help venv demo servers fetch test test-all crash bench bench-source lint format docs clean
+.PHONY: help venv demo servers fetch test test-all crash crash-hdfs bench bench-source lint format docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ test-all: lint fetch ## The same with the long suites
 
 crash: $(READY) ## Kill a loader at every effect, with and without power loss, and count what was survived
 	@$(BIN)/python -m tests.crash
+
+crash-hdfs: $(READY) ## The same without power loss on a real HDFS, started for it: some 20 minutes on 2 cores
+	@$(BIN)/python -m devservers fetch hdfs
+	@$(BIN)/python -m tests.crash --hdfs
 
 bench: fetch ## Measure the merge against its peers: a table, bench/results/merge.json, docs/merge.svg
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'

@@ -54,7 +54,7 @@ def _tried(place: Place | HdfsPlace, chosen: argparse.Namespace) -> tuple[int, i
     on_hdfs = isinstance(place, HdfsPlace)
     with ProcessPoolExecutor((os.cpu_count() or 1) * (WAITING if on_hdfs else 1), mp_context=fork) as pool:
         for number, scenario in enumerate(SCENARIOS):
-            if chosen.scenario not in scenario.name:
+            if chosen.scenario and scenario.name not in chosen.scenario:
                 continue
             mine = place.of(str(number))
             points = _points(effects_of(scenario, mine.of("counted")), on_hdfs)[number % chosen.every :: chosen.every]
@@ -66,8 +66,9 @@ def _tried(place: Place | HdfsPlace, chosen: argparse.Namespace) -> tuple[int, i
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.crash", description=__doc__)
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="try only every Nth point")
-    parser.add_argument("--scenario", default="", metavar="TEXT", help="only scenarios with this in their name")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="try only every Nth point of each scenario")
+    names = [scenario.name for scenario in SCENARIOS]
+    parser.add_argument("--scenario", action="append", choices=names, help="only this one; may be given several times")
     parser.add_argument(
         "--hdfs",
         nargs="?",
