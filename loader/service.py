@@ -220,14 +220,15 @@ class TableService:
         holds.resume(self.env, plan)
 
     def recover(self, believe_old: bool = False) -> tuple[reports.Settled, ...]:
-        """Settle every unsettled attempt under the lock, drop fences that nobody needs any more, and mend what a
-        stale write has put back. `believe_old`: an attempt without fence that is not live is taken for aborted.
+        """Settle every unsettled attempt under the lock, drop fences that nobody needs any more, mend what a stale
+        write has put back, and put wrong row counts right. `believe_old`: an attempt without fence that is not live is
+        taken for aborted.
         """
         from loader.publish.locking import table_lock  # noqa: PLC0415
+        from loader.publish.relabel import relabel  # noqa: PLC0415
         from loader.publish.repair import repair  # noqa: PLC0415
         from loader.publish.settling import settle_all  # noqa: PLC0415
 
-        before = len(self.env.state.records().attempts)
         lock = table_lock(self.env)
         lock.acquire()
         try:
@@ -236,10 +237,16 @@ class TableService:
         finally:
             lock.release()
         found = [reports.Settled(item.batch, item.attempt, _verdict(item.verdict), item.reason) for item in settled]
-        mended = repair(self.env)
-        if mended:
-            found += [_repaired(attempt, len(mended)) for attempt in self.env.state.records().attempts[before:]]
+        found += self._repaired(repair, "that a stale write had put back")
+        found += self._repaired(relabel, "whose row count or attempt was wrong in the metastore")
         return tuple(found)
+
+    def _repaired(self, repair: Callable[[Environment], Sequence[object]], what: str) -> list[reports.Settled]:
+        before = len(self.env.state.records().attempts)
+        partitions = len(repair(self.env))
+        reason = f"mended {counted(partitions, 'partition')} {what}"
+        attempts = self.env.state.records().attempts[before:] if partitions else ()
+        return [reports.Settled(item.intent.batch, item.intent.attempt, "committed", reason) for item in attempts]
 
     def analyze(self, partitions: Sequence[str], columns: Sequence[str], again: bool) -> "AnalyzeReport":
         """Column statistics of live partitions, by the call that moves nothing. Raises ConfigError, LockHeld."""
@@ -273,11 +280,6 @@ class TableService:
             objects=done.forgotten.objects,
             empty=tuple(self.env.name_of(partition) for partition in empty),
         )
-
-
-def _repaired(attempt: Attempt, partitions: int) -> reports.Settled:
-    reason = f"mended {counted(partitions, 'partition')} that a stale write had put back"
-    return reports.Settled(attempt.intent.batch, attempt.intent.attempt, "committed", reason)
 
 
 def _verdict(verdict: Verdict) -> Literal["committed", "aborted"]:

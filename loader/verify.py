@@ -131,11 +131,10 @@ def _definition(env: Environment, partition: Partition, version: Version) -> Ite
     rows = partition.parameters.get("numRows")
     if rows != str(version.rows):
         what = f"numRows is {rows}, its files hold {version.rows}: Hive answers count(*) from it"
-        analyze = f"ANALYZE TABLE {env.table} PARTITION ({_spelled(env, version)}) COMPUTE STATISTICS"
-        yield to_do("statistics", name, what, f"{analyze}, while the table is held; or wait for its next batch")
+        yield to_do("statistics", name, what, f"hotswap recover {env.table}")
     if partition.parameters.get(ATTEMPT) != version.attempt:
         what = f"{ATTEMPT} is {partition.parameters.get(ATTEMPT)}, not {version.attempt}"
-        yield note("statistics", name, what, "The next batch that touches it writes it again.")
+        yield note("statistics", name, what, f"hotswap recover {env.table}")
 
 
 def _placeholder(env: Environment, name: str) -> Iterator[Finding]:

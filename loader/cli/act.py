@@ -193,8 +193,8 @@ def recover(
     """Find out what became of attempts that crashed or whose reply was lost, and put it on record.
 
     Reads the metastore; the table's rows stay what they are, but for partitions that a stale ANALYZE has put back: they
-    are mended. The loader does the same at each start, so this is for when it cannot be started. Running it twice is
-    harmless.
+    are mended. So are row counts in the metastore that are not the files'. But for those the loader does the same at
+    each start, so this is for when it cannot be started. Running it twice is harmless.
 
     With `fence: false` a swap that is not live may still land. Once the metastore was restarted it cannot any more:
     then --believe-old ends the attempt. If it lands all the same, the loader mends it within a minute.

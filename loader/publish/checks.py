@@ -164,7 +164,7 @@ def _check_content(env: Environment, seen: Partition, known: Version | None) -> 
     if known is None:
         _check_empty(env, seen)
     elif same_location(seen.location, known.location):
-        _check_version(env, seen, known)
+        check_version(env, seen, known)
     else:
         check_listing(env, known)
 
@@ -180,7 +180,8 @@ def _check_empty(env: Environment, seen: Partition) -> None:
         raise _foreign_files(env, seen.values, seen.location, odd)
 
 
-def _check_version(env: Environment, seen: Partition, version: Version) -> None:
+def check_version(env: Environment, seen: Partition, version: Version) -> None:
+    """Columns, serde and files are the manifest's. Raises ForeignChange, FileNotFoundError."""
     columns = tuple((column.name, column.type) for column in seen.columns)
     if columns != version.columns or seen.format.serde != env.storage.serde:
         raise ForeignChange(

@@ -173,7 +173,7 @@ def change_columns(stage: Stage) -> str:
 
 def miscount(stage: Stage) -> str:
     alter(stage, "mon", parameters={**partition(stage, "mon").parameters, "numRows": "17"})
-    return "COMPUTE STATISTICS"
+    return "hotswap recover"
 
 
 def lose_the_placeholder(stage: Stage) -> str:

@@ -16,6 +16,7 @@ from loader.files import join
 from loader.publish.batch import DirtyKeys
 from loader.publish.clean import clean, preview_clean
 from loader.publish.environment import Environment
+from loader.publish.parameters import ATTEMPT
 from loader.publish.repair import repair
 from loader.service import TableService
 from metastore.api import PARQUET, Column, Partition
@@ -369,7 +370,17 @@ def adopted_and_caught_up(world: World) -> list[str]:
         take_over(env)
     problems = [] if world.visible() == expected(before()) else [f"once adopted: {world.visible()}"]
     problems += [] if debts(env.files, env.layout) else ["the comparison with the source is not owed"]
-    return [*problems, *caught_up(world)]
+    return [*problems, *mislabelled(env), *caught_up(world)]
+
+
+def mislabelled(env: Environment) -> list[str]:
+    """Partitions whose parameters a recovery has left as others wrote them."""
+    live = env.state.records().state.live
+    found = {seen.values: seen.parameters for seen in env.metastore.partitions(TABLE, sorted(live))}
+    wrong = [
+        p for p, version in live.items() if found[p].get("numRows") != str(version.rows) or ATTEMPT not in found[p]
+    ]
+    return [f"mislabelled: {wrong}"] if wrong else []
 
 
 # ---- positions and checkpoints
