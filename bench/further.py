@@ -12,7 +12,7 @@ import numpy as np
 from bench.table import ROWS_LOADED_AT_ONCE, TWO_FILES_A_DAY, BenchTable, open_table
 from bench.truth import check
 from bench.workload import Batch, Workload
-from loader.files import LocalFiles, local_path
+from loader.files import SYNCS_AT_ONCE, LocalFiles, local_path
 from loader.rewrite_local import LocalRewriter, threads_for
 from partitioner.plan import PlanRules
 from partitioner.sizing import SizingRules
@@ -35,7 +35,7 @@ class Shape:
     changes: int
     days: int
     rules: PlanRules = TWO_FILES_A_DAY
-    files: LocalFiles = field(default_factory=LocalFiles)
+    files: LocalFiles = field(default_factory=lambda: LocalFiles(parallel_syncs=SYNCS_AT_ONCE))
     format: str = "parquet"
 
 
@@ -59,7 +59,15 @@ def shapes(rows: int, times: int, tiny: int) -> tuple[Shape, ...]:
         Shape("tiny", f"{tiny:,} tiny partitions, a twentieth touched", small, small.changes, max(tiny // 20, 1)),
         Shape("orc", "workload M in ORC", m, m.changes, m.partitions, format="orc"),
         Shape("linked", "200 files, few of them touched, the others linked", m, few, 25, EIGHT_FILES),
-        Shape("copied", "the same, copied as on HDFS", m, few, 25, EIGHT_FILES, CopyingFiles(parallel=4)),
+        Shape(
+            "copied",
+            "the same, copied as on HDFS",
+            m,
+            few,
+            25,
+            EIGHT_FILES,
+            CopyingFiles(parallel=4, parallel_syncs=SYNCS_AT_ONCE),
+        ),
     )
 
 

@@ -12,9 +12,10 @@ import pyarrow as pa
 from bench.workload import DAYS, Batch, Numbers, Workload
 from devservers.metastore import Metastore23
 from loader.compactor import Compactor
-from loader.files import LocalFiles
+from loader.files import SYNCS_AT_ONCE, LocalFiles
 from loader.keystore import KeyStore
 from loader.layout import Layout
+from loader.parallel import in_thread
 from loader.publish.batch import Batch as Publishing
 from loader.publish.batch import DirtyKeys, Work
 from loader.publish.environment import Environment, Identity
@@ -154,7 +155,7 @@ def open_table(
             Table(NAME, columns, KEYS, f"file://{location}", STORAGE[format], parameters={"EXTERNAL": "TRUE"})
         )
         try:
-            env = environment(metastore, location, columns, files or LocalFiles(), format)
+            env = environment(metastore, location, columns, files or LocalFiles(parallel_syncs=SYNCS_AT_ONCE), format)
             tools = Tools(env.files, raw_keys, workload.columns, format, ("id",))
             rewriter = make_rewriter(tools, env.layout.temporary)
             yield BenchTable(env, workload, tools, rewriter, Recently(env.files, env.layout), rules)
@@ -182,6 +183,7 @@ def environment(
         identity=Identity("bench", "bench", "localhost"),
         clock=lambda: time.time_ns() // 1_000_000,
         sleep=time.sleep,
+        beside=in_thread,
     )
 
 

@@ -38,6 +38,10 @@ class Files(Protocol):
     def parallel(self) -> int:
         """How many calls at once are quicker than one after the other."""
 
+    @property
+    def parallel_syncs(self) -> int:
+        """The same of calls that wait until something is durable."""
+
     def create(self, path: str, data: bytes) -> None:
         """A whole, durable file or nothing. FileExistsError if the name is taken."""
 
@@ -77,12 +81,17 @@ class Files(Protocol):
         """None where the file system does not tell."""
 
 
+SYNCS_AT_ONCE = 8
+"""A journal takes many syncs in one write: 500 new folders took a tenth of the time in 4 threads, no less in 16."""
+
+
 @dataclass(frozen=True, slots=True)
 class LocalFiles:
     """POSIX files: exclusive names by link(2), durability by `fsync`."""
 
     fsync: Callable[[int], None] = os.fsync
     parallel: int = 1
+    parallel_syncs: int = 1
 
     def create(self, path: str, data: bytes) -> None:
         final = local_path(path)

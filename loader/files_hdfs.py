@@ -3,8 +3,8 @@
 HDFS has no hard links, so `link` copies. What is exclusive there: creating a file, and renaming onto a name that is not
 taken. A file is durable once its writer has called `hsync`, a name once the NameNode has answered.
 
-Where `dfs.namenode.file.close.num-committed-allowed` lets files be closed before their last block is complete, this client
-reads them without that block. So a file that is written here is closed once it can be read whole.
+Where `dfs.namenode.file.close.num-committed-allowed` lets files be closed before their last block is complete, this
+client reads them without that block. So a file that is written here is closed once it can be read whole.
 """
 
 import errno
@@ -57,6 +57,10 @@ class HdfsFiles:
     url: str
     parallel: int = 16
     sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def parallel_syncs(self) -> int:
+        return self.parallel
 
     def create(self, path: str, data: bytes) -> None:
         final = self._path(path)

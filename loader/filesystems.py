@@ -1,7 +1,7 @@
 """Which file system a location lies on: its scheme chooses."""
 
 from loader.errors import ConfigError
-from loader.files import Files, LocalFiles
+from loader.files import SYNCS_AT_ONCE, Files, LocalFiles
 from partitioner.values import canonical_location
 
 SCHEMES = ("file", "hdfs")
@@ -23,7 +23,7 @@ def files_of(location: str, state: str | None = None) -> Files:
         )
     scheme, root = _root(location)
     if scheme == "file":
-        return LocalFiles()
+        return LocalFiles(parallel_syncs=SYNCS_AT_ONCE)
     if scheme == "hdfs":
         from loader.files_hdfs import HdfsFiles  # noqa: PLC0415 - only who needs it has its client
 

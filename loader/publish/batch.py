@@ -10,7 +10,7 @@ from loader.publish.environment import Environment
 from loader.publish.quarantined import Rejected
 from loader.publish.recently import Recently
 from loader.rewrite import Rewriter
-from metastore.api import Partition
+from metastore.api import Partition, Table
 from metastore.errors import MetastoreError
 from metastore.locks import TableLock
 from partitioner.changeset import ChangeSet
@@ -64,6 +64,14 @@ class Work:
     partitions_per_swap: int | None = None  # what one call takes; None: as much as its message holds
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was begun to be read: the table, and those of the touched partitions that there are."""
+
+    table: Callable[[], Table]
+    partitions: Callable[[], Mapping[PartitionValues, Partition]]
+
+
 @dataclass(slots=True)
 class Batch:
     """The steps' notebook; the comments name the step that fills a field in."""
@@ -80,6 +88,7 @@ class Batch:
     paid: tuple[int, ...] = ()  # collect
     healed: tuple[str, ...] = ()  # collect
     answered: tuple[str, ...] = ()  # collect: asks whose keys this batch reads
+    reading: Reading | None = None  # collect: so that the change set is stored meanwhile
     found: Mapping[PartitionValues, Partition] = field(default_factory=dict)  # read_live
     written_back: tuple[PartitionValues, ...] = ()  # read_live, check: partitions that a stale write put back
     plan: BatchPlan | None = None  # decide

@@ -33,9 +33,12 @@ UNSUITABLE = {
 """Table parameters that break the promise when they are set (4-hive-facts 17)."""
 
 
-def check_table(env: Environment) -> None:
-    """The table is still the one that was configured. Raises UnsuitableTable or ForeignChange."""
-    table = env.metastore.table(env.table)
+def check_table(env: Environment, table: Table | None = None) -> None:
+    """The table is still the one that was configured. `table`: as read; None: not yet.
+
+    Raises UnsuitableTable or ForeignChange.
+    """
+    table = table or env.metastore.table(env.table)
     check_suitable(table)
     found = tuple((column.name, column.type) for column in table.columns)
     if found != env.columns:

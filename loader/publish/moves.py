@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from loader.errors import Damage
 from loader.files import join
+from loader.folders import make_all_dirs
+from loader.parallel import each_durable
 from loader.publish.batch import Batch
 from loader.publish.environment import Environment
 from loader.publish.parameters import fence_parameters, moved
@@ -34,11 +36,12 @@ def links(plan: BatchPlan) -> list[tuple[str, str]]:
     ]
 
 
-def write_waiting(env: Environment, move: PartitionMove) -> None:
-    """Where a new partition waits, empty, until its swap; and its placeholder."""
-    env.files.make_dirs(move.placeholder or "")
-    write_empty(env.files, move.placeholder or "", env.columns, env.format)
-    env.files.make_dirs(env.layout.placeholder(env.name_of(move.partition)))
+def write_waiting(env: Environment, new: Sequence[PartitionMove]) -> None:
+    """Where each new partition waits, empty, until its swap; and its placeholder."""
+    waiting = [move.placeholder or "" for move in new]
+    make_all_dirs(env.files, waiting)
+    each_durable(env.files, lambda folder: write_empty(env.files, folder, env.columns, env.format), waiting)
+    make_all_dirs(env.files, [env.layout.placeholder(env.name_of(move.partition)) for move in new])
 
 
 def written(batch: Batch, plan: PartitionPlan, results: Sequence[SplitResult]) -> Version:

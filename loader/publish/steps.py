@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from loader.errors import Held
+from loader.folders import make_all_dirs
 from loader.layout import attempt_id
-from loader.parallel import each
+from loader.parallel import each, each_durable
 from loader.publish import asks, checks, moves
 from loader.publish import collect as collecting
-from loader.publish.batch import Batch, DirtyKeys
+from loader.publish.batch import Batch, DirtyKeys, Reading
 from loader.publish.changesets import store_change_set
 from loader.publish.deciding import plan_of
 from loader.publish.environment import Environment
@@ -109,6 +110,7 @@ def collect(batch: Batch) -> None:
     if not (len(batch.changes.rows) or read.rejected or batch.healed or is_news):
         batch.idle = True
         return
+    batch.reading = _begin_to_read(batch)
     claim(batch)
     collecting.defer(batch)
     store_rejected(env.files, env.layout, batch.attempt.attempt, read.rejected)
@@ -117,11 +119,18 @@ def collect(batch: Batch) -> None:
 
 def read_live(batch: Batch) -> None:
     """The touched partitions as the metastore has them, and whether somebody else touched them."""
-    env = batch.env
-    checks.check_table(env)
-    touched = _touched(batch)
-    batch.found = read_partitions(batch, touched)
-    note_written_back(batch, checks.check_locations(env, touched, batch.before, batch.found))
+    env, reading = batch.env, batch.reading or _begin_to_read(batch)
+    checks.check_table(env, reading.table())
+    batch.found = reading.partitions()
+    note_written_back(batch, checks.check_locations(env, _touched(batch), batch.before, batch.found))
+
+
+def _begin_to_read(batch: Batch) -> Reading:
+    """Under the lock; `check` reads the partitions again right before the swap."""
+    env, touched = batch.env, _touched(batch)
+    return Reading(
+        env.beside(lambda: env.metastore.table(env.table)), env.beside(lambda: read_partitions(batch, touched))
+    )
 
 
 def decide(batch: Batch) -> None:
@@ -135,7 +144,7 @@ def decide(batch: Batch) -> None:
 def rewrite(batch: Batch) -> None:
     """Version directories: untouched files linked, touched splits merged, an empty version for what is new."""
     env, plan = batch.env, batch.planned
-    each(env.files, env.files.make_dirs, [partition.location for partition in plan.partitions])
+    make_all_dirs(env.files, [partition.location for partition in plan.partitions])
     each(env.files, lambda link: env.files.link(*link), moves.links(plan))
     if plan.splits:
         batch.results = batch.given.rewriter.rewrite(plan, batch.change_set)
@@ -153,7 +162,7 @@ def verify(batch: Batch) -> None:
         moves.sync_version(batch, version, partition)
         return moves.move(batch, partition.partition, version)
 
-    batch.moves = tuple(each(batch.env.files, verified, batch.planned.partitions))
+    batch.moves = tuple(each_durable(batch.env.files, verified, batch.planned.partitions))
 
 
 def record(batch: Batch) -> None:

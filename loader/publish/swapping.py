@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from loader.errors import Conflict, Damage, OutcomeUnknown, Unavailable
-from loader.parallel import each
 from loader.publish import checks, moves
 from loader.publish.batch import Batch
 from loader.publish.readback import not_committed, note_written_back, outcome_of_swap
@@ -18,9 +17,9 @@ def add_missing(batch: Batch) -> None:
     """Partitions that do not exist yet are added where an empty version waits: never a row before the swap."""
     env = batch.env
     new = [move for move in batch.moves if move.placeholder]
-    each(env.files, lambda move: moves.write_waiting(env, move), new)
     if not new:
         return
+    moves.write_waiting(env, new)
     checks.check_not_settled(env, batch.attempt.batch)
     try:
         env.metastore.add_partitions(env.table, [moves.empty_partition(batch, move) for move in new])

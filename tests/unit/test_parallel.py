@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from loader.files import LocalFiles
-from loader.parallel import each
+from loader.parallel import Beside, at_once, each, each_durable, in_thread, when_asked
 
 ONE, FOUR = LocalFiles(), LocalFiles(parallel=4)
 
@@ -37,3 +37,30 @@ def test_the_first_failure_is_raised_and_what_has_not_begun_does_not_begin(files
     with pytest.raises(PermissionError):
         each(files, fails_at_two, range(1000))
     assert len(begun) < 1000
+
+
+def test_syncs_may_be_many_where_nothing_else_is() -> None:
+    meeting = threading.Barrier(4, timeout=60)
+    each_durable(LocalFiles(parallel_syncs=4), lambda _: meeting.wait(), range(8))
+
+
+@pytest.mark.parametrize("beside", [when_asked, at_once, in_thread])
+def test_what_was_begun_gives_its_result(beside: Beside) -> None:
+    assert beside(lambda: 7)() == 7
+
+
+@pytest.mark.parametrize("beside", [when_asked, in_thread])
+def test_what_was_begun_and_failed_says_so_to_who_asks(beside: Beside) -> None:
+    def fails() -> int:
+        raise PermissionError("no")
+
+    asked = beside(fails)
+    with pytest.raises(PermissionError):
+        asked()
+
+
+def test_nobody_waits_for_what_was_begun_in_a_thread_until_he_asks() -> None:
+    go = threading.Event()
+    asked = in_thread(lambda: go.wait(60))
+    go.set()
+    assert asked()

@@ -1,9 +1,14 @@
 """What one batch asks of the metastore: these calls and no more, however many partitions it moves."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from loader.files import LocalFiles
+from loader.parallel import at_once
 from tests.unit.publish.stage import DAYS, Stage, ignore
 
 OF_A_BATCH = (
@@ -42,3 +47,23 @@ def test_a_batch_makes_these_calls_and_no_more(tmp_path: Path, partitions: int) 
 def test_new_partitions_cost_one_call_more(tmp_path: Path) -> None:
     changes = [(f"new{number}", f"new{number}") for number in range(3)]
     assert calls_of(Stage(tmp_path), *changes) == OF_A_NEW_PARTITION
+
+
+def test_reads_are_begun_before_the_change_set_is_stored(tmp_path: Path) -> None:
+    """Where they run beside it; and what they find is what the batch goes by."""
+    stage = Stage(tmp_path)
+    stored_when_begun: list[int] = []
+
+    def change_sets() -> int:
+        return len(LocalFiles().list(env.layout.change_sets))
+
+    def beside(work: Callable[[], Any]) -> Callable[[], Any]:
+        stored_when_begun.append(change_sets())
+        return at_once(work)
+
+    env = replace(stage.open("overlaps"), beside=beside)
+    before = change_sets()
+    stage.change()
+    stage.run(env)
+    assert stored_when_begun == [before, before]
+    assert stage.is_whole(env) is None
