@@ -16,6 +16,8 @@ from loader.errors import ConfigError
 KeyPath = tuple[str | int, ...]
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET = re.compile(r"(password|secret|secret\.key|session\.token)$", re.IGNORECASE)
+"""Keys whose text must not be read by who may read the configuration: metastore.password, and Spark's of that kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,14 @@ class _Reader:
                 self.filled[value] = match[0]
             return value
 
-        return _VARIABLE.sub(value_of, text)
+        filled = _VARIABLE.sub(value_of, text)
+        if text and filled == text and not text.startswith("file:") and _SECRET.search(str(path[-1])):
+            place = f"{self._file}:{self.lines.get(path, 1)}: {dotted(path)}"
+            raise ConfigError(
+                f"{place}: a secret stands in the configuration itself",
+                "Write ${NAME}, which takes it from the environment, or file:/path, from the first line of a file.",
+            )
+        return filled
 
 
 def dotted(path: KeyPath) -> str:

@@ -5,24 +5,33 @@ import json
 import logging
 import os
 import posixpath
+import re
 import stat
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.core import TyperGroup
 
-from loader.cli.main import main
+from loader.analyze import statistics_of
+from loader.cli.main import app, main
 from loader.cli.session import Loader, Session
 from loader.config import load
 from loader.errors import ConfigError
 from loader.files import LocalFiles, join
 from loader.layout import Layout
+from loader.mapping.codecs import codec_for
+from loader.mapping.hive_types import parse_hive_type
+from loader.reconcile.digests import Digests
 from metastore.memory import InMemoryMetastore
 from metastore.names import name_problem, partition_name
-from partitioner.values import AttemptId
+from partitioner.values import AttemptId, Bucket, DataFile, Version
 from tests.cli.stage import Stage
 from tests.unit.test_house import ROOMS, name_of, sources
 from tests.world import Source, create_table, expected, open_world, run_batch, visible
@@ -32,6 +41,7 @@ from tests.world import Source, create_table, expected, open_world, run_batch, v
 TABLE = "file:///warehouse/ads/clicks"
 LAYOUT = Layout.of(TABLE)
 ATTEMPT = AttemptId("b0000000001-0000001000000-run")
+TEXT = codec_for(parse_hive_type("string"), binary=False)
 ANYTHING = st.text(min_size=0, max_size=300)
 NASTY = [
     *(chr(byte) for byte in range(256)),
@@ -89,6 +99,17 @@ def test_two_values_never_share_a_path(one: str, other: str) -> None:
 @pytest.mark.parametrize("value", ["x" * 300, "ü" * 127, "\n" * 90])
 def test_a_value_that_no_file_system_holds_is_found_before_a_path_is_made_of_it(value: str) -> None:
     assert name_problem(["p"], [value])
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_every_byte_of_a_cell_stays_in_the_table_or_is_quarantined(byte: int) -> None:
+    """From HBase's bytes on: alone, between dots and slashes, and as the tail of three hundred."""
+    for cell in (bytes([byte]), b"../" + bytes([byte]) + b"/..", b"x" * 299 + bytes([byte])):
+        column, problems = TEXT.decode([cell])
+        text = column.to_pylist()[0]
+        assert (text is None) == (0 in problems)
+        if text is not None and name_problem(["p"], [text]) is None:
+            assert stays_inside(text)
 
 
 def test_a_batch_with_every_byte_in_its_partition_values_writes_into_its_table_only(tmp_path: Path) -> None:
@@ -155,6 +176,8 @@ def test_below_a_folder_that_strangers_share_the_umask_decides(tmp_path: Path) -
 
 # ---- secrets
 
+COMMANDS = typer.main.get_command(app)
+assert isinstance(COMMANDS, TyperGroup)
 SECRET = "hunter2-swordfish"
 CONFIG = """\
 metastore:
@@ -196,8 +219,14 @@ def test_settings_do_not_show_their_secrets(config: Path) -> None:
 
 VERBS = [
     *(["status"], ["history"], ["recover"], ["clean"], ["doctor"], ["run", "--once"], ["init"], ["plan"], ["verify"]),
-    *(["rollback", "--to", "1", "--yes"], ["resume", "--yes"]),
+    *(["rollback", "--to", "1", "--yes"], ["resume", "--yes"], ["hold", "--yes"], ["adopt"], ["analyze"], ["evolve"]),
+    *(["bootstrap"], ["reconcile"], ["show", "1"], ["diff", "1", "2"], ["quarantine", "list"]),
 ]
+"""Every verb, and what it needs; a quarantine's table comes after its own verb."""
+
+
+def test_every_verb_is_among_those_that_are_tried() -> None:
+    assert {verb[0] for verb in VERBS} == set(COMMANDS.commands)
 
 
 @pytest.mark.parametrize("json_too", [[], ["--json"]], ids=["text", "json"])
@@ -207,7 +236,8 @@ def test_no_verb_says_a_secret_when_its_servers_are_away(
 ) -> None:
     out, err = StringIO(), StringIO()
     caplog.set_level(logging.DEBUG)
-    given = [verb[0], "ads.clicks", *verb[1:], *json_too, "--config", str(config)]
+    own = 2 if verb[0] == "quarantine" else 1
+    given = [*verb[:own], "ads.clicks", *verb[own:], *json_too, "--config", str(config)]
     code = main(given, Session(Loader(), StringIO(), out, err, {}))
     assert code != 0
     assert SECRET not in out.getvalue() + err.getvalue() + caplog.text
@@ -220,6 +250,32 @@ WRONG = [
     ("spark: {", "spark: {a: [SECRET], "),
     ("spark: {", "spark: {b: {c: SECRET}, "),
 ]
+
+
+@pytest.mark.parametrize("key", ["spark.hadoop.fs.s3a.session.token", "spark.ssl.keyStorePassword"])
+def test_a_secret_is_taken_from_a_file_or_the_environment_only(config: Path, key: str) -> None:
+    right = config.read_text()
+    for text in (right.replace("${TEST_SECRET}", SECRET, 1), right.replace("spark: {", f"spark: {{{key}: {SECRET}, ")):
+        config.write_text(text)
+        with pytest.raises(ConfigError, match="a secret stands in the configuration itself") as caught:
+            load(config)
+        assert SECRET not in f"{caught.value.message} {caught.value.hint}"
+
+
+def options_of(verbs: TyperGroup) -> Iterator[tuple[str, str]]:
+    """Every verb with every option, of verbs within verbs too."""
+    for name, verb in verbs.commands.items():
+        if isinstance(verb, TyperGroup):
+            yield from options_of(verb)
+        else:
+            yield from ((name, option) for parameter in verb.params for option in parameter.opts)
+
+
+def test_no_verb_takes_a_secret_from_the_command_line() -> None:
+    """Everybody on the machine can read a command line."""
+    found = list(options_of(COMMANDS))
+    assert len(found) > 50
+    assert not [option for _, option in found if re.search("pass|secret|token|credential", option)]
 
 
 @pytest.mark.parametrize(("right", "wrong"), WRONG)
@@ -304,19 +360,37 @@ def test_the_state_is_read_as_json_and_arrow_only(tmp_path: Path) -> None:
 
 
 BUILT_MAY = {
-    "loader/analyze.py",  # column names of the table, quoted: see the test below
-    "loader/reconcile/hive_side.py",  # paths and limits of our own
+    "loader/analyze.py": "names of the table's columns, quoted",
+    "loader/bootstrap/index.py": "a text of its own, named",
+    "loader/reconcile/digests.py": "names of the table's columns, quoted",
+    "loader/reconcile/hive_side.py": "a path and limits of our own; keys are parameters",
+    "loader/transform_sql.py": "the operator's own expressions, of an allow-list",
 }
+"""What is not one plain text in each of these; a column's value goes in as a parameter or as Arrow everywhere."""
 
 
 def test_sql_is_not_built_from_values() -> None:
-    """Text put together right where it is executed; what a column's value is goes in as a parameter or as Arrow."""
     built = {
         name_of(path)
         for path in sources(*ROOMS)
         for call, name in calls(path)
-        if name.rpartition(".")[2] in ("execute", "executemany", "sql")
+        if name.rpartition(".")[2] in ("execute", "executemany", "sql", "query")
         and call.args
-        and isinstance(call.args[0], ast.JoinedStr | ast.BinOp)
+        and not isinstance(call.args[0], ast.Constant)
     }
-    assert built <= BUILT_MAY
+    assert built == set(BUILT_MAY)
+
+
+@pytest.mark.parametrize("name", ['a"b', 'x" FROM version; DROP TABLE version; --', "a'b", "na me", "select"])
+def test_a_column_of_any_name_is_analyzed_and_digested_as_a_column(tmp_path: Path, name: str) -> None:
+    """The only texts of others that come into SQL: who names a column could otherwise say more than its name."""
+    schema = ((name, "bigint"),)
+    rows = pa.table({name: [1, 2, 2]})
+    keys = pa.array([b"a", b"b", b"c"], pa.binary())
+    entries = Digests(schema).entries(keys, rows, pa.array(["day=mon"] * 3))
+    assert len(set(entries["digest"].to_pylist())) == 2
+    pq.write_table(rows, tmp_path / "0.parquet")
+    file = DataFile("0.parquet", Bucket(0, 1), 3, (tmp_path / "0.parquet").stat().st_size)
+    version = Version(("mon",), ATTEMPT, f"file://{tmp_path}", "parquet", schema, (file,))
+    (found,) = statistics_of(LocalFiles(), version, schema)
+    assert (found.name, found.low, found.high, found.distinct) == (name, 1, 2, 2)
