@@ -1,5 +1,6 @@
 """The verb that compares: `reconcile`."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ from loader.quantities import counted
 
 if TYPE_CHECKING:
     from loader.cli.session import Session
-    from loader.reconcile.report import ReconcileReport
+    from loader.reconcile.report import ReconcileReport, SampleKey
     from loader.reconcile.tally import Progress
 
 MOST_SHOWN = 30
@@ -128,9 +129,16 @@ def show(out: Output, report: "ReconcileReport") -> None:
         out.table(("partition", *IN_A_PARTITION), rows, right=set(IN_A_PARTITION))
     if len(report.partitions) > len(shown):
         out.line(f"… and {len(report.partitions) - len(shown):,} more partitions (--json lists all)")
-    for sample in report.samples[:SAMPLES_SHOWN]:
+    for sample in _shown(report.samples):
         out.line(f"  {sample.kind:<9}  {sample.key}  {sample.partition}")
     _verdict(out, report)
+
+
+def _shown(samples: "tuple[SampleKey, ...]") -> "list[SampleKey]":
+    """As many of each kind as of any other."""
+    of_kind = Counter(sample.kind for sample in samples)
+    each = SAMPLES_SHOWN // max(1, len(of_kind))
+    return [sample for kind in of_kind for sample in [found for found in samples if found.kind == kind][:each]]
 
 
 def _verdict(out: Output, report: "ReconcileReport") -> None:

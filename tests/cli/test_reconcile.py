@@ -39,6 +39,17 @@ def test_what_differs_is_shown_by_partition_and_key(stage: Stage) -> None:
     assert "--repair` puts them right" in out
 
 
+def test_of_many_keys_some_of_each_kind_are_shown(stage: Stage) -> None:
+    stage.batch(*((f"m{number:03d}", "mon", number) for number in range(40)))
+    drifted(stage)
+    for number in range(40):
+        stage.source.put(f"m{number:03d}", "mon", -number - 1)
+    stage.source.dirty.clear()
+    out = hotswap(stage, "reconcile", "--wait", "0s").out
+    shown = [line.split()[0] for line in out.splitlines() if line.endswith(("day=mon", "day=tue", "day=wed"))]
+    assert {kind: shown.count(kind) for kind in shown} == {"different": 6, "missing": 1, "extra": 1}
+
+
 def test_json_has_every_count_and_sample_keys(stage: Stage) -> None:
     report = json.loads(hotswap(drifted(stage), "reconcile", "--json", "--wait", "0s").out)
     assert [report[kind] for kind in ("missing", "extra", "different", "repaired")] == [1, 1, 1, False]
