@@ -221,8 +221,8 @@ class TableService:
 
     def recover(self, believe_old: bool = False) -> tuple[reports.Settled, ...]:
         """Settle every unsettled attempt under the lock, drop fences that nobody needs any more, mend what a stale
-        write has put back, and put wrong row counts right. `believe_old`: an attempt without fence that is not live is
-        taken for aborted.
+        write has put back, and put wrong row counts right. `believe_old`: a swap without fence, or a drop, that has
+        not landed is taken for aborted.
         """
         from loader.publish.locking import table_lock  # noqa: PLC0415
         from loader.publish.relabel import relabel  # noqa: PLC0415

@@ -54,6 +54,7 @@ class Fault(Enum):
     LOSE_REQUEST = "the caller gets NoReply, nothing happens, ever"
     LOSE_REPLY = "it happens, the caller gets NoReply"
     HOLD = "the caller gets NoReply, it happens when `land_held` is called, if it still can"
+    UNDER_WAY = "as HOLD, but the server has looked at what the call names already, and does not look again"
     REFUSE = "a rejection, nothing happens"
     FAIL_AFTER_COMMIT = "it happens, then a listener fails and the caller gets a rejection"
 
@@ -265,9 +266,14 @@ class InMemoryMetastore:
             raise NoSuchPartition(
                 f"{name} has no partition {'/'.join(missing[0])}", "", "NoSuchObjectException", missing
             )
+        self._bury(name, values)
+
+    def _bury(self, name: TableName, values: Sequence[PartitionValues]) -> None:
+        """The second half of a drop: no server looks again whether all of them are still there."""
+        stored = self._find(name)
         for each in values:
             stored.statistics.pop(stored.name_of(each), None)
-            del stored.partitions[stored.name_of(each)]
+            stored.partitions.pop(stored.name_of(each), None)
 
     @_call
     def lock(self, name: TableName, user: str, host: str, agent: str) -> Lock:
@@ -292,18 +298,19 @@ class InMemoryMetastore:
     def close(self) -> None:
         """Nothing to close: the content stays for whoever else uses it."""
 
-    def _carry_out(self, call: str, effect: Callable[[], T]) -> T:
+    def _carry_out(self, call: str, effect: partial[T]) -> T:
         with self._mutex:
             self._counts[call] += 1
             waiting = self._faults.get(call)
             return self._struck(waiting.popleft(), call, effect) if waiting else effect()
 
-    def _struck(self, fault: Fault, call: str, effect: Callable[[], Any]) -> Any:
+    def _struck(self, fault: Fault, call: str, effect: partial[Any]) -> Any:
         """Carry a call out as the fault has it; always raises."""
         if fault is Fault.UNREACHABLE:
             raise Unreachable(f"{call}: no connection")
-        if fault is Fault.HOLD:
-            self._held.append(effect)
+        if fault in (Fault.HOLD, Fault.UNDER_WAY):
+            is_half_done = fault is Fault.UNDER_WAY and call == "drop_partitions"  # a swap writes all that it names
+            self._held.append(partial(self._bury, *effect.args[1:]) if is_half_done else effect)
         if fault in (Fault.LOSE_REPLY, Fault.FAIL_AFTER_COMMIT):
             effect()
         if fault in (Fault.REFUSE, Fault.FAIL_AFTER_COMMIT):

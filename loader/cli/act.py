@@ -182,7 +182,7 @@ def recover(
         bool,
         typer.Option(
             "--believe-old",
-            help="Take a swap without fence that is not live for failed: the metastore cannot be at it any more.",
+            help="Take a swap without fence, or a drop, that has not landed for failed: it cannot land any more.",
         ),
     ] = False,
     yes: options.Yes = False,
@@ -196,8 +196,9 @@ def recover(
     are mended. So are row counts in the metastore that are not the files'. But for those the loader does the same at
     each start, so this is for when it cannot be started. Running it twice is harmless.
 
-    With `fence: false` a swap that is not live may still land. Once the metastore was restarted it cannot any more:
-    then --believe-old ends the attempt. If it lands all the same, the loader mends it within a minute.
+    With `fence: false` a swap that is not live may still land; and so may, always, a `clean --empty-partitions` whose
+    call was not answered. Once the metastore was restarted they cannot any more: then --believe-old ends the attempt.
+    If such a swap lands all the same, the loader mends it within a minute.
 
     \b
     Examples:

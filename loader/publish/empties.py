@@ -1,7 +1,9 @@
 """Drop partitions that hold no row: only when asked for, and as carefully as a swap.
 
 One call names the fence and the partitions, all or none: so a drop that comes late, when somebody may have put rows
-there again, finds its fence gone and drops nothing. The drop is an attempt with number, manifest and outcome.
+there again, finds its fence gone and drops nothing. One that is under way as its fence falls is not stopped by it, so
+that a drop without an answer stays UNKNOWN until it has landed. The drop is an attempt with number, manifest and
+outcome.
 """
 
 from contextlib import suppress
@@ -11,7 +13,7 @@ from loader.publish import checks
 from loader.publish.batch import Batch
 from loader.publish.environment import Environment
 from loader.publish.publish import publish
-from loader.publish.readback import not_committed
+from loader.publish.readback import ENDED, not_committed
 from loader.publish.settling import settle_attempt
 from loader.publish.steps import Step, claim, lock, record, settle
 from loader.publish.swapping import conclude
@@ -97,17 +99,21 @@ def _remove_placeholder(env: Environment, folder: str) -> None:
 
 def read_back(batch: Batch) -> None:
     """Whatever the call answered, reading tells; the fence is dropped first."""
-    attempt = Attempt(batch.attempt, batch.recorded, None)
+    attempt, failure = Attempt(batch.attempt, batch.recorded, None), batch.swap_failure
+    over = failure is None or isinstance(failure, ENDED)
     try:
-        settlement = settle_attempt(batch.env, attempt, str(batch.swap_failure or "nothing was dropped"))
+        settlement = settle_attempt(batch.env, attempt, str(failure or "nothing was dropped"), over)
     except (MetastoreError, OSError) as error:
         batch.outcome = Outcome.UNKNOWN
         raise OutcomeUnknown(
             f"empty partitions of {batch.env.table} were to be dropped, but what became of it cannot be read: {error}",
             f"Run `hotswap recover {batch.env.table}` when the metastore answers again.",
         ) from error
+    except OutcomeUnknown:
+        batch.outcome = Outcome.UNKNOWN
+        raise
     if settlement.verdict is not Verdict.COMMITTED:
-        raise not_committed(batch) from batch.swap_failure
+        raise not_committed(batch) from failure
     batch.outcome = Outcome.COMMITTED
 
 

@@ -63,12 +63,8 @@ def settle_attempt(env: Environment, attempt: Attempt, why: str = "", over: bool
         raise foreign_change(env, judged.found, judged.expected)
     if judged is Outcome.COMMITTED:
         return _conclude(env, attempt, Verdict.COMMITTED, "")
-    if attempt.intent.fence is None and not over:
-        raise OutcomeUnknown(
-            f"batch {attempt.intent.batch} of {env.table} is not live, but it has no fence: its swap could still land",
-            f"Make sure that the metastore has no call of it under way (restart it, or wait out its longest call),"
-            f" then run `hotswap recover {env.table} --believe-old`.",
-        )
+    if not over and (attempt.intent.fence is None or attempt.manifest.dropped):
+        raise _could_land(env, attempt.manifest)
     return _conclude(env, attempt, Verdict.ABORTED, why or "its swap did not land")
 
 
@@ -76,13 +72,14 @@ def _looked_at(env: Environment, attempt: Attempt) -> tuple[Attempt, Judgement]:
     """The attempt as it is on record now, and what the live partitions say of it.
 
     Its writer may have gone on until its fence fell, or another may have settled it. What looks like damage or a
-    foreign change is looked at again.
+    foreign change is looked at again, and so is a drop that has not landed: it may be under way.
     """
     for pause in (*[PAUSE_BETWEEN_READS_S] * (READS_BEFORE_DAMAGE - 1), 0.0):
         records = env.state.records()
         attempt = records.attempt(attempt.intent.batch) or attempt
         judged = _judge(env, attempt, records)
-        if isinstance(judged, Outcome):
+        drops = attempt.ending is None and attempt.manifest is not None and attempt.manifest.dropped
+        if judged is Outcome.COMMITTED or (isinstance(judged, Outcome) and not drops):
             break
         env.sleep(pause)
     return attempt, judged
@@ -129,6 +126,22 @@ def live_partitions(env: Environment, manifest: Manifest) -> Sightings:
 
 def sightings(partitions: Iterable[Partition]) -> Sightings:
     return {p.values: Sighting(p.location, p.parameters.get(ATTEMPT)) for p in partitions}
+
+
+def _could_land(env: Environment, manifest: Manifest) -> OutcomeUnknown:
+    """A swap without fence; or a drop, fence or not.
+
+    A server looks once whether all partitions of a drop are there, and then deletes what it finds: the fence refuses
+    one that comes late, but not one that has looked (seen on 3.1.3 and 4.0.1, on Derby and on PostgreSQL).
+    """
+    what = f"batch {manifest.batch} of {env.table} is not live, but it has no fence: its swap"
+    if manifest.dropped:
+        what = f"batch {manifest.batch} of {env.table} has not dropped its empty partitions, but its call"
+    return OutcomeUnknown(
+        f"{what} could still land",
+        f"Make sure that the metastore has no call of it under way (restart it, or wait out its longest call),"
+        f" then run `hotswap recover {env.table} --believe-old`.",
+    )
 
 
 def _damage(env: Environment, manifest: Manifest, mixed: Mixed) -> Damage:

@@ -101,6 +101,15 @@ RULES = (
         "tests/cli/test_evolve.py::test_it_leaves_a_debt_that_status_tells",
     ),
     Rule(
+        "A12",
+        "a drop without an answer stays unknown until it has landed: the fence stops late ones, none that is under way",
+        "loader/publish/settling.py",
+        "    if not over and (attempt.intent.fence is None or attempt.manifest.dropped):\n",
+        "    if not over and attempt.intent.fence is None:\n",
+        "tests/unit/publish/test_empties.py"
+        "::test_a_drop_that_is_under_way_as_its_fence_falls_stays_unknown_until_it_has_landed",
+    ),
+    Rule(
         "B8",
         "the files of a touched version are listed before the swap: an INSERT into it is a foreign change",
         "loader/publish/checks.py",

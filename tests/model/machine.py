@@ -69,7 +69,8 @@ class TableMachine(Batches):
     @rule(which=LOADERS)
     def recover(self, which: int) -> None:
         def verb() -> None:
-            TableService(self.runs[which].env).recover()
+            nothing_under_way = not self.store.held()
+            TableService(self.runs[which].env).recover(believe_old=nothing_under_way)
             self.written_back = False
 
         self._allowed_to_fail(verb)
@@ -177,7 +178,7 @@ class TableMachine(Batches):
         self.faults.clear()
         self.now[0] += LOCK_TIMEOUT_S + 1
         run = self._open()
-        TableService(run.env).recover()
+        TableService(run.env).recover(believe_old=True)
         self.written_back = False
         self.runs[0] = run
         if run.env.state.records().state.holds:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import Conflict, ForeignChange, HotswapError
+from loader.errors import Conflict, ForeignChange, HotswapError, OutcomeUnknown
 from loader.files import local_path
 from loader.publish.empties import drop_empty_partitions, empty_partitions
 from loader.service import TableService
@@ -74,6 +74,7 @@ def test_a_drop_that_fails_in_any_way_is_settled_by_reading(tmp_path: Path, faul
     except (HotswapError, MetastoreError):
         stage.later()
     stage.store.land_held()
+    TableService(stage.open("operator")).recover(believe_old=True)
     stage.source.put("k0", "mon", 9)
     after = stage.open("after")
     stage.run(after)
@@ -81,14 +82,33 @@ def test_a_drop_that_fails_in_any_way_is_settled_by_reading(tmp_path: Path, faul
     assert all(placeholder(stage, day).exists() for day in stage.days())
 
 
-def test_a_drop_that_lands_after_rows_came_again_drops_nothing(stage: Stage) -> None:
+def test_a_drop_that_arrives_after_rows_came_again_drops_nothing(stage: Stage) -> None:
+    """Even if somebody said that it cannot any more."""
     stage.store.inject("drop_partitions", Fault.HOLD)
-    with pytest.raises(HotswapError):
+    with pytest.raises(OutcomeUnknown):
         drop_empty_partitions(stage.first)
+    stage.later()
+    TableService(stage.open("operator")).recover(believe_old=True)
     stage.source.put("k1", "tue", 5)
     stage.run(stage.open("other"))
     stage.store.land_held()
     assert stage.visible() == stage.expected()
+
+
+def test_a_drop_that_is_under_way_as_its_fence_falls_stays_unknown_until_it_has_landed(stage: Stage) -> None:
+    """Servers look once whether all of it is there: from then on the fence stops nothing."""
+    stage.store.inject("drop_partitions", Fault.UNDER_WAY)
+    with pytest.raises(OutcomeUnknown, match="could still land"):
+        drop_empty_partitions(stage.first)
+    stage.later()
+    stage.source.put("k1", "tue", 5)
+    with pytest.raises(OutcomeUnknown, match="could still land"):
+        stage.run(stage.open("other"))
+    stage.store.land_held()
+    stage.later()
+    after = stage.open("after")
+    stage.run(after)
+    assert stage.is_whole(after) is None
 
 
 def test_a_partition_that_somebody_has_put_files_into_stays(stage: Stage) -> None:
