@@ -59,7 +59,7 @@ def _show_init(out: Output, report: "InitReport") -> None:
     )
     for warning in report.warnings:
         out.line(f"  ! {warning}", style="yellow")
-    out.line(f"Next: hotswap run {report.table}")
+    out.line(f"Next: hotswap run {report.table}; for many millions of rows hotswap bootstrap {report.table} before it")
 
 
 def _show_row(out: Output, row: "SampledRow") -> None:
