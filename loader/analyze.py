@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from loader.errors import ConfigError
+from loader.errors import ConfigError, OutcomeUnknown
 from loader.files import Files, join
 from loader.publish.environment import Environment
 from loader.publish.locking import table_lock
@@ -21,6 +21,7 @@ from loader.rewrite import read_rows
 from loader.rollbacks import partitions_named
 from metastore.accuracy import accurate_columns
 from metastore.api import ColumnStatistics, Partition
+from metastore.errors import MetastoreError, NoReply
 from metastore.statistics import has_statistics
 from partitioner.types import arrow_schema
 from partitioner.values import ColumnSpec, PartitionValues, Version, same_location
@@ -69,7 +70,7 @@ def analyze(
 ) -> AnalyzeReport:
     """Of `names` (none: all partitions) those whose statistics a swap has made stale; `again`: the others, too.
 
-    Raises ConfigError for a partition or column that is not there, LockHeld.
+    Raises ConfigError for a partition or column that is not there, LockHeld, OutcomeUnknown.
     """
     started = time.perf_counter()
     chosen = _columns(env, columns)
@@ -138,10 +139,31 @@ def _store(
         found = {item.values: item for item in env.metastore.partitions(env.table, list(versions))}
         same = [values for values, version in versions.items() if _is_live(version, live, found.get(values))]
         lock.ensure()
-        env.metastore.set_column_statistics(env.table, {values: computed[values] for values in same})
+        wanted = {values: computed[values] for values in same}
+        try:
+            env.metastore.set_column_statistics(env.table, wanted)
+        except NoReply as error:
+            _check_stored(env, wanted, error)
     finally:
         lock.release()
     return same
+
+
+def _check_stored(
+    env: Environment, wanted: Mapping[PartitionValues, Sequence[ColumnStatistics]], lost: NoReply
+) -> None:
+    """Without an answer only reading tells whether they are there. Raises OutcomeUnknown: they may still come."""
+    columns = {column.name for told in wanted.values() for column in told}
+    try:
+        found = env.metastore.column_statistics(env.table, list(wanted), sorted(columns))
+    except MetastoreError:
+        found = {}
+    if any({*told} - {*found.get(values, ())} for values, told in wanted.items()):
+        raise OutcomeUnknown(
+            f"column statistics of {len(wanted)} partition(s) of {env.table} were sent, but are not there: {lost}",
+            "No row has moved. Should they come after a later batch, Hive would answer from numbers of older rows: make"
+            f" sure that the metastore has no call of it under way, then run `hotswap analyze {env.table} --all`.",
+        ) from lost
 
 
 def _is_live(version: Version, live: Mapping[PartitionValues, Version], seen: Partition | None) -> bool:

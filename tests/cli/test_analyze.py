@@ -8,7 +8,7 @@ import pytest
 
 from metastore.accuracy import accurate_columns
 from metastore.api import ColumnStatistics, TableName
-from metastore.memory import InMemoryMetastore
+from metastore.memory import Fault, InMemoryMetastore
 from tests.cli.stage import Stage, hotswap
 from tests.world import TABLE
 
@@ -102,6 +102,39 @@ def test_numbers_of_rows_that_are_not_live_any_more_are_not_stored(tmp_path: Pat
 def test_the_lock_is_given_back(stage: Stage) -> None:
     analyzed(stage)
     assert not stage.metastore.locks(TABLE)
+
+
+# What becomes of the call that stores them
+
+
+def test_a_lost_reply_is_found_to_be_stored(stage: Stage) -> None:
+    stage.metastore.inject("set_column_statistics", Fault.LOSE_REPLY)
+    assert analyzed(stage)["analyzed"] == ["day=mon", "day=tue"]
+    assert accurate(stage, "mon") == {"id", "clicks"}
+
+
+@pytest.mark.parametrize("fault", [Fault.LOSE_REQUEST, Fault.HOLD])
+def test_numbers_that_may_still_come_are_told_as_unknown_and_the_next_run_stores_them(
+    stage: Stage, fault: Fault
+) -> None:
+    stage.metastore.inject("set_column_statistics", fault)
+    done = hotswap(stage, "analyze", "ads.clicks")
+    assert (done.code, "were sent, but are not there" in done.err, "analyze ads.clicks --all" in done.err) == (
+        4,
+        True,
+        True,
+    )
+    assert not stage.metastore.locks(TABLE)
+    stage.metastore.land_held()
+    assert analyzed(stage, "--all")["analyzed"] == ["day=mon", "day=tue"]
+    assert known(stage)["clicks"].high == 5
+
+
+@pytest.mark.parametrize("fault", [Fault.UNREACHABLE, Fault.REFUSE])
+def test_numbers_that_were_not_taken_are_told_as_not_stored(stage: Stage, fault: Fault) -> None:
+    stage.metastore.inject("set_column_statistics", fault)
+    assert hotswap(stage, "analyze", "ads.clicks").code == 1
+    assert (accurate(stage, "mon"), stage.metastore.locks(TABLE)) == (set(), ())
 
 
 def test_a_table_that_is_locked_is_told(stage: Stage) -> None:
