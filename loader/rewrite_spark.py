@@ -56,7 +56,7 @@ def parcels_of(plan: BatchPlan, routed: RoutedChanges, parcel_bytes: int) -> pa.
     """One or more rows of PARCELS for every task: the first holds its splits, all of them a piece of its changes."""
     works = list(enumerate(works_of(plan)))
     ordinals = np.repeat(np.arange(len(works), dtype=np.int32), np.diff(routed.starts))
-    rows = routed.rows.append_column(ORDINAL, pa.array(ordinals))
+    rows = routed.all().append_column(ORDINAL, pa.array(ordinals))
     tasks = np.array([work.split.task for _, work in works], np.int32)
     parcels = []
     for task in range(plan.tasks):

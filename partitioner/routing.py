@@ -16,6 +16,8 @@ from partitioner.values import PartitionValues
 KIND = "__kind"
 """int8 column of routed changes: a `Routed`."""
 
+KIND_FIELD = pa.field(KIND, pa.int8(), nullable=False)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sides:
@@ -38,14 +40,27 @@ class Route:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoutedChanges:
-    """Changes by split. `rows`: `__key`, `__kind`, `__version`, then the data columns, sorted by ordinal."""
+    """Changes by split: `__key`, `__kind`, `__version`, then the data columns.
 
-    rows: pa.Table
-    starts: npt.NDArray[np.int64]  # ordinal → its first row; one more at the end
+    Rows are gathered when they are asked for, so that many threads share that work.
+    """
+
+    changes: pa.Table  # as they came, without `__kind`
+    places: npt.NDArray[np.int64]  # into `changes`, sorted by ordinal: a move stands twice
+    kinds: npt.NDArray[np.int8]  # a Routed for each of `places`
+    starts: npt.NDArray[np.int64]  # ordinal → its first place; one more at the end
 
     def of(self, ordinal: int) -> pa.Table:
-        """The changes of one split, without a copy."""
-        return self.rows.slice(self.starts[ordinal], self.starts[ordinal + 1] - self.starts[ordinal])
+        """The changes of one split."""
+        return self._gathered(slice(self.starts[ordinal], self.starts[ordinal + 1]))
+
+    def all(self) -> pa.Table:
+        """The changes of all splits, sorted by ordinal."""
+        return self._gathered(slice(None))
+
+    def _gathered(self, part: slice) -> pa.Table:
+        kinds = pa.array(self.kinds[part])
+        return self.changes.take(pa.array(self.places[part])).add_column(1, KIND_FIELD, kinds)
 
 
 def sides_of(rows: pa.Table) -> Sides:
@@ -89,7 +104,9 @@ def route_changes(changes: ChangeSet, to: Route) -> RoutedChanges:
     ordinals = _ordinals(changes, to, sides)
     order = np.argsort(ordinals, kind="stable")
     starts = np.searchsorted(ordinals[order], np.arange(len(to.tasks) + 1)).astype(np.int64)
-    return RoutedChanges(_routed_rows(changes.rows, sides, order), starts)
+    names = [name for name in META.names if name not in ("__key", "__version")]
+    rows = changes.rows.drop_columns(names).combine_chunks()  # or each split's would be put together for itself
+    return RoutedChanges(rows, sides.row[order].astype(np.int64), sides.kind[order], starts)
 
 
 def _kind_at_target(
@@ -127,13 +144,6 @@ def _unroutable(changes: ChangeSet, to: Route, sides: Sides, side: int) -> Unrou
         f"{Routed(sides.kind[side]).name} of key {key!r} concerns partition {'/'.join(values)}, "
         f"but the plan does not rewrite {where}: plan and change set do not belong together"
     )
-
-
-def _routed_rows(rows: pa.Table, sides: Sides, order: npt.NDArray[np.intp]) -> pa.Table:
-    taken = rows.drop_columns([name for name in META.names if name not in ("__key", "__version")]).take(
-        pa.array(sides.row[order])
-    )
-    return taken.add_column(1, pa.field(KIND, pa.int8(), nullable=False), pa.array(sides.kind[order]))
 
 
 def _numbers(rows: pa.Table, name: str) -> npt.NDArray[np.int64]:

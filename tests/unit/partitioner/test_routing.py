@@ -71,12 +71,12 @@ def test_every_change_reaches_exactly_the_splits_it_concerns(changes: list[Chang
         for place in {change.target, change.origin} - {None, "?"}
     }
     assert seen(plan, found) == expected
-    assert len(found.rows) == len(expected)
+    assert len(found.all()) == len(expected)
 
 
 def test_images_travel_with_their_keys() -> None:
     _, found = routed(Change("k1", "v1", "a", "a"), Change("k2", "v2", "c", None), Change("k3", "v3", "b", "a"))
-    assert {(row["id"], row["value"]) for row in found.rows.to_pylist()} == {("k1", "v1"), ("k2", "v2"), ("k3", "v3")}
+    assert {(row["id"], row["value"]) for row in found.all().to_pylist()} == {("k1", "v1"), ("k2", "v2"), ("k3", "v3")}
 
 
 def test_a_change_for_a_partition_outside_the_plan_is_refused() -> None:
@@ -97,7 +97,7 @@ def test_drops_from_a_partition_that_does_not_exist_go_nowhere() -> None:
     plan = planned(changed)
     found = route_changes(changed, route(plan))
     assert plan.absent == (("gone",),)
-    assert found.rows["__key"].to_pylist() == [b"k2"]
+    assert found.all()["__key"].to_pylist() == [b"k2"]
 
 
 def test_only_drops_may_aim_at_an_absent_partition() -> None:
@@ -108,7 +108,7 @@ def test_only_drops_may_aim_at_an_absent_partition() -> None:
 
 def test_changes_that_touch_nothing_make_an_empty_plan() -> None:
     plan, found = routed(Change("k", None, None, None))
-    assert (plan.partitions, plan.tasks, len(found.rows)) == ((), 0, 0)
+    assert (plan.partitions, plan.tasks, len(found.all())) == ((), 0, 0)
 
 
 @given(st.integers(1, 40))
