@@ -44,6 +44,7 @@ def _scans(report: dict[str, Any]) -> Shown:
         "× Java",
         "× Java a core",
         "cells a processor second of the tasks",
+        "of all processor time, the server's",
         "runs, s",
     )
     rows = [
@@ -54,11 +55,19 @@ def _scans(report: dict[str, Any]) -> Shown:
             f"{figure['of_java']:.2f}",
             f"{figure['of_java_a_core']:.2f}",
             f"{figure['cells_task_processor_s']:,}" if "cells_task_processor_s" in figure else "",
+            f"{servers_share(figure):.0%}" if "cells_task_processor_s" in figure else "",
             _listed(figure["seconds"], ".2f"),
         )
         for name, figure in report["scan"].items()
     ]
     return f"All {report['rows']:,} rows of {report['cells'] // report['rows']} cells", heads, rows
+
+
+def servers_share(figure: dict[str, Any]) -> float:
+    """What of the processor seconds of a row, the server's and the tasks', is the server's."""
+    row_s = 1 / figure["rows_processor_s"]
+    task_s = figure["cells_s"] / figure["rows_s"] / figure["cells_task_processor_s"]
+    return 1 - float(task_s / row_s)
 
 
 def _polls(polls: dict[str, Any]) -> Shown:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
-from bench import goals, page, page_source, reread, source, source_goals
+from bench import amend, goals, page, page_source, reread, source, source_goals, swap
 from bench.__main__ import PAGE, RESULTS, of_contest
 from bench.freshness import Sent, Turn, Wait, waits
 from bench.further import shapes
@@ -114,6 +114,16 @@ def test_the_page_tells_what_was_measured_and_nothing_else(results: Path, part: 
     assert PAGE.read_text() == page.with_figures(PAGE.read_text(), part.MARKS, told)
 
 
+INDEX = {
+    "keys": 5,
+    "bytes_per_key": 13.75,
+    "lookups_per_second": 1,
+    "seconds_a_batch": 0.25,
+    "compaction_seconds_a_batch": 0.1,
+    "longest_compaction_seconds": 0.2,
+}
+
+
 def test_every_part_of_a_report_is_on_the_page() -> None:
     machine = {"date": "2026-01-01T00:00", "commit": "c0ffee", "cores_used": 2, "cores": 4, "processor": "p"}
     step = {"median_seconds": 0.123, "steps": {"rewrite": 0.987}}
@@ -127,8 +137,13 @@ def test_every_part_of_a_report_is_on_the_page() -> None:
         "profile": {"merge_seconds": 1.11, "floor_seconds": 0.22, "times_the_floor": 5, "parts": {"decode": 0.44}},
         "small_batch": step,
         "further": {"wide": table, "large": {"not_run": "no memory"}},
-        "swap": {"10": {"one_call_median": 0.0555, "bare_call_median": 0.05, "overhead": 0.11}},
+        "swap": {
+            "10": {"one_call_median": 0.0555, "bare_call_median": 0.05, "overhead": 0.11, "processor_overhead": 0.0123}
+            | {"protocol": {"lock": 0.0077, "unlock": 0.0011}}
+        },
+        "key_index": [INDEX],
     }
+    report = amend.amended(report, report | {"swap": report["swap"]})
     text = page.figures(report)
     for told in (
         "c0ffee",
@@ -141,8 +156,39 @@ def test_every_part_of_a_report_is_on_the_page() -> None:
         "a wide one",
         "0.056",
         "11.0%",
+        "1.2%",
+        "0.0077",
+        "0.0088",
+        "13.75",
+        "25.0%",
+        "`swap` was measured 2026-01-01",
     ):
         assert told in text
+
+
+def test_what_is_measured_anew_takes_the_place_of_what_could_not_be() -> None:
+    whole = REPORT | {"workload": {"rows": 5}, "not_run": {"swap": "no server", "hudi": "no network"}}
+    machine = {"date": "2026-02-02", "commit": "beef", "load_at_start": [0.3], "cores": 2}
+    found = amend.amended(whole, {"swap": {}, "machine": machine, "workload_m": {}})
+    assert found["not_run"] == {"hudi": "no network"}
+    assert found["workload_m"] == REPORT["workload_m"]
+    assert found["amended"] == {"swap": {"date": "2026-02-02", "commit": "beef", "load_at_start": [0.3]}}
+
+
+def test_contestants_are_not_put_beside_those_of_another_run() -> None:
+    with pytest.raises(ValueError, match="nothing was measured"):
+        amend.amended(REPORT, {"workload_m": {"duckdb": 1.0}, "machine": {}})
+
+
+def test_an_overhead_is_the_median_of_what_pairs_differ_by() -> None:
+    pairs = [(swap.Call(1.1, 0.03), swap.Call(1.0, 0.01)), (swap.Call(9.0, 0.03), swap.Call(1.0, 0.01))]
+    pairs.append((swap.Call(1.1, 0.02), swap.Call(1.0, 0.01)))
+    found = swap.overhead(pairs)
+    assert (found["overhead"], found["processor_overhead"]) == (0.1, 0.02)
+
+
+def test_few_partitions_are_measured_more_often() -> None:
+    assert [swap.pairs_of(count) for count in (10, 100, 1_000, 10_000)] == [30, 15, 4, 2]
 
 
 def test_the_scan_is_favoured_from_where_it_is_never_slower_again() -> None:
@@ -172,6 +218,7 @@ def test_a_source_that_is_too_slow_does_not_meet_its_goals() -> None:
 
 def test_every_part_of_the_source_is_on_the_page() -> None:
     scan = {"cells_s": 777_000, "rows_s": 77_700, "of_java": 0.66, "of_java_a_core": 0.55, "seconds": [1.25]}
+    scan |= {"rows_processor_s": 22_200}
     places = [f"{what}_{place}" for what in ("changed", "reread", "whole") for place in page_source.PLACES]
     poll = {"changed": 200, "idle": [0.003]} | {name: [0.0456] for name in places}
     ways = {"gets": 11.5, "scan": 12.5, "gets_processor": 13.5, "scan_processor": 14.5}
@@ -196,6 +243,7 @@ def test_every_part_of_the_source_is_on_the_page() -> None:
         "777,000",
         "888,000",
         "0.55",
+        "75%",
         "1.25",
         "46",
         "from 10 on",
