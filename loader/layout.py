@@ -130,6 +130,11 @@ class Layout:
         return join(self.state, "condemned")
 
     @property
+    def reserve(self) -> str:
+        """Deleted to make room on a full disk."""
+        return join(self.state, "reserve")
+
+    @property
     def index(self) -> str:
         return join(self.state, "index")
 

@@ -9,9 +9,9 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from loader import holds, reports, rollbacks
+from loader import holds, recovery, reports, rollbacks
 from loader.asked import open_asks
 from loader.claim import check_claim, claim_of
 from loader.debt import debts
@@ -22,12 +22,10 @@ from loader.parallel import in_thread
 from loader.publish.environment import Environment, Identity
 from loader.publish.fences import Fences
 from loader.publish.quarantined import quarantined
-from loader.quantities import counted
 from loader.retention import retention_of
 from loader.state import Records, State
 from metastore.api import ORC, PARQUET, Metastore, Table
 from partitioner.history import Attempt, TableState, unsettled
-from partitioner.manifest import Verdict
 
 if TYPE_CHECKING:
     from loader.analyze import AnalyzeReport
@@ -224,29 +222,7 @@ class TableService:
         write has put back, and put wrong row counts right. `believe_old`: a swap without fence, or a drop, that has
         not landed is taken for aborted.
         """
-        from loader.publish.locking import table_lock  # noqa: PLC0415
-        from loader.publish.relabel import relabel  # noqa: PLC0415
-        from loader.publish.repair import repair  # noqa: PLC0415
-        from loader.publish.settling import settle_all  # noqa: PLC0415
-
-        lock = table_lock(self.env)
-        lock.acquire()
-        try:
-            settled = settle_all(self.env, over=believe_old)
-            self.env.fences.drop_others()
-        finally:
-            lock.release()
-        found = [reports.Settled(item.batch, item.attempt, _verdict(item.verdict), item.reason) for item in settled]
-        found += self._repaired(repair, "that a stale write had put back")
-        found += self._repaired(relabel, "whose row count or attempt was wrong in the metastore")
-        return tuple(found)
-
-    def _repaired(self, repair: Callable[[Environment], Sequence[object]], what: str) -> list[reports.Settled]:
-        before = len(self.env.state.records().attempts)
-        partitions = len(repair(self.env))
-        reason = f"mended {counted(partitions, 'partition')} {what}"
-        attempts = self.env.state.records().attempts[before:] if partitions else ()
-        return [reports.Settled(item.intent.batch, item.intent.attempt, "committed", reason) for item in attempts]
+        return recovery.recover(self.env, believe_old)
 
     def analyze(self, partitions: Sequence[str], columns: Sequence[str], again: bool) -> "AnalyzeReport":
         """Column statistics of live partitions, by the call that moves nothing. Raises ConfigError, LockHeld."""
@@ -280,10 +256,6 @@ class TableService:
             objects=done.forgotten.objects,
             empty=tuple(self.env.name_of(partition) for partition in empty),
         )
-
-
-def _verdict(verdict: Verdict) -> Literal["committed", "aborted"]:
-    return "committed" if verdict is Verdict.COMMITTED else "aborted"
 
 
 def _earliest(*marks: int | None) -> int | None:
@@ -342,7 +314,7 @@ def _entry(attempt: Attempt, live: bool) -> reports.HistoryEntry:
         batch=attempt.intent.batch,
         attempt=attempt.intent.attempt,
         kind=attempt.intent.kind.value,
-        outcome=_verdict(ending.verdict) if ending else "unsettled",
+        outcome=recovery.told(ending.verdict) if ending else "unsettled",
         started_ms=attempt.intent.started_ms,
         ended_ms=ending.concluded_ms if ending else None,
         upserts=manifest.counts.upserts if manifest else 0,

@@ -15,6 +15,7 @@ from loader.layout import Layout
 from loader.publish.environment import Environment
 from loader.publish.forget import FOLD_AT_LEAST, Forgotten, forget, preview_forget
 from loader.publish.locking import table_lock
+from loader.publish.reserve import keep_reserve, with_room
 from partitioner.retention import Condemned, RetentionRules, condemned, forgotten_attempts
 from partitioner.values import AttemptId
 
@@ -41,6 +42,10 @@ def preview_clean(env: Environment, rules: RetentionRules) -> Cleaned:
 
 def clean(env: Environment, rules: RetentionRules, fold_at_least: int = FOLD_AT_LEAST) -> Cleaned:
     """Delete what `preview_clean` shows. Raises LockHeld; an unsettled attempt stops it: nothing is deleted."""
+    return with_room(env, lambda: _clean(env, rules, fold_at_least))
+
+
+def _clean(env: Environment, rules: RetentionRules, fold_at_least: int) -> Cleaned:
     lock = table_lock(env)
     lock.acquire()
     try:
@@ -52,7 +57,9 @@ def clean(env: Environment, rules: RetentionRules, fold_at_least: int = FOLD_AT_
             lock.ensure()
         failed = tuple(item.location for item in items if not _deleted(env.files, item))
         change_sets = _delete_change_sets(env, rules)
-        return Cleaned(items, change_sets, failed, forget(env, rules, lock.ensure, fold_at_least))
+        forgotten = forget(env, rules, lock.ensure, fold_at_least)
+        keep_reserve(env)
+        return Cleaned(items, change_sets, failed, forgotten)
     finally:
         lock.release()
 
