@@ -171,7 +171,8 @@ def _one(work: SplitWork, changes: pa.Table, target: Path) -> Iterator[float]:
     rows = with_one_dictionary(pa.Table.from_batches(list(merged), schema))
     yield (probed := clock()) - decoded
     stream = BytesIO()
-    output = ParquetOutput(stream, schema, choose_encoding(rows, whole=True), ParquetSettings())
+    encoding = choose_encoding(rows, whole=True, before=source.remembered())
+    output = ParquetOutput(stream, schema, encoding, ParquetSettings())
     output.write(rows)
     output.close()
     yield (encoded := clock()) - probed

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyarrow import orc
 
 from partitioner.conform import without_dictionaries
+from partitioner.encoding import Encoding
 
 CODECS = {"snappy": "snappy", "zstd": "zstd", "gzip": "zlib", "none": "uncompressed"}
 """The settings' names, and ORC's. The ORC of Hive 2.3 is older than zstd."""
@@ -47,6 +48,10 @@ class OrcInput:
 
     def dictionaries(self) -> frozenset[str]:
         return frozenset()
+
+    def remembered(self) -> Encoding | None:
+        """ORC writers choose encodings for themselves."""
+        return None
 
     def batches(self, dictionaries: frozenset[str], only: frozenset[str] | None = None) -> Iterator[pa.RecordBatch]:
         """All rows. `dictionaries` is always empty here; `only`: lower-case names of the columns wanted, None: all."""

@@ -1,5 +1,6 @@
 """Parquet data files: rows in, rows out, as Hive 2.3 to 4.x, Spark, Trino and Impala read them right."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -11,6 +12,9 @@ from partitioner.encoding import Encoding
 
 TIME_ZONE_HINT = {"writer.time.zone": "UTC"}
 """Hive 3.1 shifts INT96 timestamps of writers other than parquet-mr unless the footer holds this (4-hive-facts 6)."""
+
+REMEMBERED = "hotswap.encoding"
+"""Key of the footer's metadata: which columns were chosen to be dictionaries, for how many, and rows changed since."""
 
 WITH_LEVELS = ("zstd", "gzip", "brotli")
 """Codecs that take a level; the others refuse one."""
@@ -57,6 +61,15 @@ class ParquetInput:
             if all(_is_small_dictionary(group.column(chunk)) for group in groups)
         )
 
+    def remembered(self) -> Encoding | None:
+        """How this writer chose to encode the file; None where another one wrote it."""
+        text = (self._metadata.metadata or {}).get(REMEMBERED.encode())
+        try:
+            found = json.loads(text) if text else {}
+            return Encoding(tuple(found["dictionary"]), (), int(found["columns"]), int(found["changed"]))
+        except (ValueError, KeyError, TypeError):
+            return None
+
     def batches(self, dictionaries: frozenset[str], only: frozenset[str] | None = None) -> Iterator[pa.RecordBatch]:
         """All rows; `dictionaries` are read as such. `only`: lower-case names of the columns wanted; None: all."""
         file = pq.ParquetFile(
@@ -101,7 +114,7 @@ class ParquetOutput:
             write_batch_size=VALUES_AT_A_TIME,
             store_schema=False,
         )
-        self._writer.add_key_value_metadata(TIME_ZONE_HINT)
+        self._writer.add_key_value_metadata(TIME_ZONE_HINT | _memory(encoding))
 
     def write(self, rows: pa.Table) -> None:
         """One row group."""
@@ -110,6 +123,11 @@ class ParquetOutput:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _memory(encoding: Encoding) -> dict[str, str]:
+    found = {"dictionary": encoding.dictionary, "columns": encoding.columns, "changed": encoding.changed}
+    return {REMEMBERED: json.dumps(found)} if encoding.columns else {}
 
 
 def _is_small_dictionary(chunk: pq.ColumnChunkMetaData) -> bool:

@@ -90,6 +90,8 @@ class _Input(Protocol):
 
     def dictionaries(self) -> frozenset[str]: ...
 
+    def remembered(self) -> Encoding | None: ...
+
     def batches(self, dictionaries: frozenset[str], only: frozenset[str] | None = None) -> Iterator[pa.RecordBatch]: ...
 
 
@@ -135,22 +137,28 @@ def rewrite_split(work: SplitWork, changes: pa.Table, tools: Tools, temporary: s
             rule=tools.rule,
         )
         with naming(temporary), tools.files.open_output(temporary) as stream:
-            counts = write_rows(stream, merged, schema, tools)
+            counts = write_rows(stream, merged, schema, tools, _remembered(split, inputs, len(changes)))
             size = stream.tell()
     written = DataFile(split.name, split.bucket, counts.after, size)
     return _result(split.partition, _publish(written, work.destination, temporary, tools), counts)
 
 
 def write_rows(
-    stream: BinaryIO, merged: Generator[pa.RecordBatch, None, MergeCounts], schema: pa.Schema, tools: Tools
+    stream: BinaryIO,
+    merged: Generator[pa.RecordBatch, None, MergeCounts],
+    schema: pa.Schema,
+    tools: Tools,
+    remembered: Encoding | None = None,
 ) -> MergeCounts:
-    """Write a merge's rows as one data file; returns the merge's books. The first row group decides the encodings."""
+    """Write a merge's rows as one data file; returns the merge's books. The first row group decides the encodings, or
+    what the old file has `remembered`.
+    """
     settings = tools.settings
     ordered = in_order(merged, schema, settings.sort_by, settings.sort_bytes) if settings.sort_by else merged
     groups = _row_groups(ordered, schema, settings.row_group_bytes)
     group, counts = _next(groups)
-    encoding = choose_encoding(group.rows, whole=group.last) if group is not None else Encoding()
-    with closing(_output(stream, schema, encoding, tools.format, settings)) as output:
+    chosen = choose_encoding(group.rows, whole=group.last, before=remembered) if group is not None else Encoding()
+    with closing(_output(stream, schema, chosen, tools.format, settings)) as output:
         while group is not None:
             output.write(group.rows)
             group, counts = _next(groups)
@@ -198,6 +206,14 @@ def _output(stream: BinaryIO, schema: pa.Schema, encoding: Encoding, format: str
 def _open_input(work: SplitWork, file: DataFile, tools: Tools, opened: ExitStack) -> _Input:
     stream = opened.enter_context(tools.files.open_input(join(work.source or "", file.name)))
     return _input(stream, work.source_format, tools.settings.batch_bytes)
+
+
+def _remembered(split: SplitPlan, inputs: Sequence[tuple[Bucket, _Input]], changes: int) -> Encoding | None:
+    """The encodings of the split's one old file, with these changes counted; None if it was not of this very split."""
+    if [bucket for bucket, _ in inputs] != [split.bucket]:
+        return None
+    known = inputs[0][1].remembered()
+    return replace(known, changed=known.changed + changes) if known else None
 
 
 def _batches(inputs: Sequence[tuple[Bucket, _Input]], schema: pa.Schema) -> Iterator[tuple[Bucket, pa.RecordBatch]]:

@@ -1,4 +1,8 @@
-"""Which columns of a file are dictionary-encoded: those of few distinct values, estimated from a sample."""
+"""Which columns of a file are dictionary-encoded: those of few distinct values, estimated from a sample.
+
+A file remembers what was chosen for it, so that the next file of its split need not look at samples again until a tenth
+of its rows has changed.
+"""
 
 import math
 from dataclasses import dataclass
@@ -12,6 +16,7 @@ SAMPLE_ROWS = 2_048
 RUNS = 8
 MOST_DISTINCT = 0.2  # of the rows: an index into fewer values is smaller than the values
 MOST_DICTIONARY_BYTES = 1 << 20  # Parquet writers give a larger dictionary up half-way through
+MOST_CHANGED = 0.1  # of the rows: then what was chosen is chosen anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,28 +24,44 @@ class Encoding:
     """Names of top-level columns, in column order.
 
     `dictionary`: those to be dictionary-encoded. `required`: those without a null in the whole file, which then needs
-    no level a value.
+    no level a value. `dictionary` was chosen for so many `columns`, and as many rows have `changed` since.
     """
 
     dictionary: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    columns: int = 0
+    changed: int = 0
 
 
-def choose_encoding(rows: pa.Table, *, whole: bool = False) -> Encoding:
-    """Decide from a sample of `rows`, which stand for what will be written together. `whole`: they are all of it."""
-    sample = _sample(rows)
+def choose_encoding(rows: pa.Table, *, whole: bool = False, before: Encoding | None = None) -> Encoding:
+    """Decide from a sample of `rows`, which stand for what will be written together. `whole`: they are all of it.
+
+    `before`: what the old file remembers, the changes now merged counted as `changed`; None: there is no one such file.
+    """
+    holds = before is not None and _still_holds(before, rows)
     return Encoding(
-        dictionary=tuple(
-            name
-            for name, column in zip(rows.column_names, sample.columns, strict=True)
-            if _suits(column.type) and is_low_cardinality(column, len(rows))
-        ),
+        dictionary=before.dictionary if before is not None and holds else _few_values(rows),
         required=tuple(
             field.name
             for field, column in zip(rows.schema, rows.columns, strict=True)
             if whole and len(rows) and not pa.types.is_nested(field.type) and not column.null_count
         ),
+        columns=rows.num_columns,
+        changed=before.changed if before is not None and holds else 0,
     )
+
+
+def _still_holds(before: Encoding, rows: pa.Table) -> bool:
+    return (
+        before.columns == rows.num_columns
+        and before.changed <= MOST_CHANGED * len(rows)
+        and set(before.dictionary) <= set(rows.column_names)
+    )
+
+
+def _few_values(rows: pa.Table) -> tuple[str, ...]:
+    columns = zip(rows.column_names, _sample(rows).columns, strict=True)
+    return tuple(name for name, column in columns if _suits(column.type) and is_low_cardinality(column, len(rows)))
 
 
 def _sample(rows: pa.Table) -> pa.Table:

@@ -103,6 +103,16 @@ class Table:
             rules=PlanRules(SizingRules(rows_before_measured=self.rows_per_file), least_task_cost=1e-3),
         )
 
+    def changed_after(self, updates: int) -> int:
+        """Update so many rows of partition a's one file; the rows that it then says have changed since it chose."""
+        if updates:
+            self.apply([Change(f"key-{number:06d}", f"new-{self.batch}", "a", "a") for number in range(updates)])
+        (file,) = self.live[("a",)].files
+        with (Path(self.live[("a",)].location) / file.name).open("rb") as stream:
+            remembered = ParquetInput(stream, 1 << 20).remembered()
+        assert remembered is not None
+        return remembered.changed
+
     def rows(self) -> Tables:
         """What the files of the live versions hold; a key twice in a partition fails."""
         found: Tables = {}
@@ -405,6 +415,13 @@ def test_columns_of_few_values_stay_dictionaries_from_file_to_file(tmp_path: Pat
         assert source.dictionaries() == {"country"}
         (batch,) = source.batches(source.dictionaries())
     assert pa.types.is_dictionary(batch.schema.field("country").type)
+
+
+def test_a_file_remembers_its_encodings_until_a_tenth_of_its_rows_has_changed(tmp_path: Path) -> None:
+    tools = Tools(FILES, raw_keys, COLUMNS, "parquet")
+    table = Table(tmp_path, LocalRewriter(tools, _Temporary(str(tmp_path / "temporary"))))
+    table.apply(changes_between({}, {("a",): rows(1_000)}))
+    assert [table.changed_after(updates) for updates in (0, 60, 40, 1, 100)] == [0, 60, 100, 0, 100]
 
 
 def test_a_deleted_value_leaves_no_trace_in_the_new_file(tmp_path: Path) -> None:

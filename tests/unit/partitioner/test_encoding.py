@@ -19,7 +19,7 @@ def test_few_values_are_dictionaries_and_many_are_not() -> None:
             "cost": rng.random(ROWS),
         }
     )
-    assert choose_encoding(rows) == Encoding(("country", "campaign"))
+    assert choose_encoding(rows).dictionary == ("country", "campaign")
 
 
 def test_a_column_that_is_a_dictionary_already_is_judged_by_its_values() -> None:
@@ -27,21 +27,44 @@ def test_a_column_that_is_a_dictionary_already_is_judged_by_its_values() -> None
     encoded = pa.table(
         {name: column.dictionary_encode() for name, column in zip(rows.column_names, rows.columns, strict=True)}
     )
-    assert choose_encoding(encoded) == Encoding(("few",))
+    assert choose_encoding(encoded).dictionary == ("few",)
 
 
 def test_nested_and_boolean_columns_are_left_alone() -> None:
-    assert choose_encoding(pa.table({"flag": [True] * 100, "list": [["a"]] * 100})) == Encoding()
+    assert choose_encoding(pa.table({"flag": [True] * 100, "list": [["a"]] * 100})).dictionary == ()
 
 
 def test_no_rows_choose_nothing() -> None:
-    assert choose_encoding(pa.table({"a": pa.array([], pa.string())}), whole=True) == Encoding()
+    assert choose_encoding(pa.table({"a": pa.array([], pa.string())}), whole=True) == Encoding(columns=1)
 
 
 def test_only_the_whole_of_a_file_tells_that_a_column_has_no_null() -> None:
     rows = pa.table({"full": [1.0, 2.0], "part": [1.0, None], "list": [["a"], ["b"]]})
     assert choose_encoding(rows, whole=True).required == ("full",)
     assert choose_encoding(rows).required == ()
+
+
+def of_two_columns(rows: int) -> pa.Table:
+    return pa.table({"few": [str(number % 3) for number in range(rows)], "many": [str(n) for n in range(rows)]})
+
+
+def test_what_was_chosen_holds_until_a_tenth_of_the_rows_has_changed() -> None:
+    def chosen(changed: int) -> Encoding:
+        return choose_encoding(of_two_columns(1_000), before=Encoding(("many",), (), 2, changed))
+
+    assert (chosen(100).dictionary, chosen(100).changed) == (("many",), 100)
+    assert (chosen(101).dictionary, chosen(101).changed) == (("few",), 0)
+
+
+def test_what_was_chosen_for_other_columns_is_chosen_anew() -> None:
+    rows = of_two_columns(1_000)
+    assert choose_encoding(rows, before=Encoding(("many",), (), 1)).dictionary == ("few",)
+    assert choose_encoding(rows, before=Encoding(("gone",), (), 2)).dictionary == ("few",)
+
+
+def test_nulls_are_looked_for_in_every_file_whatever_is_remembered() -> None:
+    rows = pa.table({"a": ["x", None] * 50, "b": ["y"] * 100})
+    assert choose_encoding(rows, whole=True, before=Encoding((), ("a",), 2)).required == ("b",)
 
 
 @pytest.mark.parametrize("distinct", [10, 1_000, 20_000])
