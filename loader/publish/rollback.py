@@ -75,7 +75,8 @@ def _decide(batch: Batch, plan: RollbackPlan) -> None:
     for step in plan.steps:
         if step.then is not None:
             _check_there(batch, step.then, gone)
-    batch.moves = tuple(_move(batch, step) for step in plan.steps)
+    waiting = _waiting(batch.env, [step.partition for step in plan.steps if step.now is None])
+    batch.moves = tuple(_move(batch, step, waiting.get(step.partition)) for step in plan.steps)
     then = fold(batch.env.state.records().attempts, up_to=plan.target)
     batch.watermark = _low(then)
     if plan.held is None:
@@ -93,10 +94,17 @@ def _decide_partial(batch: Batch, plan: RollbackPlan) -> None:
     batch.deferred = put_aside(env, batch.attempt.attempt, undone_keys(env, records, plan), "taken-back")
 
 
-def _move(batch: Batch, step: RollbackStep) -> PartitionMove:
+def _waiting(env: Environment, gone: Sequence[PartitionValues]) -> dict[PartitionValues, str]:
+    """Where those wait, empty, that an attempt has added whose swap never came."""
+    found = env.metastore.partitions(env.table, gone) if gone else ()
+    return {seen.values: seen.location for seen in found if checks.is_stray(env, seen.values, seen.location)}
+
+
+def _move(batch: Batch, step: RollbackStep, waiting: str | None) -> PartitionMove:
     version = step.then or _empty(batch, step)
-    if step.now is not None:
-        return PartitionMove(step.partition, step.now.location, version)
+    there = step.now.location if step.now is not None else waiting
+    if there is not None:
+        return PartitionMove(step.partition, there, version)
     added = batch.env.layout.empty_version(batch.env.name_of(step.partition), batch.attempt.attempt)
     return PartitionMove(step.partition, None, version, canonical_location(added))
 
