@@ -210,6 +210,7 @@ class TableSettings(_Model):
     row_group_bytes: Annotated[Bytes, Field(ge=1 << 20)] = 64 << 20
     sort_by: tuple[str, ...] = ()
     max_keys: Annotated[int, Field(ge=1)] = 1_000_000
+    max_row_bytes: Annotated[Bytes, Field(ge=1 << 20, le=1 << 30)] = 64 << 20
     max_rejected: Annotated[int, Field(ge=0)] = 1000
     max_delete_share: Share = 0.5
     max_partition_delete_share: Share = 1.0

@@ -1,11 +1,11 @@
-"""HBase's MultiRowRangeFilter as bytes: protobuf of `Filter.proto` by hand, for it is three small messages."""
+"""HBase's filters as bytes: protobuf of `Filter.proto` by hand, for it is a few small messages."""
 
 import struct
 from collections.abc import Iterable
 from functools import cache
 
-_NAME = b"org.apache.hadoop.hbase.filter.MultiRowRangeFilter"
-_RANDOM = b"org.apache.hadoop.hbase.filter.RandomRowFilter"
+_PACKAGE = b"org.apache.hadoop.hbase.filter."
+_MUST_PASS_ALL = 1
 _LENGTH_DELIMITED, _VARINT, _FIXED_32 = 2, 0, 5
 
 
@@ -20,7 +20,7 @@ def rows_filter(keys: Iterable[bytes]) -> bytes:
         before, between, behind = _around(len(key))
         pieces += (before, key, between, key, behind)
     ranges = b"".join(pieces)
-    return _bytes(1, _NAME) + _bytes(2, ranges)
+    return _filter(b"MultiRowRangeFilter", ranges)
 
 
 @cache
@@ -33,9 +33,24 @@ def _around(length: int) -> tuple[bytes, bytes, bytes]:
     return _tag(1, _LENGTH_DELIMITED) + _varint(whole) + first, between, behind
 
 
-def random_rows(chance: float) -> bytes:
-    """`RandomRowFilter{chance=1 float}`: each row passes with this chance."""
-    return _bytes(1, _RANDOM) + _bytes(2, _tag(1, _FIXED_32) + struct.pack("<f", chance))
+def random_keys(chance: float) -> bytes:
+    """Each row passes with this chance, and of it one cell without its value: all of three filters, in a FilterList.
+
+    `FilterList{operator=1, filters=2 repeated Filter}`, `RandomRowFilter{chance=1 float}`, `FirstKeyOnlyFilter{}`,
+    `KeyOnlyFilter{len_as_val=1 bool}`.
+    """
+    each = (
+        _filter(b"RandomRowFilter", _tag(1, _FIXED_32) + struct.pack("<f", chance)),
+        _filter(b"FirstKeyOnlyFilter", b""),
+        _filter(b"KeyOnlyFilter", _tag(1, _VARINT) + _varint(0)),
+    )
+    operator = _tag(1, _VARINT) + _varint(_MUST_PASS_ALL)
+    return _filter(b"FilterList", operator + b"".join(_bytes(2, one) for one in each))
+
+
+def _filter(name: bytes, serialized: bytes) -> bytes:
+    """`Filter{name=1, serialized_filter=2}`."""
+    return _bytes(1, _PACKAGE + name) + _bytes(2, serialized)
 
 
 def _bytes(number: int, value: bytes) -> bytes:

@@ -29,10 +29,14 @@ def cell(family: bytes, qualifier: bytes, value: bytes, timestamp: int, type: in
 
 
 class Row:
-    """A `TResult` as read. `row` is empty (no key can be) where a Get found nothing."""
+    """A `TResult` as read. `row` is empty (no key can be) where a Get found nothing.
+
+    `left_out`: the row is too large to be held, and has no cells here; so many bytes had been read of it (`parts.py`).
+    """
 
     row: bytes = b""
     columnValues: list[Cell]
+    left_out: int = 0
 
 
 class RegionInfo:
@@ -120,7 +124,12 @@ TColumnValue = struct(
     "TColumnValue", (1, "family", BINARY), (2, "qualifier", BINARY), (3, "value", BINARY), (4, "timestamp", I64)
 )
 TGet = struct(
-    "TGet", (1, "row", BINARY), (2, "columns", list_of(of(TColumn))), (5, "maxVersions", I32), (11, "cacheBlocks", BOOL)
+    "TGet",
+    (1, "row", BINARY),
+    (2, "columns", list_of(of(TColumn))),
+    (5, "maxVersions", I32),
+    (11, "cacheBlocks", BOOL),
+    (12, "storeLimit", I32),
 )
 TPut = struct(
     "TPut",
@@ -147,6 +156,7 @@ TScan = struct(
     (5, "maxVersions", I32),
     (6, "timeRange", of(TTimeRange)),
     (7, "filterString", BINARY),
+    (8, "batchSize", I32),
     (9, "attributes", BINARY_MAP),
     (12, "cacheBlocks", BOOL),
     (18, "filterBytes", BINARY),

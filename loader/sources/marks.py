@@ -41,7 +41,8 @@ def packed_marks(rows: PackedRows, marks_from_ms: int = 0) -> tuple[pa.Array, pa
     oldest, newest = np.minimum.reduceat(stamps, first), np.maximum.reduceat(stamps, first)
     old = np.flatnonzero(oldest < marks_from_ms)
     marked = np.flatnonzero(newest >= marks_from_ms)
-    numbers, times, hashes = _hashed(rows, marked, (oldest == newest)[marked], marks_from_ms)
+    simple = (oldest == newest) & _side_by_side(rows)
+    numbers, times, hashes = _hashed(rows, marked, simple[marked], marks_from_ms)
     keys = rows.keys().take(pa.array(np.concatenate((old, np.array(numbers, np.int64)))))
     versions = pa.array(np.concatenate((oldest[old], np.array(times, np.int64))))
     return keys, versions, pa.concat_arrays([pa.nulls(len(old), pa.int64()), pa.array(hashes, pa.int64())])
@@ -64,6 +65,14 @@ def _hashed(
             found += [(number, time, mark) for time, mark in each if mark is not None]
     numbers, times, hashes = zip(*found, strict=True) if found else ((), (), ())
     return list(numbers), list(times), list(hashes)
+
+
+def _side_by_side(rows: PackedRows) -> np.ndarray:
+    """Of each row, whether nothing is between its cells: not so where it came in parts."""
+    first, last = rows.first[:-1], rows.first[1:] - 1
+    spans = rows.value_at[last] + rows.value_length[last] + _AFTER - (rows.family_at[first] - _BEFORE)
+    alone: np.ndarray = spans == rows.weights
+    return alone
 
 
 def _spelled(cell: Cell) -> bytes:

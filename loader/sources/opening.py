@@ -54,12 +54,14 @@ def reader_of(
     settings: "Settings", table: "TableSettings", mapping: Mapping, patience: Patience | None = None
 ) -> RowReader:
     """Reads rows as the table wants them, transform included. Raises MappingError."""
-    return RowReader(connector(settings, patience), table.hbase_table, mapping, _transform(table, mapping))
+    connect, transform = connector(settings, patience), _transform(table, mapping)
+    return RowReader(connect, table.hbase_table, mapping, transform, row_bytes=table.max_row_bytes)
 
 
 def ranges_of(settings: "Settings", table: "TableSettings", mapping: Mapping) -> RangeReader:
     """Reads ranges of keys, with the same transform: a row is bad for a comparison if it is for a batch."""
-    return RangeReader(connector(settings), table.hbase_table, mapping, _transform(table, mapping))
+    transform = _transform(table, mapping)
+    return RangeReader(connector(settings), table.hbase_table, mapping, transform, table.max_row_bytes)
 
 
 def _transform(table: "TableSettings", mapping: Mapping) -> Transform | None:

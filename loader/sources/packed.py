@@ -11,7 +11,8 @@ Layout: `org/apache/hadoop/hbase/thrift2/hbase.thrift`, TResult and TColumnValue
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, overload
 
 import numpy as np
@@ -22,6 +23,8 @@ from loader.sources.idl import Cell, Row, cell
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 _HEAD = 3  # a field's type and number
 _TAIL = 16  # 0a 0004 timestamp(8) 03 0006 type(1) 00
+CELL_BYTES = 3 * 7 + _TAIL
+"""What the protocol adds to the names and the value of a cell."""
 _MASK = np.uint32(0xFFFFFF00)
 _FAMILY, _QUALIFIER, _VALUE, _ROW = (np.uint32(number) for number in (0x0B000100, 0x0B000200, 0x0B000300, 0x0B000100))
 
@@ -30,7 +33,8 @@ _FAMILY, _QUALIFIER, _VALUE, _ROW = (np.uint32(number) for number in (0x0B000100
 class PackedRows(Sequence[Row]):
     """n rows of m cells. Positions are into `buffer`; cells of row i are `first[i]` to `first[i + 1]`.
 
-    As a sequence it makes ordinary rows, one at a time, for whoever wants a few of them.
+    As a sequence it makes ordinary rows, one at a time, for whoever wants a few of them. The cells of a row that came
+    in parts do not lie side by side.
     """
 
     buffer: bytes
@@ -52,21 +56,56 @@ class PackedRows(Sequence[Row]):
     @overload
     def __getitem__(self, index: int) -> Row: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Row]: ...
-    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+    def __getitem__(self, index: slice) -> "PackedRows": ...
+    def __getitem__(self, index: int | slice) -> "Row | PackedRows":
         if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        made = Row()
+            return self._slice(*index.indices(len(self))[:2])
+        made, index = Row(), range(len(self))[index]
         made.row = self.key(index)
         made.columnValues = [self._cell(number) for number in range(self.first[index], self.first[index + 1])]
         return made
 
     def key(self, index: int) -> bytes:
+        index = range(len(self))[index]
         return self._bytes(self.key_at[index], self.key_length[index])
 
     def keys(self) -> pa.Array:
         """binary, without nulls."""
         return binary(self.buffer, self.key_at, self.key_length)
+
+    def merged(self, starts: Sequence[int]) -> "PackedRows":
+        """Fewer rows of the same cells: each begins at one of these, which begin with 0, and takes in those behind."""
+        chosen = np.array(starts)
+        first = np.append(self.first[chosen], self.first[-1])
+        return replace(self, key_at=self.key_at[chosen], key_length=self.key_length[chosen], first=first)
+
+    def trimmed(self) -> "PackedRows":
+        """With a buffer of its own, of no more than these rows."""
+        start, stop = int(self.key_at[0]), int(self.value_at[-1] + self.value_length[-1]) + _TAIL
+        return self._moved(self.buffer[start:stop], -start)
+
+    def _moved(self, buffer: bytes, by: int) -> "PackedRows":
+        return replace(self, buffer=buffer, **{name: getattr(self, name) + by for name in _PLACES})
+
+    def _slice(self, start: int, stop: int) -> "PackedRows":
+        stop = max(start, stop)
+        rows, cells = slice(start, stop), slice(self.first[start], self.first[stop])
+        by_row = {name: getattr(self, name)[rows] for name in _BY_ROW}
+        by_cell = {name: getattr(self, name)[cells] for name in _BY_CELL}
+        return PackedRows(self.buffer, first=self.first[start : stop + 1] - self.first[start], **by_row, **by_cell)
+
+    def with_cells(self, least: int) -> list[int]:
+        """The rows of at least so many cells."""
+        found: list[int] = np.flatnonzero(np.diff(self.first) >= least).tolist()
+        return found
+
+    @property
+    def weights(self) -> Ints:
+        """Bytes of each row's cells."""
+        sums: Ints = np.add.reduceat(
+            self.family_length + self.qualifier_length + self.value_length + CELL_BYTES, self.first[:-1]
+        )
+        return sums
 
     @property
     def row_of_cell(self) -> Ints:
@@ -83,6 +122,30 @@ class PackedRows(Sequence[Row]):
 
     def _bytes(self, start: int, length: int) -> bytes:
         return self.buffer[start : start + length]
+
+
+_BY_ROW = ("key_at", "key_length")
+_BY_CELL = (
+    "family_at",
+    "family_length",
+    "qualifier_at",
+    "qualifier_length",
+    "value_at",
+    "value_length",
+    "timestamp",
+    "type",
+)
+_PLACES = ("key_at", "family_at", "qualifier_at", "value_at")
+
+
+def chained(parts: Sequence[PackedRows]) -> PackedRows:
+    """The cells of single rows, all of one key, as one row in a buffer of its own."""
+    starts = accumulate((len(part.buffer) for part in parts[:-1]), initial=0)
+    buffer = b"".join(part.buffer for part in parts)
+    moved = [part._moved(buffer, start) for part, start in zip(parts, starts, strict=True)]
+    by_cell = {name: np.concatenate([getattr(part, name) for part in moved]) for name in _BY_CELL}
+    by_row = {name: getattr(moved[0], name) for name in _BY_ROW}
+    return PackedRows(buffer, first=np.array([0, len(by_cell["type"])]), **by_row, **by_cell)
 
 
 def binary(buffer: bytes, starts: Ints, lengths: Ints) -> pa.Array:

@@ -9,9 +9,11 @@ import pyarrow as pa
 from loader.mapping import Mapping
 from loader.quarantine import Rejected
 from loader.sources.connection import Refused, ServerBusy
-from loader.sources.filters import random_rows, rows_filter
+from loader.sources.cursor import WHOLE
+from loader.sources.filters import random_keys, rows_filter
 from loader.sources.idl import Row, TColumn, TScan, TTimeRange
-from loader.sources.reader import transformed
+from loader.sources.parts import ROW_BYTES
+from loader.sources.reader import decode, transformed
 from loader.sources.scan import ALL_VERSIONS, RAW
 from loader.sources.thrift2 import Thrift2
 from loader.transform import Transform
@@ -19,6 +21,8 @@ from partitioner.values import PartitionValues
 
 BLOCK = 5_000
 """Rows in memory at a time."""
+KEY_BYTES = 1 << 20
+"""Where keys alone are asked for, no more of a row is read."""
 NO_END = 2**63 - 1
 """The largest timestamp that a time range takes."""
 
@@ -61,6 +65,7 @@ class RangeReader:
     table: str
     mapping: Mapping
     transform: Transform | None = None
+    row_bytes: int = ROW_BYTES
 
     def regions(self) -> tuple[tuple[bytes, bytes], ...]:
         """[start, stop) of every region, in key order; the last stop is empty. Raises NoSuchTable, NoSuchFamily."""
@@ -73,13 +78,14 @@ class RangeReader:
 
         Raises NoSuchTable if the table is dropped or disabled under the scan, which HBase ends without an error.
         """
-        columns = [TColumn(family=family, qualifier=qualifier) for family, qualifier in self.mapping.qualifiers]
-        scan = TScan(startRow=start, stopRow=stop, columns=columns, caching=1000, maxVersions=1, cacheBlocks=False)
+        scan = TScan(
+            startRow=start, stopRow=stop, columns=self._columns, caching=1000, maxVersions=1, cacheBlocks=False
+        )
         if filter_bytes is not None:
             scan.filterBytes = filter_bytes
         with self.connect() as client:
             try:
-                for rows in client.scan(self.table, scan, BLOCK):
+                for rows in client.scan(self.table, scan, BLOCK, self.row_bytes):
                     yield self._block(rows)
             except (ServerBusy, Refused):
                 client.check_table(self.table, self.mapping.families)
@@ -87,8 +93,19 @@ class RangeReader:
             client.check_table(self.table, self.mapping.families)
 
     def sampled(self, start: bytes, stop: bytes, chance: float) -> Iterator[Block]:
-        """A share of the rows, each by chance; the server reads them all and sends those."""
-        yield from self.blocks(start, stop, random_rows(chance))
+        """A share of the rows, each by chance. HBase cuts no rows for such a filter: so keys first, then their rows."""
+        scan = TScan(
+            startRow=start,
+            stopRow=stop,
+            columns=self._columns,
+            caching=1000,
+            batchSize=WHOLE,
+            cacheBlocks=False,
+            filterBytes=random_keys(chance),
+        )
+        with self.connect() as client:
+            for rows in client.scan(self.table, scan, BLOCK):
+                yield from self.rows([row.row for row in rows])
 
     def rows(self, keys: list[bytes]) -> Iterator[Block]:
         """Those of `keys` (sorted, unique) that exist."""
@@ -114,11 +131,16 @@ class RangeReader:
                     cacheBlocks=False,
                     filterBytes=rows_filter(part),
                 )
-                found.update(row.row for rows in client.scan(self.table, scan, BLOCK) for row in rows)
+                batches = client.scan(self.table, scan, BLOCK, KEY_BYTES)
+                found.update(row.row for rows in batches for row in rows)
         return found
 
+    @property
+    def _columns(self) -> list[object]:
+        return [TColumn(family=family, qualifier=qualifier) for family, qualifier in self.mapping.qualifiers]
+
     def _block(self, rows: list[Row]) -> Block:
-        decoded = self.mapping.decode(rows)
+        decoded = decode(self.mapping, rows, self.row_bytes)
         if self.transform is not None:
             decoded = transformed(decoded, self.transform)
         decoded, partitions, targets = self.mapping.place(decoded)

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 from zlib import crc32
 
@@ -11,12 +11,14 @@ import pyarrow as pa
 
 from loader.mapping import DecodedRows, Mapping
 from loader.mapping.mapping import without
+from loader.quarantine import Rejected
 from loader.sources.columns import gather_packed
-from loader.sources.cursor import size_of
+from loader.sources.cursor import CELLS, FIRST, next_rows, size_of
 from loader.sources.filters import rows_filter
 from loader.sources.idl import Row
 from loader.sources.joined import ReadRows, joined
 from loader.sources.packed import PackedRows
+from loader.sources.parts import ROW_BYTES, fitting
 from loader.sources.thrift2 import TColumn, TGet, Thrift2, TScan
 from loader.transform import Transform
 from partitioner.changeset import NOWHERE, Op
@@ -36,7 +38,7 @@ CHUNK = 5000
 """Keys of one filtered scan, and rows in memory at a time."""
 
 GETS = 100
-"""Gets of one call: their rows come in one answer, whatever their size."""
+"""Gets of one call, at most: their rows come in one answer, whatever their size."""
 PORTION = 32 << 20
 
 
@@ -52,7 +54,10 @@ class Few:
 
 
 class RowReader:
-    """Reads rows of one table. `connect` makes a client, which lives as long as one call of `read` or `read_chunks`."""
+    """Reads rows of one table. `connect` makes a client, which lives as long as one call of `read` or `read_chunks`.
+
+    Rows of more than `row_bytes` are rejected.
+    """
 
     def __init__(
         self,
@@ -61,9 +66,10 @@ class RowReader:
         mapping: Mapping,
         transform: Transform | None = None,
         few: Few = Few(),
+        row_bytes: int = ROW_BYTES,
     ) -> None:
         self._connect, self._table, self._mapping, self._transform = connect, table, mapping, transform
-        self._limit = few
+        self._limit, self._row_bytes = few, row_bytes
 
     def read(self, keys: Sequence[bytes], at_ms: int) -> ReadRows:
         """All at once. `keys` in any order; `at_ms`: the end of the window that found them."""
@@ -89,15 +95,11 @@ class RowReader:
 
     def _image(self, batches: Sequence[Sequence[Row]]) -> ReadRows:
         """Rows that exist, as columns; afterwards nobody needs their bytes."""
-        decoded = DecodedRows.joined([self._decode(batch) for batch in batches])
+        decoded = DecodedRows.joined([decode(self._mapping, batch, self._row_bytes) for batch in batches])
         if self._transform is not None:
             decoded = transformed(decoded, self._transform)
         decoded, partitions, targets = self._mapping.place(decoded)
         return ReadRows(self._upserts(decoded, targets), partitions, decoded.rejected)
-
-    def _decode(self, rows: Sequence[Row]) -> DecodedRows:
-        gathered = gather_packed(rows, self._mapping) if isinstance(rows, PackedRows) else None
-        return self._mapping.decode_gathered(gathered) if gathered else self._mapping.decode(rows)
 
     # From HBase
 
@@ -123,13 +125,21 @@ class RowReader:
         return len(keys) < entered * self._limit.a_region
 
     def _gets(self, client: Thrift2, keys: Sequence[bytes], columns: Sequence[object]) -> Iterator[Sequence[Row]]:
-        for part in _parts(keys, GETS):
-            gets = [TGet(row=key, columns=columns, maxVersions=1, cacheBlocks=False) for key in part]
-            yield [row for row in client.get_multiple(self._table, gets) if row.row]
+        """Few at first: nobody knows yet how large rows are. Wide ones, of which HBase sends the beginning, by scan."""
+        done, count = 0, FIRST
+        while part := keys[done : done + count]:
+            gets = [TGet(row=key, columns=columns, maxVersions=1, cacheBlocks=False, storeLimit=CELLS) for key in part]
+            found = [row for row in client.get_multiple(self._table, gets) if row.row]
+            done, count = done + len(part), min(GETS, next_rows(count, len(part), size_of(found)))
+            for wide, rows in groupby(found, key=lambda row: len(row.columnValues) >= CELLS):
+                if wide:
+                    yield from self._scans(client, [row.row for row in rows], columns)
+                else:
+                    yield fitting(list(rows), self._row_bytes)
 
     def _scans(self, client: Thrift2, keys: Sequence[bytes], columns: Sequence[object]) -> Iterator[Sequence[Row]]:
         for part in _parts(keys, CHUNK):
-            yield from client.scan_packed(self._table, _scan(part, columns), CHUNK)
+            yield from client.scan_packed(self._table, _scan(part, columns), CHUNK, self._row_bytes)
 
     # To the change set's columns
 
@@ -155,6 +165,25 @@ class RowReader:
     @property
     def _schema(self) -> pa.Schema:
         return pa.schema([*META, *self._mapping.schema])
+
+
+def decode(mapping: Mapping, rows: Sequence[Row], row_bytes: int) -> DecodedRows:
+    """Rows of a scan with this `row_bytes`, as columns; what was left out by it is rejected."""
+    if isinstance(rows, PackedRows):
+        gathered = gather_packed(rows, mapping)
+        return mapping.decode_gathered(gathered) if gathered else mapping.decode(rows)
+    decoded = mapping.decode([row for row in rows if not row.left_out])
+    too_large = tuple(_too_large(row, row_bytes) for row in rows if row.left_out)
+    return replace(decoded, rejected=(*decoded.rejected, *too_large))
+
+
+def _too_large(row: Row, row_bytes: int) -> Rejected:
+    """Without its cells: they are in HBase, and nobody could hold them."""
+    reason = (
+        f"the row is larger than max_row_bytes ({row_bytes:,} bytes): {row.left_out:,} bytes of its mapped cells were"
+        " read before it was left. Raise max_row_bytes above its size, or map fewer of its columns"
+    )
+    return Rejected(row.row, reason, ())
 
 
 def transformed(decoded: DecodedRows, transform: Transform) -> DecodedRows:

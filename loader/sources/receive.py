@@ -7,7 +7,7 @@ import socket
 from thrift.transport.TTransport import CReadableTransport, TTransportBase, TTransportException
 
 _CHUNK = 1 << 20
-_END = b"\x02\0\4\0\0\0"  # the last row's flag `partial`, and the stops of that row and of the result
+_ENDS = (b"\x02\0\4\0\0\0", b"\x02\0\4\1\0\0")  # the last row's flag `partial`, the stops of that row and the result
 _EMPTY = b"\x0c\0\0\0\0\0"  # a list of no structs, and the stop of the result
 _STOPS = b"\0\0"  # any struct in a struct ends so
 _PAUSE_S = 0.01
@@ -23,8 +23,8 @@ def receive(handle: socket.socket, head: bytes) -> bytes:
     size, tail = 0, b""
     while True:
         chunks.append(_some(handle))
-        size, tail = size + len(chunks[-1]), (tail + chunks[-1])[-len(_END) :]
-        if tail == _END or (tail == _EMPTY and size == len(head) + len(_EMPTY)):
+        size, tail = size + len(chunks[-1]), (tail + chunks[-1])[-len(_ENDS[0]) :]
+        if tail in _ENDS or (tail == _EMPTY and size == len(head) + len(_EMPTY)):
             break
         unknown = not head.startswith(chunks[0][: len(head)])
         if (unknown or tail.endswith(_STOPS)) and not select.select([handle], [], [], _PAUSE_S)[0]:

@@ -25,6 +25,8 @@ ALL_VERSIONS = 2147483647
 RAW = {b"_raw_": b"\xff"}  # how the Java client marks a scan as raw
 KEYS_ONLY = b"FirstKeyOnlyFilter() AND KeyOnlyFilter()"
 ROWS_A_CALL = 2000
+MARKED_BYTES = 16 << 20
+"""A row with more than that in one window gets no marks: it is read again as long as windows overlap it."""
 PARTS_A_THREAD = 4
 
 
@@ -58,7 +60,7 @@ def scan_part(
     if not window.empty:
         try:
             for scan in _raw_scans(families, part, window):
-                for batch in client.scan_packed(table, scan, ROWS_A_CALL):
+                for batch in client.scan_packed(table, scan, ROWS_A_CALL, MARKED_BYTES):
                     yield _dirty(batch, window)
         except (ServerBusy, Refused):
             client.check_table(table, families)  # dropped or disabled in mid-scan: say so
@@ -119,6 +121,11 @@ _FOUND = ("key", "version", "fingerprint")
 
 
 def _marks(rows: Iterable[Row], window: Window) -> tuple[pa.Array, pa.Array, pa.Array]:
-    found = [(row.row, *mark) for row in rows for mark in row_marks(row.columnValues, window.marks_from_ms)]
+    found = [(row.row, *mark) for row in rows for mark in _marks_of(row, window)]
     keys, versions, fingerprints = zip(*found, strict=True) if found else ((), (), ())
     return pa.array(keys, pa.binary()), pa.array(versions, pa.int64()), pa.array(fingerprints, pa.int64())
+
+
+def _marks_of(row: Row, window: Window) -> list[tuple[int, int | None]]:
+    """One that was left out may hold a cell of any time in the window."""
+    return [(window.start_ms, None)] if row.left_out else row_marks(row.columnValues, window.marks_from_ms)

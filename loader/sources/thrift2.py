@@ -30,6 +30,7 @@ from loader.sources.idl import (
     TScan,
     TTableName,
 )
+from loader.sources.parts import ROW_BYTES
 
 T = TypeVar("T")
 _TRANSIENT = (ConnectionLost, ServerBusy, ScannerGone)
@@ -152,27 +153,30 @@ class Thrift2:
 
     # Reads
 
-    def scan(self, table: str, scan: Any, rows: int = 1000) -> Iterator[list[Row]]:
+    def scan(self, table: str, scan: Any, rows: int = 1000, row_bytes: int = ROW_BYTES) -> Iterator[list[Row]]:
         """Whole rows in key order, up to `rows` at a time; `scan` is a TScan and is not changed.
 
-        Large rows come fewer at a time, so that an answer stays near `cursor.ANSWER` bytes.
+        Large rows come fewer at a time, so that an answer stays near `cursor.ANSWER` bytes, and wide ones come from
+        HBase in parts. Of one above `row_bytes` comes the key alone: see `Row.left_out`.
 
         After a time-out, a lost connection or an expired scanner it goes on behind the last row that was handed out,
         with a new scanner: scanner ids are small numbers that all connections of a server share, and an answer on its
         way would be lost. A table that does not exist is an empty scan: see `check_table`.
         """
-        for batch in self._scan(table, scan, rows, self._on):
+        for batch in self._scan(table, scan, rows, row_bytes, self._on):
             yield list(batch)
 
-    def scan_packed(self, table: str, scan: Any, rows: int = 1000) -> Iterator[Sequence[Row]]:
+    def scan_packed(
+        self, table: str, scan: Any, rows: int = 1000, row_bytes: int = ROW_BYTES
+    ) -> Iterator[Sequence[Row]]:
         """As `scan`, but each batch is a PackedRows where that is possible: for whoever looks at columns, not cells."""
-        return self._scan(table, scan, rows, self._rows_on)
+        return self._scan(table, scan, rows, row_bytes, self._rows_on)
 
-    def _scan(self, table: str, scan: Any, rows: int, ask: Ask) -> Iterator[Sequence[Row]]:
-        cursor = Cursor(self._connected, self._on, ask, table, scan, rows)
+    def _scan(self, table: str, scan: Any, rows: int, row_bytes: int, ask: Ask) -> Iterator[Sequence[Row]]:
+        cursor = Cursor(self._connected, self._on, ask, table, scan, rows, row_bytes)
         try:
-            while batch := self._patiently(cursor.next):
-                yield batch
+            while not cursor.done:
+                yield from self._patiently(cursor.next)
         finally:
             cursor.close(self._connection)
 

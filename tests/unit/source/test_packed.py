@@ -19,6 +19,8 @@ from loader.sources.receive import Prefilled, receive
 CellTuple = tuple[bytes, bytes, bytes, int, int]
 RowTuple = tuple[bytes, Sequence[CellTuple]]
 FLAGS = b"\x02\0\3\0\x02\0\4\0\0"
+IN_PART = b"\x02\0\3\0\x02\0\4\1\0"
+"""Of a row that may go on."""
 HEAD = b"\x80\1\0\2\0\0\0\x0egetScannerRows\0\0\0\1\x0f\0\0"
 
 
@@ -55,7 +57,7 @@ ROWS = st.lists(st.tuples(st.binary(min_size=1, max_size=12), st.lists(CELL, min
 
 
 @settings(max_examples=60, deadline=None)
-@given(ROWS, st.sampled_from([FLAGS, b"\0"]))
+@given(ROWS, st.sampled_from([FLAGS, IN_PART, b"\0"]))
 def test_rows_come_out_as_they_went_in(rows: list[RowTuple], flags: bytes) -> None:
     packed = parse(spelled(rows, flags), 0)
     assert packed is not None
@@ -133,6 +135,12 @@ MANY = spelled([(b"%04d" % number, [(b"d", b"q", b"v" * 50, number, 4)] * 5) for
 def test_an_answer_in_many_pieces_is_put_together(pair: tuple[socket.socket, socket.socket]) -> None:
     whole = HEAD + MANY
     sent_in([whole[start : start + 7001] for start in range(0, len(whole), 7001)], pair[0])
+    assert receive(pair[1], HEAD) == whole
+
+
+def test_an_answer_that_ends_in_mid_row_is_whole(pair: tuple[socket.socket, socket.socket]) -> None:
+    whole = HEAD + spelled([(b"k", [(b"d", b"q", b"v", 1, 4)])], IN_PART)
+    sent_in([whole], pair[0])
     assert receive(pair[1], HEAD) == whole
 
 
