@@ -19,7 +19,6 @@ Mask = npt.NDArray[np.bool_]
 
 MOST_BITS = 6  # above, hashing the whole key is as quick
 LONGEST = 64  # bytes of a key
-BLOCK = 8_192  # keys at a time, so that the work stays in the cache
 WORDS = ((8, "<u8"), (4, "<u4"), (2, "<u2"), (1, "u1"))
 
 
@@ -27,12 +26,12 @@ def keys_within(keys: pa.Array, bucket: Bucket) -> Mask:
     """Mask of the raw `keys` (binary, no nulls) that belong to `bucket`; equal to `within(hashes_of(keys), bucket)`."""
     if bucket.count == 1:
         return np.ones(len(keys), np.bool_)
-    matrix = _as_matrix(keys) if bucket.count <= 1 << MOST_BITS else None
+    matrix = as_matrix(keys) if bucket.count <= 1 << MOST_BITS else None
     return within(hashes_of(keys), bucket) if matrix is None else _by_parity(matrix, bucket)
 
 
-def _as_matrix(keys: pa.Array) -> Bytes | None:
-    """The keys as rows of bytes, without a copy; None if they differ in length, or are none or long."""
+def as_matrix(keys: pa.Array) -> Bytes | None:
+    """Binary keys as rows of bytes, without a copy; None if they differ in length, or are none or long."""
     if not len(keys) or keys.null_count or not pa.types.is_binary(keys.type):
         return None
     _, offsets_buffer, data_buffer = keys.buffers()
@@ -45,15 +44,7 @@ def _as_matrix(keys: pa.Array) -> Bytes | None:
 
 def _by_parity(keys: Bytes, bucket: Bucket) -> Mask:
     right = np.ones(len(keys), np.bool_)
-    for start in range(0, len(keys), BLOCK):
-        _keep_right(keys[start : start + BLOCK], bucket, right[start : start + BLOCK])
-    return right
-
-
-def _keep_right(keys: Bytes, bucket: Bucket, right: Mask) -> None:
-    """Clear in `right` what is of another bucket."""
-    length = keys.shape[1]
-    words = list(_words(keys))
+    length, words = keys.shape[1], list(words_of(keys))
     for bit in range(bucket.count.bit_length() - 1):
         masks, constant = _masks(length)[bit], zlib.crc32(bytes(length)) >> bit & 1
         folded = np.zeros(len(keys), np.uint64)
@@ -61,9 +52,10 @@ def _keep_right(keys: Bytes, bucket: Bucket, right: Mask) -> None:
             mask = masks[start : start + word.itemsize]
             folded ^= word & word.dtype.type(int.from_bytes(mask, "little"))
         right &= (np.bitwise_count(folded) & 1) == (bucket.index >> bit & 1) ^ constant
+    return right
 
 
-def _words(keys: Bytes) -> Iterator[tuple[int, npt.NDArray[np.unsignedinteger]]]:
+def words_of(keys: Bytes) -> Iterator[tuple[int, npt.NDArray[np.unsignedinteger]]]:
     """The columns of `keys`, several bytes at a time: each with the byte it starts at."""
     length = keys.shape[1]
     flat, start = keys.reshape(-1), 0

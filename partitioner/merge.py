@@ -17,6 +17,7 @@ from partitioner.bucketed import keys_within
 from partitioner.changeset import Routed
 from partitioner.conform import conform, conform_table
 from partitioner.errors import SAMPLE_KEYS, DriftError, InvalidChange
+from partitioner.probe import found_among
 from partitioner.routing import KIND
 from partitioner.rules import NEWEST_WINS, Combine, MergeRule
 from partitioner.values import Bucket, SplitId
@@ -88,15 +89,16 @@ class _Merge:
         """The rows of `batch` that belong to the split and have no change."""
         batch, raw = self._own(claimed, batch, keys(batch))
         self.before += len(batch)
-        place = pc.index_in(raw, value_set=self.keys)
-        if place.null_count == len(batch):
+        rows, places = found_among(raw, self.keys)
+        if not len(rows):
             return batch
-        hits = place.drop_null().to_numpy().astype(np.int64)
-        self.found += np.bincount(hits, minlength=len(self.found))
+        self.found += np.bincount(places, minlength=len(self.found))
         if self.collects:
-            self.replaced.append(batch.filter(place.is_valid()))
-            self.replaced_by.append(hits)
-        return batch.filter(place.is_null())
+            self.replaced.append(batch.take(pa.array(rows)))
+            self.replaced_by.append(places)
+        stays = np.ones(len(batch), np.bool_)
+        stays[rows] = False
+        return batch.filter(pa.array(stays))
 
     def _own(self, claimed: Bucket, batch: pa.RecordBatch, raw: pa.Array) -> tuple[pa.RecordBatch, pa.Array]:
         """Leave out rows of a sibling split; refuse rows that are not of the bucket that their file claims."""
