@@ -27,6 +27,8 @@ def main(arguments: list[str]) -> int:
     """Exit code 1 if a point was not survived."""
     chosen = _parser().parse_args(arguments)
     logging.disable(logging.WARNING)
+    if chosen.hdfs is None:
+        print("on local files, by SIGKILL and by power loss; on HDFS: `make crash-hdfs`", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="hotswap-crash-"))
     try:
         with _place(chosen.hdfs, folder) as place:
