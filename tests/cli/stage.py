@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from itertools import count
 from pathlib import Path
@@ -112,7 +112,7 @@ class Stage:
 
     def open_table(self, settings: Settings, table: TableSettings) -> TableService:
         self._meet()
-        return TableService(self._env())
+        return TableService(replace(self._env(), partitions_per_swap=table.partitions_per_swap))
 
     def upkeep(self, settings: Settings, table: TableSettings) -> Upkeep:
         self._meet()

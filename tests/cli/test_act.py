@@ -38,6 +38,25 @@ def test_a_rollback_shows_the_rows_of_each_partition_now_and_then(stage: Stage) 
     assert ["day=wed", "1", "0", "-1"] in lines
 
 
+def test_a_rollback_larger_than_one_call_says_how_many_swaps_it_takes_and_what_readers_see(stage: Stage) -> None:
+    stage.config.write_text(f"{stage.config.read_text()}    partitions_per_swap: 2\n")
+    done = hotswap(stage, "rollback", TABLE, "--to", "1", "--yes")
+    assert (done.code, visible(stage.metastore)) == (0, BEFORE)
+    assert "does not take 2 partitions in one call: 2 swaps move them" in done.out
+    assert "The table is held before the first" in done.out
+    plan = json.loads(hotswap(stage, "rollback", TABLE, "--to", "1", "--json", "--yes").out)["plan"]
+    assert plan["calls"] == 1  # nothing is left to be moved
+
+
+def test_what_cannot_be_cut_is_refused_with_what_to_set(stage: Stage) -> None:
+    stage.batch(("a", "tue", 3))
+    stage.config.write_text(f"{stage.config.read_text()}    partitions_per_swap: 2\n")
+    done = hotswap(stage, "rollback", TABLE, "--to", "1", "--yes")
+    assert (done.code, len(visible(stage.metastore))) == (1, 3)
+    assert "rows move between them; one call takes 1" in done.err
+    assert "hint: Nothing was written. Raise partitions_per_swap" in done.err
+
+
 def test_a_rollback_says_how_to_end_its_hold(stage: Stage) -> None:
     assert "`hotswap resume ads.clicks`" in hotswap(stage, "rollback", TABLE, "--to", "1", "--yes").out
 
