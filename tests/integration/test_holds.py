@@ -56,3 +56,17 @@ def test_a_batch_larger_than_a_call_is_published_in_several(clicks: NewClicks) -
     assert table.rows() == {f"k{number}": (f"day{number}", number) for number in range(5)}
     batches = [item["partitions"] for item in told(table, "history")["attempts"] if item["kind"] == "batch"]
     assert batches == [1, 2, 2]
+
+
+def test_a_rollback_larger_than_a_call_goes_back_in_several_and_comes_again(clicks: NewClicks) -> None:
+    table = clicks(partitions_per_swap="3")
+    before, after = ({f"k{number}": (f"day{number}", number + more) for number in range(5)} for more in (0, 10))
+    for rows in (before, after):
+        table.put(*((key, *row) for key, row in rows.items()))
+        told(table, "run", "--once")
+    batches = [item["batch"] for item in told(table, "history")["attempts"] if item["kind"] == "batch"]
+    assert told(table, "rollback", "--to", str(batches[3]), "--yes")["plan"]["calls"] == 3
+    assert table.rows() == before
+    told(table, "resume", "--yes")
+    told(table, "run", "--once")
+    assert table.rows() == after
