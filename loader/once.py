@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from loader import log as events
+from loader.publish.asks import any_open
 from loader.reports import BatchReport, RunReport
 from loader.rewrite import Tools
 from loader.rewrite_local import LocalRewriter, threads_for
@@ -23,7 +24,10 @@ CORES = 2
 
 
 def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool = False) -> RunReport:
-    """One window, in as many batches as `max_keys` wants, or none. Waits for nobody: raises what stands in the way."""
+    """One window and all keys that were asked for, in as many batches as they want, or none.
+
+    Waits for nobody: raises what stands in the way.
+    """
     started = time.perf_counter()
     env = open_table(settings, table).env
     try:
@@ -41,7 +45,7 @@ def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool
             return scan_window(connector(settings), table.hbase_table, families, window, READ_THREADS)
 
         published: list[BatchReport | None] = []
-        while not published or loop.behind:
+        while not published or loop.behind or (published[-1] is not None and any_open(env, env.state.records().state)):
             published.append(loop.turn(scan))
             if published[-1] is not None:
                 events.batch_done(published[-1])
