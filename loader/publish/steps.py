@@ -126,10 +126,13 @@ def read_live(batch: Batch) -> None:
 
 
 def _begin_to_read(batch: Batch) -> Reading:
-    """Under the lock; `check` reads the partitions again right before the swap."""
+    """Under the lock; `check` reads the partitions again right before the swap.
+
+    What is begun does not hold the batch, which holds it: batches would not go away by themselves.
+    """
     env, touched = batch.env, _touched(batch)
     return Reading(
-        env.beside(lambda: env.metastore.table(env.table)), env.beside(lambda: read_partitions(batch, touched))
+        env.beside(lambda: env.metastore.table(env.table)), env.beside(lambda: read_partitions(env, touched))
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from loader.errors import Conflict, Damage, OutcomeUnknown, Unavailable
 from loader.publish import checks, moves
 from loader.publish.batch import Batch
+from loader.publish.environment import Environment
 from loader.publish.readback import not_committed, note_written_back, outcome_of_swap
 from metastore.api import Partition
 from metastore.errors import AlreadyExists, MetastoreError
@@ -42,7 +43,7 @@ def check(batch: Batch) -> None:
         return
     fence = batch.attempt.fence
     wanted = [move.partition for move in batch.moves] + ([fence] if fence else [])
-    batch.found = read_partitions(batch, wanted)
+    batch.found = read_partitions(env, wanted)
     if fence is not None and fence not in batch.found:
         env.fences.own = None
         raise Conflict(
@@ -111,6 +112,6 @@ def conclude(batch: Batch) -> None:
     )
 
 
-def read_partitions(batch: Batch, wanted: Sequence[PartitionValues]) -> dict[PartitionValues, Partition]:
+def read_partitions(env: Environment, wanted: Sequence[PartitionValues]) -> dict[PartitionValues, Partition]:
     """Those of `wanted` that the metastore has."""
-    return {found.values: found for found in batch.env.metastore.partitions(batch.env.table, wanted)}
+    return {found.values: found for found in env.metastore.partitions(env.table, wanted)}

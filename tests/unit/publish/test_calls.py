@@ -1,5 +1,7 @@
 """What one batch asks of the metastore: these calls and no more, however many partitions it moves."""
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -67,3 +69,15 @@ def test_reads_are_begun_before_the_change_set_is_stored(tmp_path: Path) -> None
     stage.run(env)
     assert stored_when_begun == [before, before]
     assert stage.is_whole(env) is None
+
+
+def test_a_batch_goes_away_by_itself(tmp_path: Path) -> None:
+    """It holds all rows of its change set; nothing in it may wait for the garbage collector."""
+    stage = Stage(tmp_path)
+    stage.change()
+    gc.disable()
+    try:
+        rows = weakref.ref(stage.run().change_set.rows)
+        assert rows() is None
+    finally:
+        gc.enable()
