@@ -15,12 +15,10 @@ from loader.sources.admission import slices_of
 from loader.sources.opening import connector, mapping_of, open_loop, window_rules
 from loader.sources.scan import scan_window
 from loader.sources.windows import window_end, window_to
+from loader.tasks import tasks_at_once
 
 if TYPE_CHECKING:
     from loader.config import Settings, TableSettings
-
-PARALLELISM = 2
-"""Tasks at once, as `run --once` has them; a cluster's are not known here."""
 
 
 def preview_next(settings: "Settings", table: "TableSettings", within_s: float) -> NextBatch:
@@ -31,7 +29,9 @@ def preview_next(settings: "Settings", table: "TableSettings", within_s: float) 
         def never_used(tools: Tools) -> LocalRewriter:
             return LocalRewriter(tools, env.layout.temporary)
 
-        loop = open_loop(settings, table, env, never_used, PARALLELISM, max_delete_share=table.max_delete_share)
+        spark = {name: secret.get_secret_value() for name, secret in settings.spark.items()}
+        tasks = tasks_at_once(spark)
+        loop = open_loop(settings, table, env, never_used, tasks, max_delete_share=table.max_delete_share)
         families, rules = mapping_of(table).families, window_rules(table)
 
         later: list[int] = []
