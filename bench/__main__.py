@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import further, goals, index, machine, own_spark, page, profile, show, swap
+from bench import amend, further, goals, index, machine, own_spark, page, profile, show, swap
 from bench.contest import CONTESTANTS, Contest, Contestant
 from bench.workload import ROWS, Workload
 from devservers.paths import cache_folder
@@ -40,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     report = measure(chosen, console)
     show.print_all(report, console)
-    if chosen.rows == ROWS and not chosen.only:
+    if chosen.amend:
+        report = amend.amended(json.loads(RESULTS.read_text()), report)
+    if chosen.rows == ROWS and (chosen.amend or not chosen.only):
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(report, indent=1) + "\n")
         show.plot(report, PLOT)
@@ -158,6 +160,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="*", help="some contestants by name, `swap`, `index`, `profile`, `further`")
     parser.add_argument("--times", type=int, default=4, help="how much larger than M the large table is")
     parser.add_argument("--tiny", type=int, default=4_000, help="number of tiny partitions")
+    parser.add_argument(
+        "--amend", action="store_true", help="put `swap`, `index`, `profile` into the last whole report"
+    )
     parser.add_argument("--lock", action="store_true", help="renew the checksums of bench/jars.lock")
     return parser
 

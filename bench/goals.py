@@ -61,15 +61,16 @@ def _others(report: dict[str, Any]) -> Iterator[Goal]:
         "{:.2f} ×",
         ratio is not None and ratio <= LARGE_RATIO,
     )
-    shares = [figure["overhead"] for figure in report.get("swap", {}).values() if "overhead" in figure]
-    most = max(shares, default=None)
-    yield _goal(
-        "our client's overhead over the bare call, at worst",
-        f"≤ {OVERHEAD:.0%}",
-        most,
-        "{:.1%}",
-        most is not None and most <= OVERHEAD,
-    )
+    for reading, name in (("by the clock", "overhead"), ("in processor time", "processor_overhead")):
+        shares = [figure[name] for figure in report.get("swap", {}).values() if name in figure]
+        most = max(shares, default=None)
+        yield _goal(
+            f"our client's overhead over the bare call, at worst, {reading}",
+            f"≤ {OVERHEAD:.0%}",
+            most,
+            "{:.1%}",
+            most is not None and most <= OVERHEAD,
+        )
 
 
 def _goal(what: str, wanted: str, found: float | None, form: str, met: bool) -> Goal:

@@ -26,7 +26,7 @@ def with_figures(text: str, marks: tuple[str, str], figures: str) -> str:
 
 def figures(report: dict[str, Any]) -> str:
     """All of them in Markdown."""
-    parts = (_machine, _workload, _not_run, _goals, _profile, _small, _further, _swap)
+    parts = (_machine, _amended, _workload, _not_run, _goals, _profile, _small, _further, _index, _swap)
     return "\n".join(text for part in parts if (text := part(report)))
 
 
@@ -41,6 +41,14 @@ def machine_line(facts: dict[str, Any]) -> str:
         f"\nMeasured {facts['date'][:10]} at commit {facts['commit']}: {facts['cores_used']} of {facts['cores']} cores"
         f" ({facts['processor']}), {facts['memory_gib']} GiB, load {facts['load_at_start'][0]} at the start;"
         f" {versions}.\n"
+    )
+
+
+def _amended(report: dict[str, Any]) -> str:
+    """Parts that are of another run than the rest."""
+    return "".join(
+        f"\n`{name}` was measured {facts['date'][:10]} at commit {facts['commit']}, load {facts['load_at_start'][0]}.\n"
+        for name, facts in report.get("amended", {}).items()
     )
 
 
@@ -108,15 +116,59 @@ def _further(report: dict[str, Any]) -> str:
     return titled("Further tables", heads, rows)
 
 
+def _index(report: dict[str, Any]) -> str:
+    """The key index: what it weighs, costs a batch, and how both grow."""
+    rows = [
+        (
+            f"{figure['keys']:,}",
+            f"{figure['bytes_per_key']}",
+            f"{figure['lookups_per_second']:,}",
+            f"{figure['seconds_a_batch']:.3f}",
+            f"{share:.1%}" if (share := figure.get("share_of_a_batch")) else "",
+            f"{figure['compaction_seconds_a_batch']:.3f}",
+            f"{figure['longest_compaction_seconds']:.2f}",
+        )
+        for figure in report.get("key_index", [])
+    ]
+    heads = (
+        "keys",
+        "bytes a key",
+        "look-ups a second",
+        "s a batch",
+        "of a batch",
+        "merging, s a batch",
+        "longest merge, s",
+    )
+    told = "\nMerges of segments run beside the batches; none waits for one.\n" if rows else ""
+    return titled("The key index after a base and 40 batches of 50,000 changes", heads, rows) + told
+
+
 def _swap(report: dict[str, Any]) -> str:
     ways = ("one_call", "bare_call", "one_by_one", "spark_sql")
     rows = [
-        (count, *(_or_dash(figure.get(f"{way}_median")) for way in ways), f"{figure['overhead']:.1%}")
+        (count, *(_or_dash(figure.get(f"{way}_median")) for way in ways), *_overheads(figure))
         for count, figure in report.get("swap", {}).items()
         if "overhead" in figure
     ]
-    heads = ("partitions", "one call", "bare call", "one by one", "Spark SQL `SET LOCATION`", "overhead")
-    return titled("The swap alone, median seconds (metastore 2.3.10 on Derby)", heads, rows)
+    clock, processor = "overhead by the clock", "overhead in processor time"
+    heads = ("partitions", "one call", "bare call", "one by one", "Spark SQL `SET LOCATION`", clock, processor)
+    title = "The swap alone, median seconds (metastore 2.3.10 on Derby)"
+    return titled(title, heads, rows) + _protocol(report.get("swap", {}))
+
+
+def _overheads(figure: dict[str, Any]) -> tuple[str, str]:
+    processor = figure.get("processor_overhead")
+    return f"{figure['overhead']:.1%}", "–" if processor is None else f"{processor:.1%}"
+
+
+def _protocol(swap: dict[str, Any]) -> str:
+    """What a batch asks of the metastore beside its one call: no overhead of the client, but not free either."""
+    measured = {count: figure["protocol"] for count, figure in swap.items() if "protocol" in figure}
+    names = list(next(iter(measured.values()), {}))
+    rows = [(name, *(f"{found[name]:.4f}" for found in measured.values())) for name in names]
+    rows += [("together", *(f"{sum(found.values()):.4f}" for found in measured.values()))] if rows else []
+    title = "What the protocol asks of the metastore beside that call, median seconds"
+    return titled(title, ("partitions", *measured), rows)
 
 
 def _or_dash(seconds: float | None) -> str:

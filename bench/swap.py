@@ -1,13 +1,20 @@
 """The swap alone: every partition of a table in one call, beside the bare call, one call a partition, and Spark SQL.
 
 The bare call is hmsclient's generated client on the quickest protocol, its structs made before the clock starts: what
-our own client adds to that is its overhead.
+our own client adds to that is its overhead. Both take turns in going first, for the server is not equally quick after
+either. What the protocol asks of the metastore besides (lock, fence, reads) is no overhead of the client, and measured
+by itself.
+
+python -m bench --only swap       10, 100, 1,000 and 10,000 partitions
+python -m bench.swap --counts 10  some of them, on the metastore alone
 """
 
+import argparse
+import json
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import count as counter
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,30 +35,36 @@ KEYS = (Column("p", "string"),)
 MOST_ONE_BY_ONE = 1_000
 """Above, one call a partition takes minutes and tells nothing new; so does Spark SQL, above `MOST_BY_SPARK`."""
 MOST_BY_SPARK = 100
-MANY = 1_000
-"""From here on a call takes seconds: two warm runs of each."""
+PAIRS = ((10, 30), (100, 15), (1_000, 4))
+"""Partitions, and so many pairs of both calls up to there; above two. A few milliseconds want many."""
+PROTOCOL_RUNS = 5
+
+
+Swap = Callable[[list[Partition]], Callable[[], None]]
+"""Prepares a swap, and returns what is timed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Clients:
     ours: Metastore
     bare: ThriftHiveMetastore.Client
-    spark: Any
+    spark: Any | None
 
 
-def measure(folder: Path, counts: Sequence[int], runs: int) -> dict[str, dict[str, Any]]:
+def measure(folder: Path, counts: Sequence[int], runs: int, by_spark: bool = True) -> dict[str, dict[str, Any]]:
     """Partitions → seconds of each run and their medians, on a real metastore 2.3.10 (Derby)."""
     with Metastore23.start(folder / "metastore") as server:
         metastore = connect([server.uri])
         metastore.create_database("bench")
-        spark = session(server.uri, folder / "warehouse", folder / "spark")
+        spark = session(server.uri, folder / "warehouse", folder / "spark") if by_spark else None
         bare, transport = _bare(server.uri)
         try:
             clients = _Clients(metastore, bare, spark)
-            return {str(count): _of(clients, folder, count, runs if count < MANY else min(runs, 2)) for count in counts}
+            return {str(count): _of(clients, folder, count, runs) for count in counts}
         finally:
             transport.close()
-            spark.stop()
+            if spark is not None:
+                spark.stop()
             metastore.close()
 
 
@@ -69,32 +82,88 @@ def _of(clients: _Clients, folder: Path, count: int, runs: int) -> dict[str, Any
     metastore.create_table(Table(name, COLUMNS, KEYS, f"file://{location}", PARQUET, parameters={"EXTERNAL": "TRUE"}))
     partitions = [Partition((f"{n:05d}",), f"file://{location}/first/{n}", COLUMNS, PARQUET, {}) for n in range(count)]
     metastore.add_partitions(name, partitions)
-    found: dict[str, list[float]] = {}
-    numbers = counter()
-    for run in range(runs + 1):  # ours and the bare one in turn, so that both meet the same server
-        for way, swap in _ways(clients, name, count).items():
-            seconds = _timed(metastore, name, f"{way}-{next(numbers)}", swap)
-            if run:
-                found.setdefault(way, []).append(round(seconds, 5))
-    return {**found, **{f"{way}_median": median(seconds) for way, seconds in found.items()}} | _overhead(found)
+    pairs = _pairs(clients, name, pairs_of(count))
+    slow = _slow_ways(clients, name, count, runs)
+    found = {"one_call": [ours.seconds for ours, _ in pairs], "bare_call": [bare.seconds for _, bare in pairs]} | slow
+    medians = {f"{way}_median": round(median(seconds), 5) for way, seconds in found.items()}
+    return {**found, **medians} | overhead(pairs) | {"protocol": _protocol(metastore, name)}
 
 
-def _overhead(found: dict[str, list[float]]) -> dict[str, float]:
-    """Of our client over the bare call, as a share of it; the least of each, which other load disturbs least."""
-    return {"overhead": round(min(found["one_call"]) / min(found["bare_call"]) - 1, 4)}
+def pairs_of(count: int) -> int:
+    """How many pairs are measured of so many partitions."""
+    return next((pairs for most, pairs in PAIRS if count <= most), 2)
 
 
-def _ways(clients: _Clients, name: TableName, count: int) -> dict[str, Callable[[list[Partition]], Callable[[], None]]]:
-    """Each prepares a swap, and returns what is timed."""
-    ways: dict[str, Callable[[list[Partition]], Callable[[], None]]] = {
-        "one_call": lambda moved: lambda: clients.ours.alter_partitions(name, moved),
-        "bare_call": lambda moved: _bare_call(clients.bare, name, moved),
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Seconds on the clock, and of the client's processor."""
+
+    seconds: float
+    processor: float
+
+
+def overhead(pairs: Sequence[tuple[Call, Call]]) -> dict[str, float]:
+    """Of our client over the bare call, as shares of the bare call's time: by the clock, which has the server's ups and
+    downs in it, and by the processor time that the clients themselves take. Medians of pairs.
+    """
+    bare = median(bare.seconds for _, bare in pairs)
+    clock = median(ours.seconds - bare.seconds for ours, bare in pairs)
+    processor = median(ours.processor - bare.processor for ours, bare in pairs)
+    return {
+        "overhead": round(clock / bare, 4),
+        "overhead_seconds": round(clock, 5),
+        "processor_overhead": round(processor / bare, 4),
+        "processor_overhead_seconds": round(processor, 5),
     }
+
+
+def _pairs(clients: _Clients, name: TableName, pairs: int) -> list[tuple[Call, Call]]:
+    """Ours and the bare one; the first pair warms up."""
+    ways: tuple[Swap, Swap] = (
+        lambda moved: lambda: clients.ours.alter_partitions(name, moved),
+        lambda moved: _bare_call(clients.bare, name, moved),
+    )
+    found = []
+    for number in range(pairs + 1):
+        order = (0, 1) if number % 2 else (1, 0)
+        calls = {way: _timed(clients.ours, name, f"pair-{number}-{way}", ways[way]) for way in order}
+        found.append((calls[0], calls[1]))
+    return found[1:]
+
+
+def _slow_ways(clients: _Clients, name: TableName, count: int, runs: int) -> dict[str, list[float]]:
+    ways: dict[str, Swap] = {}
     if count <= MOST_ONE_BY_ONE:
         ways["one_by_one"] = lambda moved: lambda: _one_by_one(clients.ours, name, moved)
-    if count <= MOST_BY_SPARK:
+    if clients.spark is not None and count <= MOST_BY_SPARK:
         ways["spark_sql"] = lambda moved: lambda: _by_spark(clients.spark, name, moved)
-    return ways
+    runs = runs if count < MOST_ONE_BY_ONE else min(runs, 2)
+    return {
+        way: [_timed(clients.ours, name, f"{way}-{run}", swap).seconds for run in range(runs + 1)][1:]
+        for way, swap in ways.items()
+    }
+
+
+def _protocol(metastore: Metastore, name: TableName) -> dict[str, float]:
+    """Median seconds of what a batch of these partitions asks the metastore besides the swap, in its order."""
+    values = metastore.partition_names(name)
+    locks: list[int] = []
+
+    def lock() -> None:
+        locks.append(metastore.lock(name, "bench", "localhost", "bench swap").id)
+
+    calls: dict[str, Callable[[], object]] = {
+        "lock": lock,
+        "look for the fence": lambda: metastore.partitions(name, values[:1]),
+        "read the table": lambda: metastore.table(name),
+        "read the partitions": lambda: metastore.partitions(name, values),
+        "check them before the swap": lambda: metastore.partitions(name, values),
+        "ask for the lock": lambda: metastore.heartbeat(locks[-1]),
+        "read them back": lambda: metastore.partitions(name, values),
+        "unlock": lambda: metastore.unlock(locks[-1]),
+    }
+    runs = [{what: _clocked(call).seconds for what, call in calls.items()} for _ in range(PROTOCOL_RUNS)]
+    return {what: round(median(run[what] for run in runs), 5) for what in calls}
 
 
 def _bare_call(client: ThriftHiveMetastore.Client, name: TableName, moved: list[Partition]) -> Callable[[], None]:
@@ -113,13 +182,18 @@ def _by_spark(spark: Any, name: TableName, moved: list[Partition]) -> None:
         spark.sql(f"alter table {name} partition (p='{partition.values[0]}') set location '{partition.location}'")
 
 
-def _timed(
-    metastore: Metastore, name: TableName, to: str, swap: Callable[[list[Partition]], Callable[[], None]]
-) -> float:
-    carry_out = swap(_moved(metastore, name, to))
-    started = time.perf_counter()
+def _timed(metastore: Metastore, name: TableName, to: str, swap: Swap) -> Call:
+    call = _clocked(swap(_moved(metastore, name, to)))
+    strays = [p.location for p in metastore.all_partitions(name) if f"/{to}/" not in p.location]
+    if strays:
+        raise AssertionError(f"{len(strays)} partitions of {name} were not moved, {strays[0]} for one")
+    return call
+
+
+def _clocked(carry_out: Callable[[], object]) -> Call:
+    started, processor = time.perf_counter(), time.thread_time()
     carry_out()
-    return _checked(metastore, name, to, time.perf_counter() - started)
+    return Call(round(time.perf_counter() - started, 5), round(time.thread_time() - processor, 5))
 
 
 def _moved(metastore: Metastore, name: TableName, to: str) -> list[Partition]:
@@ -129,8 +203,14 @@ def _moved(metastore: Metastore, name: TableName, to: str) -> list[Partition]:
     ]
 
 
-def _checked(metastore: Metastore, name: TableName, to: str, seconds: float) -> float:
-    strays = [p.location for p in metastore.all_partitions(name) if f"/{to}/" not in p.location]
-    if strays:
-        raise AssertionError(f"{len(strays)} partitions of {name} were not moved, {strays[0]} for one")
-    return seconds
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m bench.swap", description=__doc__)
+    parser.add_argument("--counts", type=int, nargs="+", default=[10, 100, 1_000])
+    parser.add_argument("--runs", type=int, default=2, help="of one call a partition")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="hotswap-swap-") as folder:
+        print(json.dumps(measure(Path(folder), chosen.counts, chosen.runs, by_spark=False)))
+
+
+if __name__ == "__main__":
+    main()
