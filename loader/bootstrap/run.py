@@ -257,7 +257,7 @@ class Bootstrap:
         final = join(folder, name)
         if not files.exists(final):
             files.make_dirs(folder)
-            temporary = join(folder, f".{name}.{self.env.identity.run}.writing")
+            temporary = self._at("writing", self.env.name_of(values), f"{name}.{self.env.identity.run}")
             with files.open_output(temporary) as stream:
                 write_rows(stream, self._rows(bucket, slices), arrow_schema(self.env.columns), self.tools)
             with suppress(FileExistsError):

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from loader.bootstrap.run import Bootstrap, BootstrapRules, Loaded
 from loader.bootstrap.sample import Sample
 from loader.errors import Conflict
-from loader.files import local_path
+from loader.files import LocalFiles, local_path
 from loader.rewrite import Tools
 from metastore.memory import InMemoryMetastore
 from partitioner.hashing import hash_key
@@ -47,8 +48,9 @@ class Scene:
         self,
         told: Callable[[str, int, int, int], None] = lambda phase, done, of, rows: None,
         shown: Callable[[Sample], None] = lambda sample: None,
+        files: LocalFiles | None = None,
     ) -> Loaded:
-        env = self.open()
+        env = replace(self.open(), files=files or LocalFiles())
         rules = BootstrapRules(SizingRules(bytes_per_file=2_048), threads=1, part_rows=300)
         tools = Tools(env.files, raw_keys, COLUMNS, "parquet")
         return Bootstrap(
@@ -77,6 +79,25 @@ def test_each_file_holds_the_keys_of_its_bucket_and_no_other(scene: Scene) -> No
             index, _, count = path.stem.split("-")
             buckets = {hash_key(key.encode()) % int(count) for key in pq.read_table(path)["id"].to_pylist()}
             assert buckets <= {int(index)}
+
+
+@dataclass(frozen=True)
+class Watched(LocalFiles):
+    """Knows what was written."""
+
+    written: list[str] = field(default_factory=list)
+
+    def open_output(self, path: str) -> BinaryIO:
+        self.written.append(path)
+        return super().open_output(path)
+
+
+def test_what_is_being_written_does_not_lie_where_finished_files_are_listed(scene: Scene) -> None:
+    """Or one thread's file is gone while another looks at its neighbours, as was seen in a load of 3,000,000 rows."""
+    files = Watched()
+    scene.bootstrap(files=files)
+    assert files.written
+    assert [path for path in files.written if "/bootstrap/files/" in path] == []
 
 
 def test_the_next_batch_merges_into_what_was_loaded(scene: Scene) -> None:
