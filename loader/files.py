@@ -158,7 +158,7 @@ class LocalFiles:
 
     def list(self, folder: str) -> tuple[Entry, ...]:
         with os.scandir(local_path(folder)) as entries:
-            found = [_entry(entry) for entry in entries]
+            found = [known for entry in entries if (known := _entry(entry)) is not None]
         return tuple(sorted(found))
 
     def make_dirs(self, path: str) -> None:
@@ -221,9 +221,13 @@ def join(folder: str, *names: str) -> str:
     return "/".join([folder.rstrip("/"), *names])
 
 
-def _entry(entry: "os.DirEntry[str]") -> Entry:
+def _entry(entry: "os.DirEntry[str]") -> Entry | None:
+    """None: it went while its folder was listed, as every file does that `create` writes under another name first."""
     is_dir = entry.is_dir(follow_symlinks=False)
-    return Entry(entry.name, 0 if is_dir else entry.stat(follow_symlinks=False).st_size, is_dir)
+    try:
+        return Entry(entry.name, 0 if is_dir else entry.stat(follow_symlinks=False).st_size, is_dir)
+    except FileNotFoundError:
+        return None
 
 
 def _inherit(new: int | Path, parent: Path, most: int) -> None:

@@ -3,7 +3,7 @@
 import pickle
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,6 +206,31 @@ def test_a_listing_of_thousands_is_whole(place: Place) -> None:
     with ThreadPoolExecutor(place.files.parallel) as pool:
         list(pool.map(lambda name: place.files.make_dirs(place.path("many", name)), names))
     assert place.names("many") == names
+
+
+def test_a_folder_is_listed_whole_while_others_create_and_delete_in_it(place: Place) -> None:
+    """A listing that failed would be taken for a folder that is not there: a table that was never loaded."""
+    place.files.create(place.path("stays"), b"")
+    ended = threading.Event()
+
+    def come_and_go(name: str) -> None:
+        for _ in range(100):
+            place.files.create(place.path(name), b"")
+            place.files.delete_file(place.path(name))
+
+    def look() -> list[bool]:
+        seen = []
+        while not ended.is_set():
+            seen.append("stays" in place.names())
+        return seen
+
+    with ThreadPoolExecutor() as pool:
+        looking = [pool.submit(look) for _ in range(2)]
+        coming = [pool.submit(come_and_go, name) for name in ("one", "another")]
+        wait(coming)
+        ended.set()
+        assert [one.result() for one in coming] == [None, None]
+        assert all(all(one.result()) for one in looking)
 
 
 def test_whether_something_exists_is_told_of_files_folders_and_nothing(place: Place) -> None:
