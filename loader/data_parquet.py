@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,13 +14,16 @@ TIME_ZONE_HINT = {"writer.time.zone": "UTC"}
 """Hive 3.1 shifts INT96 timestamps of writers other than parquet-mr unless the footer holds this (4-hive-facts 6)."""
 
 REMEMBERED = "hotswap.encoding"
-"""Key of the footer's metadata: which columns were chosen to be dictionaries, for how many, and rows changed since."""
+"""Key of the footer's metadata: an `Encoding` but for what is required, as JSON."""
 
 WITH_LEVELS = ("zstd", "gzip", "brotli")
 """Codecs that take a level; the others refuse one."""
 
 VALUES_AT_A_TIME = 65_536
 """Arrow's own 1,024 make its writer a tenth slower."""
+
+HARDLY = 0.9
+"""A column that keeps so much of its bytes when compressed is left as it is in the next file, as RocksDB does."""
 
 MOST_BYTES_A_CODE = 4
 """A column chunk above so many bytes a value is no dictionary worth keeping, whatever its first page is."""
@@ -66,9 +69,24 @@ class ParquetInput:
         text = (self._metadata.metadata or {}).get(REMEMBERED.encode())
         try:
             found = json.loads(text) if text else {}
-            return Encoding(tuple(found["dictionary"]), (), int(found["columns"]), int(found["changed"]))
+            stored = {*found["stored"], *self._hardly_compressed()}
+            return Encoding(
+                dictionary=tuple(found["dictionary"]),
+                stored=tuple(sorted(stored)),
+                columns=int(found["columns"]),
+                changed=int(found["changed"]),
+            )
         except (ValueError, KeyError, TypeError):
             return None
+
+    def _hardly_compressed(self) -> Iterator[str]:
+        groups = [self._metadata.row_group(index) for index in range(self._metadata.num_row_groups)]
+        for place in range(self._metadata.num_columns if groups else 0):
+            chunks = [group.column(place) for group in groups]
+            name, kept = chunks[0].path_in_schema, sum(chunk.total_compressed_size for chunk in chunks)
+            is_compressed = "." not in name and chunks[0].compression != "UNCOMPRESSED"
+            if is_compressed and kept > HARDLY * sum(chunk.total_uncompressed_size for chunk in chunks):
+                yield name
 
     def batches(self, dictionaries: frozenset[str], only: frozenset[str] | None = None) -> Iterator[pa.RecordBatch]:
         """All rows; `dictionaries` are read as such. `only`: lower-case names of the columns wanted; None: all."""
@@ -105,8 +123,7 @@ class ParquetOutput:
             stream,
             self._schema,
             version="2.4",
-            compression=settings.compression,
-            compression_level=settings.level if settings.compression in WITH_LEVELS else None,
+            **_codecs(schema, encoding, settings),
             use_dictionary=list(encoding.dictionary),
             use_deprecated_int96_timestamps=settings.timestamps == "int96",
             write_statistics=[field.name for field in schema if _is_number(field.type) or field.name in sorted_by],
@@ -125,8 +142,40 @@ class ParquetOutput:
         self._writer.close()
 
 
+def _codecs(schema: pa.Schema, encoding: Encoding, settings: ParquetSettings) -> dict[str, Any]:
+    """Codec and level of each column's leaves: pyarrow leaves those uncompressed that it is not told of."""
+    level = settings.level if settings.compression in WITH_LEVELS else None
+    if not encoding.stored:
+        return {"compression": settings.compression, "compression_level": level}
+    compressed = [path for field in schema if field.name not in encoding.stored for path in leaves(field)]
+    return {
+        "compression": dict.fromkeys(encoding.stored, "none") | dict.fromkeys(compressed, settings.compression),
+        "compression_level": None if level is None else dict.fromkeys(compressed, level),
+    }
+
+
+def leaves(field: pa.Field, above: str = "") -> Iterator[str]:
+    """The paths of a column's leaves in a Parquet file."""
+    path, kind = above + field.name, field.type
+    if pa.types.is_map(kind):
+        yield from leaves(kind.key_field.with_name("key"), f"{path}.key_value.")
+        yield from leaves(kind.item_field.with_name("value"), f"{path}.key_value.")
+    elif pa.types.is_list(kind):
+        yield from leaves(kind.value_field.with_name("element"), f"{path}.list.")
+    elif pa.types.is_struct(kind):
+        for part in kind:
+            yield from leaves(part, f"{path}.")
+    else:
+        yield path
+
+
 def _memory(encoding: Encoding) -> dict[str, str]:
-    found = {"dictionary": encoding.dictionary, "columns": encoding.columns, "changed": encoding.changed}
+    found = {
+        "dictionary": encoding.dictionary,
+        "stored": encoding.stored,
+        "columns": encoding.columns,
+        "changed": encoding.changed,
+    }
     return {REMEMBERED: json.dumps(found)} if encoding.columns else {}
 
 

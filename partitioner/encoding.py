@@ -1,7 +1,7 @@
 """Which columns of a file are dictionary-encoded: those of few distinct values, estimated from a sample.
 
 A file remembers what was chosen for it, so that the next file of its split need not look at samples again until a tenth
-of its rows has changed.
+of its rows has changed. It also tells how far its codec shrinks each column: what hardly shrinks is left as it is then.
 """
 
 import math
@@ -24,11 +24,13 @@ class Encoding:
     """Names of top-level columns, in column order.
 
     `dictionary`: those to be dictionary-encoded. `required`: those without a null in the whole file, which then needs
-    no level a value. `dictionary` was chosen for so many `columns`, and as many rows have `changed` since.
+    no level a value. `stored`: those that the codec hardly shrinks, which are left uncompressed. All this was chosen
+    for so many `columns`, and as many rows have `changed` since.
     """
 
     dictionary: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    stored: tuple[str, ...] = ()
     columns: int = 0
     changed: int = 0
 
@@ -37,6 +39,7 @@ def choose_encoding(rows: pa.Table, *, whole: bool = False, before: Encoding | N
     """Decide from a sample of `rows`, which stand for what will be written together. `whole`: they are all of it.
 
     `before`: what the old file remembers, the changes now merged counted as `changed`; None: there is no one such file.
+    What is chosen anew is compressed whole: only that tells how far it shrinks.
     """
     holds = before is not None and _still_holds(before, rows)
     return Encoding(
@@ -46,6 +49,7 @@ def choose_encoding(rows: pa.Table, *, whole: bool = False, before: Encoding | N
             for field, column in zip(rows.schema, rows.columns, strict=True)
             if whole and len(rows) and not pa.types.is_nested(field.type) and not column.null_count
         ),
+        stored=before.stored if before is not None and holds else (),
         columns=rows.num_columns,
         changed=before.changed if before is not None and holds else 0,
     )

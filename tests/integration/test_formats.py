@@ -20,20 +20,22 @@ from pyspark.sql import SparkSession
 
 from devservers.metastore import Metastore23
 from loader.data_orc import OrcSettings
-from loader.data_parquet import ParquetSettings
+from loader.data_parquet import HARDLY, ParquetSettings
 from loader.files import LocalFiles
-from loader.rewrite import Tools, WriteSettings, read_rows, rewrite_split, works_of
+from loader.rewrite import SplitWork, Tools, WriteSettings, read_rows, rewrite_split, works_of
 from loader.service import FORMATS
 from metastore.api import Column, Metastore, Partition, Table, TableName
 from metastore.client import connect
 from partitioner.counts import count_changes
 from partitioner.plan import plan_batch
+from partitioner.plan_values import SplitPlan
 from partitioner.types import arrow_schema
-from partitioner.values import AttemptId
+from partitioner.values import AttemptId, Bucket, DataFile, Estimate
 from tests.unit.partitioner.build import Change, change_set
 
 FILES = LocalFiles()
 MEBIBYTE = 1 << 20
+WHOLE = Bucket(0, 1)
 COLUMNS = (
     ("id", "string"),
     ("yes", "boolean"),
@@ -82,6 +84,7 @@ PARQUET = WriteSettings(row_group_bytes=20_000)
 SETTINGS = {
     "parquet": ("parquet", PARQUET),
     "parquet, sorted": ("parquet", WriteSettings(row_group_bytes=20_000, sort_by=("country", "big"))),
+    "parquet, some stored": ("parquet", WriteSettings()),
     "parquet, gzip": ("parquet", WriteSettings(parquet=ParquetSettings(compression="gzip"))),
     "orc": ("orc", WriteSettings(row_group_bytes=20_000)),
     "orc, sorted": ("orc", WriteSettings(sort_by=("country", "big"))),
@@ -128,6 +131,22 @@ def write(folder: Path, format: str, settings: WriteSettings, rows: list[dict[st
     tools = Tools(FILES, raw_keys, COLUMNS, format, settings=settings)
     rewrite_split(works_of(plan)[0], changes_of(rows), tools, str(folder) + ".temporary")
     return folder / plan.splits[0].name
+
+
+def write_as(folder: Path, setting: str) -> str:
+    """ALL as one split, written by these settings; its format. It takes a second merge to leave what hardly shrinks."""
+    format, settings = (SETTINGS | NEWER)[setting]
+    if not setting.endswith("some stored"):
+        write(folder, format, settings, ALL)
+        return format
+    first = write(folder.with_suffix(".first"), format, settings, ALL)
+    FILES.make_dirs(str(folder))
+    old, guess = DataFile(first.name, WHOLE, len(ALL), first.stat().st_size), Estimate(0.0)
+    split = SplitPlan(("p",), WHOLE, (old,), first.name, guess, 0, 0.0, guess)
+    work = SplitWork(split, str(first.parent), format, str(folder))
+    tools = Tools(FILES, raw_keys, COLUMNS, format, settings=settings)
+    rewrite_split(work, changes_of([]), tools, str(folder) + ".temporary")
+    return format
 
 
 @pytest.fixture(scope="module")
@@ -186,11 +205,11 @@ def differing(found: dict[str, dict[str, Any]]) -> dict[str, tuple[Any, Any]]:
     return wrong
 
 
-QUICK = ("parquet, sorted", "orc")
+QUICK = ("parquet, sorted", "parquet, some stored", "orc")
 
 
 def settings_of(names: Iterable[str]) -> list[Any]:
-    """All of them, of which `make test` runs two: each is a table, and a Spark job."""
+    """All of them, of which `make test` runs a few: each is a table, and a Spark job."""
     return [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
@@ -198,9 +217,8 @@ def settings_of(names: Iterable[str]) -> list[Any]:
 def test_hive_2_3_reads_every_type_as_it_was_given(
     spark: SparkSession, metastore: Metastore, tmp_path: Path, setting: str
 ) -> None:
-    format, settings = SETTINGS[setting]
-    write(tmp_path / "version", format, settings, ALL)
-    table = publish(metastore, "hive_" + setting.replace(", ", "_"), format, tmp_path / "version")
+    format = write_as(tmp_path / "version", setting)
+    table = publish(metastore, "hive_" + setting.replace(", ", "_").replace(" ", "_"), format, tmp_path / "version")
     assert differing(through_hive(spark, table, native=False)) == {}
 
 
@@ -208,18 +226,16 @@ def test_hive_2_3_reads_every_type_as_it_was_given(
 def test_spark_reads_every_type_as_it_was_given(
     spark: SparkSession, metastore: Metastore, tmp_path: Path, setting: str
 ) -> None:
-    format, settings = (SETTINGS | NEWER)[setting]
-    write(tmp_path / "version", format, settings, ALL)
-    table = publish(metastore, "spark_" + setting.replace(", ", "_"), format, tmp_path / "version")
+    format = write_as(tmp_path / "version", setting)
+    table = publish(metastore, "spark_" + setting.replace(", ", "_").replace(" ", "_"), format, tmp_path / "version")
     assert differing(through_hive(spark, table, native=True)) == {}
 
 
 @pytest.mark.parametrize("setting", [name for name in SETTINGS | NEWER if name.startswith("parquet")])
 def test_duckdb_reads_every_type_as_it_was_given(tmp_path: Path, setting: str) -> None:
-    format, settings = (SETTINGS | NEWER)[setting]
-    path = write(tmp_path / "version", format, settings, ALL)
+    write_as(tmp_path / "version", setting)
     read = duckdb.sql(
-        f"""SELECT * REPLACE (CAST("at" AS TIMESTAMP) AS "at") FROM read_parquet('{path}')"""
+        f"""SELECT * REPLACE (CAST("at" AS TIMESTAMP) AS "at") FROM read_parquet('{tmp_path}/version/*')"""
     ).to_arrow_table()
     found = by_key(read.to_pylist())
     assert differing({key: row | {"at": spelled(row["at"])} for key, row in found.items()}) == {}
@@ -227,10 +243,29 @@ def test_duckdb_reads_every_type_as_it_was_given(tmp_path: Path, setting: str) -
 
 @pytest.mark.parametrize("setting", SETTINGS | NEWER)
 def test_we_read_back_what_we_wrote(tmp_path: Path, setting: str) -> None:
-    format, settings = (SETTINGS | NEWER)[setting]
-    path = write(tmp_path / "version", format, settings, ALL)
+    format = write_as(tmp_path / "version", setting)
+    (path,) = (tmp_path / "version").iterdir()
     found = [row for batch in read_rows(FILES, str(path), format, COLUMNS) for row in batch.to_pylist()]
     assert by_key(found) == by_key(ALL)
+
+
+def test_only_columns_that_hardly_shrink_are_left_uncompressed(tmp_path: Path) -> None:
+    write_as(tmp_path / "version", "parquet, some stored")
+    (old,), (new,) = (tmp_path / "version.first").iterdir(), (tmp_path / "version").iterdir()
+    hardly = {name for name, (codec, share) in codecs(old).items() if share > HARDLY and "." not in name}
+    assert {codec for codec, _ in codecs(old).values()} == {"SNAPPY"}
+    assert {name for name, (codec, _) in codecs(new).items() if codec == "UNCOMPRESSED"} == hardly
+    assert 1 < len(hardly) < len(COLUMNS) - 3
+
+
+def codecs(path: Path) -> dict[str, tuple[str, float]]:
+    """Of each leaf: its codec, and which share of its bytes that left."""
+    group = pq.read_metadata(path).row_group(0)
+    chunks = [group.column(place) for place in range(group.num_columns)]
+    return {
+        chunk.path_in_schema: (chunk.compression, chunk.total_compressed_size / chunk.total_uncompressed_size)
+        for chunk in chunks
+    }
 
 
 def test_sorted_files_are_in_order_and_say_so(tmp_path: Path) -> None:

@@ -373,7 +373,8 @@ def test_every_codec_can_be_written(tmp_path: Path, compression: str) -> None:
 def test_footers_are_as_old_hives_want_them(tmp_path: Path) -> None:
     metadata = pq.read_metadata(written(tmp_path, WriteSettings()))
     kinds = {metadata.schema.column(index).path: metadata.schema.column(index) for index in range(6)}
-    assert metadata.metadata == {b"writer.time.zone": b"UTC"}
+    assert metadata.metadata[b"writer.time.zone"] == b"UTC"
+    assert b"ARROW:schema" not in metadata.metadata
     assert kinds["at"].physical_type == "INT96"
     assert kinds["cost"].physical_type == "FIXED_LEN_BYTE_ARRAY"
     assert "tags.list.element" in kinds

@@ -50,21 +50,30 @@ def of_two_columns(rows: int) -> pa.Table:
 
 def test_what_was_chosen_holds_until_a_tenth_of_the_rows_has_changed() -> None:
     def chosen(changed: int) -> Encoding:
-        return choose_encoding(of_two_columns(1_000), before=Encoding(("many",), (), 2, changed))
+        return choose_encoding(of_two_columns(1_000), before=Encoding(("many",), columns=2, changed=changed))
 
     assert (chosen(100).dictionary, chosen(100).changed) == (("many",), 100)
     assert (chosen(101).dictionary, chosen(101).changed) == (("few",), 0)
 
 
+def test_what_is_chosen_anew_is_compressed_again() -> None:
+    def stored(changed: int) -> tuple[str, ...]:
+        return choose_encoding(
+            of_two_columns(1_000), before=Encoding(stored=("few",), columns=2, changed=changed)
+        ).stored
+
+    assert (stored(100), stored(101)) == (("few",), ())
+
+
 def test_what_was_chosen_for_other_columns_is_chosen_anew() -> None:
     rows = of_two_columns(1_000)
-    assert choose_encoding(rows, before=Encoding(("many",), (), 1)).dictionary == ("few",)
-    assert choose_encoding(rows, before=Encoding(("gone",), (), 2)).dictionary == ("few",)
+    assert choose_encoding(rows, before=Encoding(("many",), columns=1)).dictionary == ("few",)
+    assert choose_encoding(rows, before=Encoding(("gone",), columns=2)).dictionary == ("few",)
 
 
 def test_nulls_are_looked_for_in_every_file_whatever_is_remembered() -> None:
     rows = pa.table({"a": ["x", None] * 50, "b": ["y"] * 100})
-    assert choose_encoding(rows, whole=True, before=Encoding((), ("a",), 2)).required == ("b",)
+    assert choose_encoding(rows, whole=True, before=Encoding((), ("a",), columns=2)).required == ("b",)
 
 
 @pytest.mark.parametrize("distinct", [10, 1_000, 20_000])
