@@ -148,7 +148,7 @@ def of_contest(figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _runs(name: str, figure: dict[str, Any]) -> dict[str, list[float]]:
-    if name not in ("hotswap", "hotswap_spark"):
+    if name not in ("hotswap", "hotswap_int64", "hotswap_spark"):
         return {name: figure["seconds"]}
     return {f"{name}_batch": figure["seconds"], f"{name}_merge": figure["merge_seconds"]}
 

@@ -42,6 +42,7 @@ class Contestant:
 
 CONTESTANTS = (
     Contestant("hotswap", "with_hotswap"),
+    Contestant("hotswap_int64", "with_hotswap_int64"),
     Contestant("hotswap_spark", "with_hotswap_spark"),
     Contestant("hotswap_small", "with_hotswap_small", small=True),
     Contestant("duckdb", "with_duckdb"),

@@ -9,6 +9,8 @@ from rich.table import Table
 WHAT = {
     "hotswap_batch": "hotswap, whole batch: decoded changes to confirmed swap",
     "hotswap_merge": "hotswap, merge alone",
+    "hotswap_int64_batch": "hotswap, whole batch, timestamps as DuckDB writes them",
+    "hotswap_int64_merge": "hotswap, merge alone, timestamps as DuckDB writes them",
     "hotswap_spark_batch": "hotswap, whole batch, merge in Spark",
     "hotswap_spark_merge": "hotswap, merge alone, in Spark",
     "duckdb": "DuckDB anti join and partitioned copy",

@@ -23,7 +23,7 @@ from loader.publish.fences import Fences
 from loader.publish.publish import publish
 from loader.publish.quarantined import Rejected
 from loader.publish.recently import Recently
-from loader.rewrite import Rewriter, Tools
+from loader.rewrite import Rewriter, Tools, WriteSettings
 from loader.rewrite_local import Temporary
 from loader.state import State
 from metastore.api import ORC, PARQUET, Column, Metastore, Table, TableName
@@ -143,6 +143,7 @@ def open_table(
     rules: PlanRules = TWO_FILES_A_DAY,
     files: LocalFiles | None = None,
     format: str = "parquet",
+    settings: WriteSettings | None = None,
 ) -> Iterator[BenchTable]:
     """A new table below `folder` on a metastore of its own."""
     with Metastore23.start(folder / "metastore") as server:
@@ -156,7 +157,7 @@ def open_table(
         )
         try:
             env = environment(metastore, location, columns, files or LocalFiles(parallel_syncs=SYNCS_AT_ONCE), format)
-            tools = Tools(env.files, raw_keys, workload.columns, format, ("id",))
+            tools = Tools(env.files, raw_keys, workload.columns, format, ("id",), settings=settings or WriteSettings())
             rewriter = make_rewriter(tools, env.layout.temporary)
             yield BenchTable(env, workload, tools, rewriter, Recently(env.files, env.layout), rules)
         finally:

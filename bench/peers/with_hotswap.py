@@ -7,6 +7,7 @@ from typing import Any
 from bench.peers.job import Done, Job
 from bench.table import BenchTable, MakeRewriter, Timed, open_table
 from bench.workload import Workload
+from loader.rewrite import WriteSettings
 from loader.rewrite_local import LocalRewriter, threads_for
 
 SMALL_CHANGES = 1_000
@@ -22,9 +23,14 @@ def local(job: Job) -> MakeRewriter:
     return lambda tools, temporary: LocalRewriter(tools, temporary, threads=threads_for(job.cores))
 
 
-def measure(job: Job, make_rewriter: MakeRewriter, publish: Callable[[BenchTable, int], Timed]) -> Done:
+def measure(
+    job: Job,
+    make_rewriter: MakeRewriter,
+    publish: Callable[[BenchTable, int], Timed],
+    settings: WriteSettings | None = None,
+) -> Done:
     """Load the table, publish the batches one after the other; medians of each step over the warm ones."""
-    with open_table(job.scratch, Workload(job.rows, job.changed), make_rewriter) as table:
+    with open_table(job.scratch, Workload(job.rows, job.changed), make_rewriter, settings=settings) as table:
         table.load()
         timed = [publish(table, number) for number in job.batches]
         return Done([item.seconds for item in timed], table.result(), job.batches, "hotswap", details(timed[1:]))
