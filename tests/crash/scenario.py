@@ -13,13 +13,18 @@ DAYS = ("mon", "tue", "wed", "thu")
 
 @dataclass(frozen=True)
 class Scenario:
-    """`prepare` and `finish` are not killed. `finish` does what is to be done next, and says what is wrong then."""
+    """`prepare` and `finish` are not killed. `finish` does what is to be done next, and says what is wrong then.
+
+    `before`: what somebody else died in, between `prepare` and `act`. Each runs in a process of its own: a client of
+    HDFS does not survive a fork.
+    """
 
     name: str
     prepare: Callable[[World], None]
     act: Callable[[World, Tap], None]
     seen_at_once: Callable[[], tuple[Rows, ...]]  # what readers may see right after the crash
     finish: Callable[[World], list[str]]
+    before: Callable[[World], None] | None = None
 
 
 def before() -> Source:

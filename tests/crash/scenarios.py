@@ -37,7 +37,6 @@ from tests.crash.scenario import (
     second_batch,
 )
 from tests.crash.scenarios_more import MORE, without_gone
-from tests.crash.served import in_child
 from tests.crash.world import Rows, World, index_of, problems_with
 from tests.world import COLUMNS, TABLE, Source, expected, raw_keys, run_batch
 
@@ -288,13 +287,7 @@ def compacted_and_back(world: World) -> list[str]:
 
 def died(name: str, side: str) -> Callable[[World], None]:
     """A second batch that died around its first effect `name`."""
-
-    def prepare(world: World) -> None:
-        loaded(world)
-        in_child(lambda: second_batch(world, DieAround(name, side)))
-        world.served.later(10_000)
-
-    return prepare
+    return lambda world: second_batch(world, DieAround(name, side))
 
 
 def recovers(world: World, tap: Tap) -> None:
@@ -423,9 +416,9 @@ SCENARIOS = (
         deferred_and_resumed,
     ),
     Scenario("clean", aged, cleaned, lambda: (aged_rows(),), cleaned_again),
-    Scenario("recover, landed", died("alter_partitions", "after"), recovers, rows_of(after), caught_up),
-    Scenario("recover, not landed", died("alter_partitions", "before"), recovers, rows_of(before), caught_up),
-    Scenario("recover, no manifest", died("publish", "after"), recovers, rows_of(before), caught_up),
+    Scenario("recover, landed", loaded, recovers, rows_of(after), caught_up, died("alter_partitions", "after")),
+    Scenario("recover, not landed", loaded, recovers, rows_of(before), caught_up, died("alter_partitions", "before")),
+    Scenario("recover, no manifest", loaded, recovers, rows_of(before), caught_up, died("publish", "after")),
     Scenario("repair", put_back, mends, rows_of(before, mended_source), mended),
     Scenario("adopt", written_by_others, adopted, rows_of(before), adopted_and_caught_up),
     Scenario("fold", changed, folds, rows_of(after), folded),

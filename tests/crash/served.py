@@ -16,6 +16,7 @@ from metastore.api import Metastore
 from metastore.memory import InMemoryMetastore
 
 fork = multiprocessing.get_context("fork")
+HANGS_S = 300
 pa.array([None])  # so that no child pays for what pyarrow imports at its first use
 
 
@@ -75,11 +76,17 @@ def _until_stopped(server: Any) -> None:
 
 
 def in_child(work: Callable[[], Any]) -> Any:
-    """Run `work` in a forked child and return what it returned; None if it was killed. AssertionError if it raised."""
+    """Run `work` in a forked child and return what it returned; None if it was killed.
+
+    AssertionError if it raised, or hangs.
+    """
     receiver, sender = fork.Pipe(duplex=False)
     process = fork.Process(target=_tell, args=(work, sender))
     process.start()
     sender.close()
+    if not receiver.poll(HANGS_S):
+        process.kill()
+        raise AssertionError(f"no end after {HANGS_S} s")
     try:
         failed, answer = receiver.recv()
     except EOFError:

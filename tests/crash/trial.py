@@ -73,7 +73,7 @@ def effects_of(scenario: Scenario, place: Place | HdfsPlace) -> list[str]:
 
     with serve() as served:
         world = place.world(served)
-        in_child(lambda: scenario.prepare(world))
+        _prepare(scenario, world)
         effects: list[str] = in_child(lambda: counted(world))
     return effects
 
@@ -82,14 +82,22 @@ def problems_of(scenario: Scenario, point: Point, place: Place | HdfsPlace) -> l
     """Prepare, die, look, finish. None: nothing is wrong."""
     with serve() as served:
         world = place.world(served)
-        in_child(lambda: scenario.prepare(world))
-        in_child(lambda: _dies(scenario, place, world, point))
-        served.later(LOCKS_EXPIRE_S)
         try:
+            _prepare(scenario, world)
+            in_child(lambda: _dies(scenario, place, world, point))
+            served.later(LOCKS_EXPIRE_S)
             problems = in_child(lambda: _look(scenario, world))
         except AssertionError as error:
             problems = [str(error)]
     return [f"{scenario.name}, {point}: {problem}" for problem in problems]
+
+
+def _prepare(scenario: Scenario, world: World) -> None:
+    in_child(lambda: scenario.prepare(world))
+    dies = scenario.before
+    if dies is not None:
+        in_child(lambda: dies(world))
+        world.served.later(LOCKS_EXPIRE_S)
 
 
 def _dies(scenario: Scenario, place: Place | HdfsPlace, world: World, point: Point) -> None:
