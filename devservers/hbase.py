@@ -47,8 +47,9 @@ class HBase(Tables, Server):
         """`host:port` of the Thrift2 server (binary protocol, buffered transport)."""
         return f"127.0.0.1:{self.ports.thrift2}"
 
-    def start_thrift(self) -> None:
-        self._inside.start_thrift(_THRIFT2, self.ports.thrift2)
+    def start_thrift(self, settings: Mapping[str, str] | None = None) -> None:
+        """Start Thrift2. `settings`: hbase-site properties of it alone."""
+        self._inside.start_thrift(_THRIFT2, self.ports.thrift2, settings)
 
     def stop_thrift(self) -> None:
         """Thrift2 goes away, HBase itself stays up."""

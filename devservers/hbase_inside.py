@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ class Inside:
     """Handles on the servers of one JVM. Making one boots ZooKeeper, master and region server and waits for them."""
 
     def __init__(self, jvm: Jvm, base: Path, ports: Ports) -> None:
-        self._jvm, self.hadoop = jvm, jvm.java.org.apache.hadoop
+        self._jvm, self.hadoop, self._base = jvm, jvm.java.org.apache.hadoop, base
         self._thrifts: dict[str, Any] = {}
         self.hadoop.metrics2.lib.DefaultMetricsSystem.setMiniClusterMode(True)
         self._conf = self.hadoop.hbase.HBaseConfiguration.create()
@@ -45,12 +45,14 @@ class Inside:
         active = self._cluster.getActiveMaster()
         return active is not None and bool(active.isInitialized())
 
-    def start_thrift(self, package: str, port: int) -> None:
+    def start_thrift(self, package: str, port: int, settings: Mapping[str, str] | None = None) -> None:
         """`package`: "thrift2", or "thrift" for the older one. Returns when its port is open."""
         if is_listening(port):
             raise self._jvm.failure(f"port {port} for its {package} server is taken")
         conf = self.hadoop.conf.Configuration(self._conf)
         conf.set("hbase.regionserver.thrift.port", str(port))
+        for name, value in (settings or {}).items():
+            conf.set(name, value)
         server = getattr(self.hadoop.hbase, package).ThriftServer(conf)
         start = self._jvm.array("java.lang.String", ["start"])
         self._jvm.run_in_thread(self.java_class("util.ToolRunner"), "run", conf, server, start)
@@ -60,6 +62,21 @@ class Inside:
     def stop_thrift(self, package: str, port: int) -> None:
         self._thrifts.pop(package).stop()
         self.wait(lambda: not is_listening(port), f"the end of its {package} server")
+
+    def bulk_load(self, table: Any, family: str, cells: Sequence[tuple[bytes, bytes, int, bytes]]) -> None:
+        """See `Tables.bulk_load`."""
+        folder = self._base / "bulk"
+        (folder / family).mkdir(parents=True)
+        hfile, path = self.hadoop.hbase.io.hfile, self.hadoop.fs.Path(str(folder / family / "cells"))
+        factory = hfile.HFile.getWriterFactoryNoCache(self._conf).withPath(path.getFileSystem(self._conf), path)
+        writer = factory.withFileContext(hfile.HFileContextBuilder().build()).create()
+        for key, qualifier, timestamp, value in cells:
+            stamp = self._jvm.java.java.lang.Long(timestamp)
+            writer.append(self.hadoop.hbase.KeyValue(key, family.encode(), qualifier, stamp, value))
+        writer.close()
+        loader = self.hadoop.hbase.tool.BulkLoadHFiles.create(self._conf)
+        loader.bulkLoad(table, self.hadoop.fs.Path(str(folder)))
+        shutil.rmtree(folder)
 
     def region_server(self) -> Any:
         return self._cluster.getRegionServers().get(0).getRegionServer()

@@ -32,10 +32,7 @@ class Tables(ABC):
         client = self._inside.hadoop.hbase.client
         table = client.TableDescriptorBuilder.newBuilder(self._name(name))
         for family in families:
-            column = client.ColumnFamilyDescriptorBuilder.newBuilder(family.encode())
-            for key, value in (settings or {}).items():
-                column.setValue(key, value)
-            table.setColumnFamily(column.build())
+            table.setColumnFamily(self._family(family, settings or {}))
         first_keys = [self._inside.byte_arrays(list(splits))] if splits else []
         with self._admin() as admin:
             admin.createTable(table.build(), *first_keys)
@@ -55,6 +52,37 @@ class Tables(ABC):
         with self._admin() as admin:
             admin.disableTable(self._name(name))
             admin.truncateTable(self._name(name), True)
+
+    def add_family(self, name: str, family: str, settings: Mapping[str, str] | None = None) -> None:
+        with self._admin() as admin:
+            admin.addColumnFamily(self._name(name), self._family(family, settings or {}))
+
+    def drop_family(self, name: str, family: str) -> None:
+        """Its cells go with it, and leave no marker."""
+        with self._admin() as admin:
+            admin.deleteColumnFamily(self._name(name), family.encode())
+
+    @contextlib.contextmanager
+    def snapshot(self, name: str) -> Iterator[str]:
+        """A snapshot of the table as it is now; gone at the end."""
+        snapshot = f"{name.replace(':', '-')}-snapshot"
+        with self._admin() as admin:
+            admin.snapshot(snapshot, self._name(name))
+            try:
+                yield snapshot
+            finally:
+                admin.deleteSnapshot(snapshot)
+
+    def restore(self, name: str, snapshot: str) -> None:
+        """The table is again what it was, with the timestamps that its cells had."""
+        with self._admin() as admin:
+            admin.disableTable(self._name(name))
+            admin.restoreSnapshot(snapshot)
+            admin.enableTable(self._name(name))
+
+    def bulk_load(self, name: str, family: str, cells: Sequence[tuple[bytes, bytes, int, bytes]]) -> None:
+        """(key, qualifier, timestamp in ms, value), in HBase's order: written as an HFile, and moved into the table."""
+        self._inside.bulk_load(self._name(name), family, cells)
 
     def flush(self, name: str) -> None:
         """Write the memstores to HFiles."""
@@ -131,6 +159,12 @@ class Tables(ABC):
         clock = util.ManualEnvironmentEdge()
         clock.setValue(milliseconds)
         util.EnvironmentEdgeManager.injectEdge(clock)
+
+    def _family(self, name: str, settings: Mapping[str, str]) -> Any:
+        builder = self._inside.hadoop.hbase.client.ColumnFamilyDescriptorBuilder.newBuilder(name.encode())
+        for key, value in settings.items():
+            builder.setValue(key, value)
+        return builder.build()
 
     @contextlib.contextmanager
     def _admin(self) -> Iterator[Any]:

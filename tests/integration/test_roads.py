@@ -1,7 +1,7 @@
 """Each road by which HBase hides a change from a window: what happens, and that it does not stay so.
 
-All but the first are in the long suite. A bulk load, Import, replication and a restored snapshot bring cells with the
-timestamps they had: to a window they are `old_put`.
+All but the first are in the long suite. Import, CopyTable and replication put cells with the timestamps they had: to a
+window they are `old_put`. The table in docs/sources.md names the test of each road.
 """
 
 from __future__ import annotations
@@ -102,6 +102,44 @@ def compacted_markers(road: Road) -> None:
     road.hbase.major_compact(road.name)
 
 
+def markers_gone_with_a_minor_compaction(road: Road) -> None:
+    """One that takes all files of a store drops markers like a major one."""
+    for key in ("k01", "k02", "k03"):
+        road.delete(TDelete(row=key.encode()))
+        road.hbase.flush(road.name)
+    road.hbase.minor_compact(road.name)
+    assert road.hbase.store_files(road.name) == 1
+
+
+def bulk_load(road: Road) -> None:
+    """With timestamps of when the file was made."""
+    clicks, day = (9).to_bytes(8, "big"), b"mon"
+    cells = [
+        (key, name, OLD_MS, value) for key in (b"new", b"nex") for name, value in ((b"clicks", clicks), (b"day", day))
+    ]
+    road.hbase.bulk_load(road.name, "d", cells)
+
+
+def restored_snapshot(road: Road) -> None:
+    """Published rows go back to what they were, with their old timestamps; new ones are gone."""
+    with road.hbase.snapshot(road.name) as snapshot:
+        road.put("k01", 77)
+        road.put("since", 7)
+        time.sleep(0.3)
+        road.batch()
+        assert road.equal()
+        road.hbase.restore(road.name, snapshot)
+
+
+def dropped_family_made_again(road: Road) -> None:
+    """Its cells are gone without a marker, and the table has all its families."""
+    road.hbase.add_family(road.name, "other")
+    road.hbase.drop_family(road.name, "d")
+    road.hbase.add_family(road.name, "d")
+    road.hbase.drop_family(road.name, "other")
+    road.put("k01", 1)
+
+
 def put_below_the_window(road: Road) -> None:
     """Below what is there: no window sees it and nobody ever shall."""
     road.put("k01", 5, OLD_MS)
@@ -112,6 +150,10 @@ ROADS = [
     pytest.param(old_put, id="old timestamp"),
     pytest.param(old_delete, marks=pytest.mark.slow, id="delete of one version"),
     pytest.param(compacted_markers, marks=pytest.mark.slow, id="markers gone with a compaction"),
+    pytest.param(markers_gone_with_a_minor_compaction, marks=pytest.mark.slow, id="markers gone with a minor one"),
+    pytest.param(bulk_load, marks=pytest.mark.slow, id="bulk load"),
+    pytest.param(restored_snapshot, marks=pytest.mark.slow, id="restored snapshot"),
+    pytest.param(dropped_family_made_again, marks=pytest.mark.slow, id="family dropped and made again"),
     pytest.param(put_below_the_window, marks=pytest.mark.slow, id="older than what is there"),
 ]
 
@@ -127,9 +169,13 @@ def test_what_no_window_shows_a_reconcile_finds(road: Callable[..., Road], hide:
     assert table.equal()
 
 
+KEPT = ({"hbase.hstore.time.to.purge.deletes": "3600000"}, {"KEEP_DELETED_CELLS": "TRUE"})
+
+
 @pytest.mark.slow
-def test_markers_that_are_kept_are_not_missed(road: Callable[..., Road]) -> None:
-    table = road(**{"hbase.hstore.time.to.purge.deletes": "3600000"})
+@pytest.mark.parametrize("settings", KEPT, ids=["purged later", "deleted cells kept"])
+def test_markers_that_are_kept_are_not_missed(road: Callable[..., Road], settings: dict[str, str]) -> None:
+    table = road(**settings)
     compacted_markers(table)
     table.batch()
     assert table.equal()
@@ -156,6 +202,28 @@ def test_a_put_of_the_future_shows_when_its_time_has_come(road: Callable[..., Ro
     time.sleep(3.5)
     table.batch()
     assert table.table.rows()["future"] == ("mon", 7)
+
+
+@pytest.mark.slow
+def test_a_put_behind_one_of_the_future_reads_as_in_hbase(road: Callable[..., Road]) -> None:
+    """It is hidden there too: its row is read again, and shows what is to come."""
+    table = road()
+    table.put("k01", 7, round(time.time() * 1000) + 3_600_000)
+    table.put("k01", 8)
+    table.batch()
+    assert table.table.rows()["k01"] == ("mon", 7)
+    assert table.equal()
+
+
+@pytest.mark.slow
+def test_a_dropped_family_is_an_error_and_deletes_nothing(road: Callable[..., Road]) -> None:
+    table = road()
+    table.hbase.add_family(table.name, "other")
+    table.hbase.drop_family(table.name, "d")
+    done = hotswap(table.table.kept, "run", "--once", "--confirm-deletes")
+    assert done.code != 0
+    assert "has no column family 'd'" in done.err
+    assert len(table.table.rows()) == len(ROWS)
 
 
 @pytest.mark.slow
