@@ -1,23 +1,16 @@
 """The HBase source on a real HBase: which keys a window finds, what their rows are, what it says when it cannot."""
 
 import itertools
-import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
-from thrift.protocol.TBinaryProtocol import TBinaryProtocolFactory
-from thrift.protocol.TCompactProtocol import TCompactProtocolFactory
-from thrift.server.TServer import TThreadedServer
-from thrift.Thrift import TApplicationException, TMessageType, TType
-from thrift.transport import TSocket, TTransport
 
 from devservers.hbase import HBase
 from loader.errors import SourceError, Unavailable
 from loader.mapping import Mapping
-from loader.sources.connection import Connection, ConnectionLost, ScannerGone, WrongServer
+from loader.sources.connection import Connection, ScannerGone
 from loader.sources.cursor import ANSWER, FIRST, size_of
 from loader.sources.dirty import DirtyKeys
 from loader.sources.joined import ReadRows
@@ -42,7 +35,6 @@ from loader.sources.windows import Window
 from partitioner.changeset import NOWHERE, Op
 
 MAPPING = Mapping.build({"id": "string", "campaign": "string", "clicks": "bigint"}, ":key,d:c,d:n#b", ("campaign",))
-NO_PATIENCE = Patience(seconds=0, tries=1)
 _numbers = itertools.count(1)
 
 
@@ -427,63 +419,6 @@ def test_a_table_dropped_in_mid_scan_is_an_error(hbase: HBase) -> None:
     table.close()
     with pytest.raises((SourceError, Unavailable)):
         list(batches)
-
-
-def test_thrift1_on_the_port_is_called_by_its_name(hbase: HBase) -> None:
-    endpoint = Endpoint.parse(hbase.start_thrift1())
-    try:
-        with pytest.raises(WrongServer, match="is a Thrift1 server") as caught, Thrift2(endpoint) as client:
-            client.table_exists("x")
-    finally:
-        hbase.stop_thrift1()
-    assert "hbase thrift2" in caught.value.hint
-
-
-def test_a_server_that_is_not_there_is_unreachable() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
-    with pytest.raises(ConnectionLost, match="cannot be reached") as caught:
-        Thrift2(Endpoint("127.0.0.1", port), NO_PATIENCE).table_exists("x")
-    assert isinstance(caught.value, Unavailable)
-
-
-def test_a_server_that_answers_nothing_times_out() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
-        endpoint = Endpoint("127.0.0.1", silent.getsockname()[1], read_timeout=0.2)
-        with pytest.raises(ConnectionLost, match="does not answer"):
-            Thrift2(endpoint, NO_PATIENCE).table_exists("x")
-
-
-class _Other:
-    """A Thrift server that knows none of our calls: enough to see in which wording it answers."""
-
-    def process(self, read: Any, write: Any) -> None:
-        name, _, number = read.readMessageBegin()
-        read.skip(TType.STRUCT)
-        read.readMessageEnd()
-        write.writeMessageBegin(name, TMessageType.EXCEPTION, number)
-        TApplicationException(TApplicationException.UNKNOWN_METHOD, "unknown").write(write)
-        write.writeMessageEnd()
-        write.trans.flush()
-
-
-WORDINGS: list[tuple[str, Any, Any]] = [
-    ("framed", TTransport.TFramedTransportFactory(), None),
-    ("compact", TTransport.TBufferedTransportFactory(), TCompactProtocolFactory()),
-]
-
-
-@pytest.mark.parametrize(("wording", "transport", "protocol"), WORDINGS, ids=[name for name, *_ in WORDINGS])
-def test_a_server_of_another_wording_is_told_apart(wording: str, transport: Any, protocol: Any) -> None:
-    listening = TSocket.TServerSocket("127.0.0.1", 0)
-    listening.listen()
-    port = listening.handle.getsockname()[1]
-    listening.listen = lambda: None
-    server = TThreadedServer(_Other(), listening, transport, protocol or TBinaryProtocolFactory(), daemon=True)
-    threading.Thread(target=server.serve, daemon=True).start()
-    with pytest.raises(WrongServer, match=wording):
-        Thrift2(Endpoint("127.0.0.1", port, connect_timeout=1, read_timeout=1), NO_PATIENCE).table_exists("x")
-    listening.close()
 
 
 def test_a_client_heals_when_its_server_comes_back(table: Table) -> None:
