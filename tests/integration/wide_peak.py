@@ -1,0 +1,53 @@
+"""Read one row again, and every row's dirty keys, in a process of its own, and tell what memory that took.
+
+python -m tests.integration.wide_peak THRIFT TABLE KEY → bytes of the row, peak of the re-read, peak of the scan
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from loader.mapping import Mapping
+from loader.sources.joined import ReadRows
+from loader.sources.reader import RowReader
+from loader.sources.scan import scan_window
+from loader.sources.thrift2 import Endpoint, Thrift2
+from loader.sources.windows import Window
+
+MAPPING = Mapping.build({"id": "string", "campaign": "string", "rest": "map<string,binary>"}, ":key,d:c,w:")
+
+
+_STATUS = Path("/proc/self/status")
+
+
+def peak_of(action: Callable[[], object]) -> int:
+    """Bytes by which the process grows at its largest, while that is done."""
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = _bytes("VmRSS")
+    action()
+    return _bytes("VmHWM") - before
+
+
+def _bytes(name: str) -> int:
+    line = next(line for line in _STATUS.read_text().splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1]) << 10
+
+
+def main() -> None:
+    thrift, table, key = sys.argv[1:]
+
+    def connect() -> Thrift2:
+        return Thrift2(Endpoint.parse(thrift))
+
+    reader = RowReader(connect, table, MAPPING)
+    reader.read([b"narrow"], 0)  # what any read takes
+    window = Window(0, 1 << 62, True, 0)
+    scanned = peak_of(lambda: scan_window(connect, table, MAPPING.families, window))
+    found: list[ReadRows] = []
+    read = peak_of(lambda: found.append(reader.read([key.encode()], 0)))
+    assert found[0].rows.num_rows + len(found[0].rejected) == 1
+    print(found[0].rows.nbytes, read, scanned)
+
+
+if __name__ == "__main__":
+    main()
