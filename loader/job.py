@@ -266,7 +266,8 @@ def open_session(settings: "Settings", table: str) -> SparkSession:
             builder = builder.config(name, value)
     for name, secret in settings.spark.items():
         builder = builder.config(name, secret.get_secret_value())
-    session: SparkSession = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    with _ctrl_c_kept():
+        session: SparkSession = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
     session.conf.set("spark.sql.streaming.forceDeleteTempCheckpointLocation", "true")
     return session
 
@@ -282,6 +283,17 @@ LOCAL_SESSION = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.streaming.metricsEnabled": "false",
 }
+
+
+@contextmanager
+def _ctrl_c_kept() -> "Iterator[None]":
+    """Spark's context takes Ctrl-C for itself, and then cancels the jobs of the batch that is under way."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

@@ -209,11 +209,12 @@ def test_it_publishes_nothing_while_a_rollback_holds_the_table(stage: Stage) -> 
     stage.becomes_equal()
 
 
-def test_sigterm_ends_it_in_order(stage: Stage) -> None:
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(stage: Stage, end: signal.Signals) -> None:
     running = stage.loader()
-    stage.put(("last", "mon", 1))
+    stage.put((f"before {end.name}", "mon", 1))
     stage.becomes_equal()
-    running.process.send_signal(signal.SIGTERM)
+    running.process.send_signal(end)
     assert running.process.wait(PATIENCE_S) == 0
     running.reader.join(PATIENCE_S)
     assert running.events[-1]["event"] == "ended"

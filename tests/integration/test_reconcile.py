@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
+from loader import asked
+from loader.asked import KEYS_A_BATCH, KEYS_AN_ASK
 from loader.sources.thrift2 import TColumnValue, TDelete, TPut
 from tests.integration.clicks import Clicks, NewClicks, hotswap
 
@@ -75,6 +77,16 @@ def test_old_timestamps_and_compacted_markers_are_found_and_repaired(table: Clic
     assert hotswap(table.kept, "run", "--once").code == 0
     assert table.rows() == expected(table)
     assert counts(told(table)) == {}
+
+
+def test_a_single_run_reads_all_that_was_asked_for_however_much_it_is(table: Clicks) -> None:
+    env = table.kept.service().env
+    keys = (b"none%06d" % number for number in range(KEYS_A_BATCH + KEYS_AN_ASK))
+    asked.ask(env.files, env.layout, keys, asked.Asker("reconcile", env.identity.run, env.clock))
+    env.metastore.close()
+    assert hotswap(table.kept, "run", "--once").code == 0
+    (told,) = json.loads(hotswap(table.kept, "status", "--json").out)["tables"]
+    assert told["asked"] == 0
 
 
 def test_regions_that_split_and_rows_that_change_meanwhile_are_no_drift(table: Clicks, hbase: HBase) -> None:
