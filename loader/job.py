@@ -269,7 +269,13 @@ def open_session(settings: "Settings", table: str) -> SparkSession:
     with _ctrl_c_kept():
         session: SparkSession = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
     session.conf.set("spark.sql.streaming.forceDeleteTempCheckpointLocation", "true")
+    one_job_a_shuffle(session)
     return session
+
+
+def one_job_a_shuffle(session: SparkSession) -> None:
+    """Adaptive planning makes a job of each side of a shuffle, and the merge's is placed task by task already."""
+    session.conf.set("spark.sql.adaptive.enabled", "false")
 
 
 LOG_SETTINGS = Path(__file__).with_name("spark_log4j2.properties")

@@ -94,7 +94,6 @@ def keeper(hbase: HBase, hms: Metastore23, tmp_path: Path) -> Iterator[Keeper]:
     table.drop_source()
 
 
-@pytest.mark.slow
 def test_a_checkpoint_that_is_restored_from_before_or_copied_loses_nothing_and_repeats_nothing(keeper: Keeper) -> None:
     keeper.put(("a", "mon", 1), ("b", "tue", 2))
     first = keeper.start("kept")
