@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devservers import fetch, lockfile, paths
+from devservers.archives import extract
 
 _SCRIPTS = "apache-hive-metastore-{version}-bin/scripts/metastore/upgrade/{database}/{script}.{database}.sql"
 _LIBRARY = "apache-hive-metastore-{version}-bin/lib/"
@@ -77,7 +78,7 @@ def unpacked(archive: Path, made: Path, inside: str, wanted: Callable[[str], boo
         made.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=made.parent, prefix="making-") as folder, tarfile.open(archive) as opened:
             members = [m for m in opened.getmembers() if m.name.startswith(inside) and wanted(m.name)]
-            opened.extractall(folder, members, filter="data")
+            extract(opened, folder, members)
             publish_folder(Path(folder, inside), made)
     return made
 

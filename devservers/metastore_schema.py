@@ -14,6 +14,7 @@ from pathlib import Path
 from py4j.protocol import Py4JJavaError
 
 from devservers import paths
+from devservers.archives import extract
 from devservers.errors import DevServerError
 from devservers.hive_release import HIVE_2_3, HiveRelease, publish_folder
 from devservers.jvm import Jvm
@@ -54,7 +55,7 @@ def extracted_scripts(release: HiveRelease, archive: Path, folder: Path, databas
     """The release's schema scripts for `database` (derby, postgres), below `folder`, in their order."""
     with tarfile.open(archive) as opened:
         members = [opened.getmember(name) for name in release.script_members(database)]
-        opened.extractall(folder, members, filter="data")
+        extract(opened, folder, members)
     return [folder / member.name for member in members]
 
 

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from devservers import fetch, lockfile, paths, tethered
+from devservers.archives import extract
 from devservers.errors import DevServerError
 from devservers.jvm import tail
 from devservers.ports import free_ports
@@ -144,4 +145,4 @@ def _unpack(folder: Path) -> None:
         opened.open(_INSIDE) as packed,
         tarfile.open(fileobj=packed, mode="r:xz") as archive,
     ):
-        archive.extractall(folder, filter="data")
+        extract(archive, folder)
