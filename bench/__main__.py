@@ -161,7 +161,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--times", type=int, default=4, help="how much larger than M the large table is")
     parser.add_argument("--tiny", type=int, default=4_000, help="number of tiny partitions")
     parser.add_argument(
-        "--amend", action="store_true", help="put `swap`, `index`, `profile` into the last whole report"
+        "--amend",
+        action="store_true",
+        help="put `swap`, `index`, `profile`, or `further` with `hotswap`, into the last whole report",
     )
     parser.add_argument("--lock", action="store_true", help="renew the checksums of bench/jars.lock")
     return parser

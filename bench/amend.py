@@ -4,18 +4,23 @@ from typing import Any
 
 from bench import goals
 
-PARTS = ("swap", "key_index", "profile")
-"""What stands by itself. Contestants and further tables are compared within one run only."""
+PARTS = ("swap", "key_index", "profile", "further")
+"""What stands by itself. Contestants are compared within one run only; the further tables bring the batch of their own
+run along, `further_batch`, that the large one is compared with."""
 
 
 def amended(whole: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     """The whole report with those of PARTS that `found` has; the key index's share is of the whole run's batch.
 
-    Raises ValueError if there is none of them.
+    Raises ValueError if there is none of them, or further tables without a batch of workload M beside them.
     """
     parts = {name: found[name] for name in PARTS if name in found}
     if not parts:
         raise ValueError(f"nothing was measured that can be put into the last whole run's report: {', '.join(PARTS)}")
+    if "further" in parts:
+        if goals.BATCH not in found["workload_m"]:
+            raise ValueError("further tables are compared with a batch of their own run: --only hotswap further")
+        whole = {**whole, "further_batch": found["workload_m"][goals.BATCH]}
     facts = {key: found["machine"][key] for key in ("date", "commit", "load_at_start")}
     left = {name: why for name, why in whole.get("not_run", {}).items() if name not in parts}
     report = {**whole, **_with_shares(parts, whole), "not_run": left}

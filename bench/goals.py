@@ -52,7 +52,8 @@ def _others(report: dict[str, Any]) -> Iterator[Goal]:
         "{:.2f} s",
         small is not None and small < SMALL_SECONDS,
     )
-    large, batch = report.get("further", {}).get("large", {}).get("median_seconds"), report["workload_m"].get(BATCH)
+    large = report.get("further", {}).get("large", {}).get("median_seconds")
+    batch = report.get("further_batch") or report["workload_m"].get(BATCH)
     ratio = large / batch if large and batch else None
     yield _goal(
         "many times the rows, the same files touched, against workload M",

@@ -113,7 +113,9 @@ def _further(report: dict[str, Any]) -> str:
         if "not_run" not in figure
     ]
     heads = ("table", "rows × columns", "changes", "files written", "whole batch, s", "rewrite, s")
-    return titled("Further tables", heads, rows)
+    beside = report.get("further_batch")
+    said = f"\nThe batch of workload M in their run took {beside:.2f} s.\n" if beside else ""
+    return titled("Further tables", heads, rows) + said
 
 
 def _index(report: dict[str, Any]) -> str:

@@ -180,6 +180,17 @@ def test_contestants_are_not_put_beside_those_of_another_run() -> None:
         amend.amended(REPORT, {"workload_m": {"duckdb": 1.0}, "machine": {}})
 
 
+def test_further_tables_bring_the_batch_of_their_own_run_along() -> None:
+    machine = {"date": "2026-02-02", "commit": "beef", "load_at_start": [0.3]}
+    found = {"further": {"large": {"median_seconds": 3.0}}, "machine": machine}
+    with pytest.raises(ValueError, match="--only hotswap further"):
+        amend.amended(REPORT, found | {"workload_m": {}})
+    amended = amend.amended(REPORT, found | {"workload_m": {goals.BATCH: 2.0}})
+    (large,) = [goal for goal in goals.goals(amended) if goal.what.startswith("many times the rows")]
+    assert (large.found, large.met) == ("1.50 ×", False)
+    assert amended["workload_m"] == REPORT["workload_m"]
+
+
 def test_an_overhead_is_the_median_of_what_pairs_differ_by() -> None:
     pairs = [(swap.Call(1.1, 0.03), swap.Call(1.0, 0.01)), (swap.Call(9.0, 0.03), swap.Call(1.0, 0.01))]
     pairs.append((swap.Call(1.1, 0.02), swap.Call(1.0, 0.01)))
