@@ -18,6 +18,8 @@ from loader.reconcile.digests import ENTRY, Digests
 from loader.rewrite import read_rows
 from partitioner.values import ColumnSpec, Version
 
+Settings = dict[str, str | bool | int | float | list[str]]
+
 MEMORY = "512MB"
 BLOCK = 20_000
 
@@ -43,14 +45,13 @@ class HiveSide:
             )
         self.path = path
         try:
-            self._connection = duckdb.connect(str(path))
+            settings: Settings = {"memory_limit": MEMORY, "threads": 2, "temp_directory": str(path.parent)}
+            self._connection = duckdb.connect(str(path), config=settings)
         except duckdb.IOException as error:
             raise Conflict(
                 f"another comparison of this table runs on this machine: {str(error).splitlines()[0]}",
                 "Wait for it, or end it: the next one goes on where it was.",
             ) from None
-        self._connection.execute(f"SET memory_limit = '{MEMORY}'; SET threads = 2")
-        self._connection.execute(f"SET temp_directory = '{path.parent}'; SET preserve_insertion_order = true")
 
     def close(self, delete: bool) -> None:
         self._connection.close()

@@ -363,7 +363,7 @@ BUILT_MAY = {
     "loader/analyze.py": "names of the table's columns, quoted",
     "loader/bootstrap/index.py": "a text of its own, named",
     "loader/reconcile/digests.py": "names of the table's columns, quoted",
-    "loader/reconcile/hive_side.py": "a path and limits of our own; keys are parameters",
+    "loader/reconcile/hive_side.py": "texts of its own, handed on; keys are parameters",
     "loader/transform_sql.py": "the operator's own expressions, of an allow-list",
 }
 """What is not one plain text in each of these; a column's value goes in as a parameter or as Arrow everywhere."""

@@ -180,7 +180,7 @@ def test_two_that_run_at_once_miss_nothing_between_their_pieces(stage: Stage, tm
     drifted(stage)
     again = DictRanges(stage.source, size=3, on_block=lambda keys: kill_at(keys, b"k7"))
     other = comparison(stage.open("r2"), again, piece_rows=theirs)
-    other.scratch = lambda table: tmp_path / "another machine"
+    other.scratch = lambda table: tmp_path / "the other's"
     begun: list[bytes] = []
 
     def run_other(keys: list[bytes]) -> None:
