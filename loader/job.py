@@ -4,15 +4,10 @@ spark-submit --master yarn …/loader/job.py ads.performance --config hotswap.ya
 """
 
 import logging
-import os
-import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import PySparkException
@@ -30,12 +25,14 @@ from loader.rewrite_either import EitherRewriter
 from loader.rewrite_local import LocalRewriter, threads_for
 from loader.rewrite_spark import SparkRewriter
 from loader.service import TableService, open_table
+from loader.signals import stopped_by_signals
 from loader.sources.dirty import IncompleteScan
+from loader.spark_session import open_session
 from loader.waiting import Waiting
 from loader.watch import Watchman, keep_looking, watchman_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from loader.config import Settings, TableSettings
     from loader.sources.stream import SourceSettings
@@ -254,74 +251,6 @@ class Job:
             self.session.stop()
         if self.loop is not None:
             self.loop.env.metastore.close()
-
-
-def open_session(settings: "Settings", table: str) -> SparkSession:
-    """The session of spark-submit if there is one; else a local one that nobody else can reach."""
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder: Any = SparkSession.builder.appName(f"hotswap {table}")
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        for name, value in LOCAL_SESSION.items():
-            builder = builder.config(name, value)
-    for name, secret in settings.spark.items():
-        builder = builder.config(name, secret.get_secret_value())
-    with _ctrl_c_kept():
-        session: SparkSession = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
-    session.conf.set("spark.sql.streaming.forceDeleteTempCheckpointLocation", "true")
-    one_job_a_shuffle(session)
-    return session
-
-
-def one_job_a_shuffle(session: SparkSession) -> None:
-    """Adaptive planning makes a job of each side of a shuffle, and the merge's is placed task by task already."""
-    session.conf.set("spark.sql.adaptive.enabled", "false")
-
-
-LOG_SETTINGS = Path(__file__).with_name("spark_log4j2.properties")
-
-LOCAL_SESSION = {
-    "spark.master": "local[*]",
-    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG_SETTINGS}",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.sql.streaming.metricsEnabled": "false",
-}
-
-
-@contextmanager
-def _ctrl_c_kept() -> "Iterator[None]":
-    """Spark's context takes Ctrl-C for itself, and then cancels the jobs of the batch that is under way."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, handler)
-
-
-@contextmanager
-def stopped_by_signals(stop: threading.Event) -> "Iterator[None]":
-    """Ctrl-C and SIGTERM let a batch that is under way end; a second one does not.
-
-    They do so too where whoever started the loader had them blocked: a mask outlives exec.
-    """
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _metastore_errors() -> tuple[type[Exception], ...]:

@@ -31,7 +31,7 @@ except KeyboardInterrupt:
 """
 LOADER = """
 import threading
-from loader.job import stopped_by_signals
+from loader.signals import stopped_by_signals
 stop = threading.Event()
 with stopped_by_signals(stop):
     print("ready", flush=True)
