@@ -23,8 +23,8 @@ DEMO = """
 import time
 from devservers.interrupts import raise_on_signals
 raise_on_signals()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(30)
 except KeyboardInterrupt:
     print("interrupted")
