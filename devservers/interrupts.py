@@ -1,7 +1,12 @@
 """Ends from outside, as one exception, so that each `with` and `finally` on the way cleans up."""
 
 import signal
-from typing import NoReturn
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import NoReturn, TypeVar
+
+T = TypeVar("T")
 
 ENDS = (signal.SIGINT, signal.SIGTERM)
 
@@ -14,6 +19,32 @@ def raise_on_signals() -> None:
     for number in ENDS:
         signal.signal(number, _interrupt)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
+
+
+def apart(work: Callable[[], T], end: Callable[[], None], patience: float = 5.0) -> T:
+    """Do it in a thread of its own, where no signal breaks in: py4j loses an interrupt or makes another error of it.
+
+    On KeyboardInterrupt, which comes to the main thread only, `end` takes away what the work waits for; the work has
+    `patience` (s) to notice. No signal is heard any more then.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+            done.set_exception(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        return done.result()
+    except KeyboardInterrupt:
+        for number in ENDS:
+            signal.signal(number, signal.SIG_IGN)
+        end()
+        thread.join(patience)
+        raise
 
 
 def _interrupt(*_: object) -> NoReturn:

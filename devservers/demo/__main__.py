@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from devservers import paths
+from devservers import paths, tethered
 from devservers.demo.data import FEWEST
 from devservers.demo.errors import DemoFailed
 from devservers.demo.scratch import scratch
 from devservers.demo.show import Screen
 from devservers.demo.story import Stage, play
 from devservers.errors import DevServerError
-from devservers.interrupts import raise_on_signals
+from devservers.interrupts import apart, raise_on_signals
 from loader.errors import HotswapError
+
+INTERRUPTED = 130
 
 
 def main(arguments: list[str]) -> int:
@@ -24,14 +28,22 @@ def main(arguments: list[str]) -> int:
     chosen = _parser().parse_args(arguments)
     raise_on_signals()
     screen = Screen()
+
+    def end() -> None:
+        screen.silent = True
+        logging.disable()
+        tethered.end_all()
+
     try:
-        return _run(screen, chosen.rows, chosen.keep)
+        with scratch(paths.cache_folder() / "demo", chosen.keep) as folder:
+            return apart(lambda: _run(screen, folder, chosen.rows, chosen.keep), end)
     except (DemoFailed, DevServerError, HotswapError, OSError) as error:
         screen.failed(str(error))
         return 1
     except KeyboardInterrupt:
+        screen.silent = False
         screen.failed("interrupted; nothing of it runs any more")
-        return 130
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,8 +60,8 @@ def _rows(text: str) -> int:
     return rows
 
 
-def _run(screen: Screen, rows: int, keep: bool) -> int:
-    with scratch(paths.cache_folder() / "demo", keep) as folder, ExitStack() as until:
+def _run(screen: Screen, folder: Path, rows: int, keep: bool) -> int:
+    with ExitStack() as until:
         stage = Stage(screen, folder, rows, until)
         held = play(stage)
         _sum_up(stage, keep)
@@ -83,4 +95,8 @@ def _next(folder: Path, keep: bool) -> tuple[str, ...]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    if code == INTERRUPTED:  # a thread of it may still wait for a server that is gone
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)

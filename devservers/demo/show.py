@@ -22,6 +22,7 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
+        self.silent = False
 
     def title(self, text: str, more: str) -> None:
         self._line(f"\n[bold]{escape(text)}[/]\n{escape(more)}")
@@ -95,7 +96,8 @@ class Screen:
             yield lambda new: progress.update(task, description=escape(new))
 
     def _line(self, markup: str) -> None:
-        self._console.print(markup, soft_wrap=True)  # a path is to be copied whole
+        if not self.silent:
+            self._console.print(markup, soft_wrap=True)  # a path is to be copied whole
 
 
 def _mark(holds: bool) -> str:

@@ -29,6 +29,22 @@ try:
 except KeyboardInterrupt:
     print("interrupted")
 """
+APART = """
+import threading
+from devservers.interrupts import apart, raise_on_signals
+raise_on_signals()
+gone = threading.Event()
+def work():
+    try:
+        print("ready", flush=True)
+        gone.wait(30)
+    finally:
+        print("work has ended")
+try:
+    apart(work, gone.set)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
 LOADER = """
 import threading
 from loader.signals import stopped_by_signals
@@ -44,11 +60,19 @@ with stopped_by_signals(stop):
 @pytest.mark.parametrize("inherited", INHERITED)
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_signal_arrives_whatever_was_inherited(program: str, inherited: str, end: signal.Signals) -> None:
-    child = subprocess.Popen(
-        [sys.executable, "-c", START.format(inherited=INHERITED[inherited]), program], stdout=subprocess.PIPE, text=True
-    )
+    assert said_after(end, program, inherited) == "ready\ninterrupted\n"
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_work_that_is_done_apart_ends_before_the_interrupt_goes_on(end: signal.Signals) -> None:
+    assert said_after(end, APART, "nothing") == "ready\nwork has ended\ninterrupted\n"
+
+
+def said_after(end: signal.Signals, program: str, inherited: str) -> str:
+    """All that a program prints that gets this signal as soon as it is ready."""
+    start = START.format(inherited=INHERITED[inherited])
+    child = subprocess.Popen([sys.executable, "-c", start, program], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     ready = child.stdout.readline()
     child.send_signal(end)
-    said, _ = child.communicate(timeout=40)
-    assert (ready, said) == ("ready\n", "interrupted\n")
+    return ready + child.communicate(timeout=40)[0]

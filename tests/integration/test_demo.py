@@ -112,12 +112,15 @@ def test_demo_that_is_stopped_leaves_no_process(moment: str, seconds: float, end
     assert demo.processes_left() == []
 
 
-def test_ctrl_c_is_one_line_and_takes_the_folder_along() -> None:
+@pytest.mark.parametrize("seconds", [0.0, 0.15, 1.0])
+def test_ctrl_c_is_one_line_and_takes_the_folder_along(seconds: float) -> None:
     demo = Demo()
     demo.read_until("all they write lies in")
+    time.sleep(seconds)
     code = demo.end(signal.SIGINT)
     last = demo.said.splitlines()[-1]
-    assert (code, last, demo.folder().exists()) == (130, "✘ interrupted; nothing of it runs any more", False)
+    seen = (code, last, demo.folder().exists(), "Traceback" in demo.said)
+    assert seen == (130, "✘ interrupted; nothing of it runs any more", False, False), demo.said
 
 
 def test_no_java_is_one_line_that_says_what_to_install(tmp_path: Path) -> None:
