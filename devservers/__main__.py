@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 
-from devservers import fetch, lockfile, metastore_schema, paths, progress
+from devservers import fetch, lockfile, metastore_schema, paths, progress, tethered
 from devservers.errors import DevServerError
 from devservers.hbase import HBase
 from devservers.hbase_conf import Ports
-from devservers.interrupts import raise_on_signals
+from devservers.interrupts import apart, raise_on_signals
 from devservers.jvm import kill_all
 from devservers.metastore import Metastore23
 from devservers.ports import remembered_ports
@@ -75,19 +75,22 @@ def _lock(chosen: argparse.Namespace) -> None:
 def _up(chosen: argparse.Namespace) -> None:
     _fetch_group(paths.FIRST_GROUP)
     print("starting HBase and the metastore, 5 to 10 s …", flush=True)
-    data: Path = chosen.data
+    hbase, metastore = apart(lambda: _start(chosen.data), tethered.end_all)
+    with hbase, metastore:
+        print(_how_to_use(hbase, metastore), flush=True)
+        _watch(hbase, metastore)
+
+
+def _start(data: Path) -> tuple[HBase, Metastore23]:
     metastore_port, *hbase_ports = remembered_ports(data / "ports", 1 + len(fields(Ports)))
     with ThreadPoolExecutor() as pool:
         try:
             starting = pool.submit(HBase.start, data / "hbase", Ports(*hbase_ports))
             metastore = Metastore23.start(data / "metastore", metastore_port)
-            hbase = starting.result()
+            return starting.result(), metastore
         except BaseException:
             kill_all()  # or the pool waits for a start that nobody wants any more
             raise
-    with hbase, metastore:
-        print(_how_to_use(hbase, metastore), flush=True)
-        _watch(hbase, metastore)
 
 
 def _how_to_use(hbase: HBase, metastore: Metastore23) -> str:

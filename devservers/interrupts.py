@@ -1,5 +1,6 @@
 """Ends from outside, as one exception, so that each `with` and `finally` on the way cleans up."""
 
+import logging
 import signal
 import threading
 from collections.abc import Callable
@@ -25,7 +26,7 @@ def apart(work: Callable[[], T], end: Callable[[], None], patience: float = 5.0)
     """Do it in a thread of its own, where no signal breaks in: py4j loses an interrupt or makes another error of it.
 
     On KeyboardInterrupt, which comes to the main thread only, `end` takes away what the work waits for; the work has
-    `patience` (s) to notice. No signal is heard any more then.
+    `patience` (s) to notice. No signal is heard any more then, and nothing logged: what fails now is meant to.
     """
     done: Future[T] = Future()
 
@@ -42,6 +43,7 @@ def apart(work: Callable[[], T], end: Callable[[], None], patience: float = 5.0)
     except KeyboardInterrupt:
         for number in ENDS:
             signal.signal(number, signal.SIG_IGN)
+        logging.disable()
         end()
         thread.join(patience)
         raise

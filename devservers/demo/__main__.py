@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 import time
@@ -31,7 +30,6 @@ def main(arguments: list[str]) -> int:
 
     def end() -> None:
         screen.silent = True
-        logging.disable()
         tethered.end_all()
 
     try:
