@@ -4,10 +4,12 @@ spark-submit --master yarn …/loader/job.py ads.performance --config hotswap.ya
 """
 
 import logging
+import os
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import PySparkException
@@ -25,9 +27,8 @@ from loader.rewrite_either import EitherRewriter
 from loader.rewrite_local import LocalRewriter, threads_for
 from loader.rewrite_spark import SparkRewriter
 from loader.service import TableService, open_table
-from loader.signals import stopped_by_signals
+from loader.signals import ctrl_c_kept, stopped_by_signals
 from loader.sources.dirty import IncompleteScan
-from loader.spark_session import open_session
 from loader.waiting import Waiting
 from loader.watch import Watchman, keep_looking, watchman_of
 
@@ -251,6 +252,41 @@ class Job:
             self.session.stop()
         if self.loop is not None:
             self.loop.env.metastore.close()
+
+
+LOG_SETTINGS = Path(__file__).with_name("spark_log4j2.properties")
+
+LOCAL_SESSION = {
+    "spark.master": "local[*]",
+    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG_SETTINGS}",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.streaming.metricsEnabled": "false",
+}
+
+
+def open_session(settings: "Settings", table: str) -> SparkSession:
+    """The session of spark-submit if there is one; else a local one that nobody else can reach."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder: Any = SparkSession.builder.appName(f"hotswap {table}")
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        for name, value in LOCAL_SESSION.items():
+            builder = builder.config(name, value)
+    for name, secret in settings.spark.items():
+        builder = builder.config(name, secret.get_secret_value())
+    with ctrl_c_kept():
+        session: SparkSession = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
+    session.conf.set("spark.sql.streaming.forceDeleteTempCheckpointLocation", "true")
+    one_job_a_shuffle(session)
+    return session
+
+
+def one_job_a_shuffle(session: SparkSession) -> None:
+    """Adaptive planning makes a job of each side of a shuffle, and the merge's is placed task by task already."""
+    session.conf.set("spark.sql.adaptive.enabled", "false")
 
 
 def _metastore_errors() -> tuple[type[Exception], ...]:
