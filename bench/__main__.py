@@ -82,7 +82,7 @@ def _parts(
     with tempfile.TemporaryDirectory(dir=cache, prefix="run-") as name:
         folder = Path(name)
         if _is_wanted("swap", chosen):
-            found["swap"] = _alone("swap", console, swap.measure, folder, SWAPS, chosen.runs)
+            found["swap"] = _alone("swap", console, swap.measure, folder, tuple(chosen.swaps), chosen.runs)
         if _is_wanted("index", chosen):
             sizes = (workload.rows // 10, workload.rows)
             figures = _alone("index", console, index.of_sizes, folder, sizes, chosen.runs, batch_seconds)
@@ -159,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=5, help="warm runs of each")
     parser.add_argument("--only", nargs="*", help="some contestants by name, `swap`, `index`, `profile`, `further`")
     parser.add_argument("--times", type=int, default=4, help="how much larger than M the large table is")
+    parser.add_argument("--swaps", type=int, nargs="*", default=SWAPS, help="partitions of the swaps measured alone")
     parser.add_argument("--tiny", type=int, default=4_000, help="number of tiny partitions")
     parser.add_argument(
         "--amend",
