@@ -10,10 +10,10 @@ import pytest
 
 from devservers.metastore_newer import Metastore40
 from devservers.site import write_conf
-from metastore.api import PARQUET, Column, Partition, Table, TableName
-from metastore.auth import LARGEST_SASL_PIECE, Auth, Mechanism
+from metastore.auth import Auth, Mechanism
 from metastore.client import Retries, connect
 from metastore.errors import NotAccepted, NotAMetastore, Unreachable
+from tests.contract.logged_in import do_everything
 from tests.kdc import REALM, SERVER, Kdc, kdc, missing
 
 LACKS = [*missing(), *([] if importlib.util.find_spec("kerberos") else ["the Python module kerberos"])]
@@ -62,15 +62,7 @@ def ticket(realm: Kdc, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_has_a_ticket_may_do_everything(uri: str, ticket: None, tmp_path: Path) -> None:
     """Also send more than a SASL frame holds."""
     metastore = connect([uri], auth=Auth(Mechanism.KERBEROS), retries=ONCE)
-    name, columns = TableName("default", "kerberised"), (Column("id", "bigint"),)
-    metastore.create_table(Table(name, columns, (Column("k", "string"),), f"file:{tmp_path}", PARQUET))
-    large = {f"p{n}": "x" * 3_000 for n in range(2 * LARGEST_SASL_PIECE // 3_000)}
-    metastore.add_partitions(name, [Partition(("a",), f"file:{tmp_path}/a", columns, PARQUET)])
-    metastore.alter_partitions(name, [Partition(("a",), f"file:{tmp_path}/b", columns, PARQUET, parameters=large)])
-    [found] = metastore.all_partitions(name)
-    assert found.parameters.items() >= large.items()
-    assert metastore.server().version == (4, 0, 1)
-    metastore.close()
+    do_everything(metastore, "kerberised", tmp_path)
 
 
 def test_who_has_no_ticket_is_told(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

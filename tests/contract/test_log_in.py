@@ -11,10 +11,10 @@ import pytest
 
 from devservers.java import find_java
 from devservers.metastore_newer import Metastore40
-from metastore.api import PARQUET, Column, Partition, Table, TableName
-from metastore.auth import LARGEST_SASL_PIECE, Auth, Mechanism, Tls
+from metastore.auth import Auth, Mechanism, Tls
 from metastore.client import Retries, connect
 from metastore.errors import MetastoreError, NotAccepted, NotAMetastore, Unreachable
+from tests.contract.logged_in import do_everything
 
 USER, PASSWORD, STORE_PASSWORD = "olga", "s3cret", "changeit"
 ONCE = Retries(attempts=1)
@@ -62,15 +62,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 def test_who_is_known_and_trusts_the_certificate_may_do_everything(guarded: Guarded, tmp_path: Path) -> None:
     """Also send more than a SASL frame holds."""
     metastore = connect([guarded.uri], auth=guarded.auth(), retries=ONCE)
-    name, columns = TableName("default", "guarded"), (Column("id", "bigint"),)
-    metastore.create_table(Table(name, columns, (Column("k", "string"),), f"file:{tmp_path}", PARQUET))
-    large = {f"p{n}": "x" * 3_000 for n in range(2 * LARGEST_SASL_PIECE // 3_000)}
-    metastore.add_partitions(name, [Partition(("a",), f"file:{tmp_path}/a", columns, PARQUET)])
-    metastore.alter_partitions(name, [Partition(("a",), f"file:{tmp_path}/b", columns, PARQUET, parameters=large)])
-    [found] = metastore.all_partitions(name)
-    assert found.parameters.items() >= large.items()
-    assert metastore.server().version == (4, 0, 1)
-    metastore.close()
+    do_everything(metastore, "guarded", tmp_path)
 
 
 def failure(guarded: Guarded, auth: Auth) -> MetastoreError:
