@@ -2,10 +2,11 @@
 
 import logging
 import signal
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import wait
 from typing import NoReturn, TypeVar
+
+from loader.parallel import begun
 
 T = TypeVar("T")
 
@@ -28,16 +29,7 @@ def apart(work: Callable[[], T], end: Callable[[], None], patience: float = 5.0)
     On KeyboardInterrupt, which comes to the main thread only, `end` takes away what the work waits for; the work has
     `patience` (s) to notice. No signal is heard any more then, and nothing logged: what fails now is meant to.
     """
-    done: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
-            done.set_exception(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
+    done = begun(work)
     try:
         return done.result()
     except KeyboardInterrupt:
@@ -45,7 +37,7 @@ def apart(work: Callable[[], T], end: Callable[[], None], patience: float = 5.0)
             signal.signal(number, signal.SIG_IGN)
         logging.disable()
         end()
-        thread.join(patience)
+        wait([done], patience)
         raise
 
 

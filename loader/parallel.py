@@ -53,6 +53,11 @@ def at_once(work: Callable[[], R]) -> Callable[[], R]:
 
 def in_thread(work: Callable[[], R]) -> Callable[[], R]:
     """In a thread that nobody waits for but who asks. It dies with the process, so what it does must be crash-safe."""
+    return begun(work).result
+
+
+def begun(work: Callable[[], R]) -> "Future[R]":
+    """The same, for who wants to wait for so long and no longer."""
     future: Future[R] = Future()
 
     def run() -> None:
@@ -62,4 +67,4 @@ def in_thread(work: Callable[[], R]) -> Callable[[], R]:
             future.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
-    return future.result
+    return future
