@@ -164,14 +164,14 @@ class ThriftMetastore:
 
     def partitions(self, name: TableName, values: Sequence[PartitionValues]) -> tuple[Partition, ...]:
         """The table itself is asked for only where not all of them are found: it may be gone, or another one by now."""
-        keys = self._keys.get(name)
-        if keys and values and all(len(each) == len(keys) for each in values):
-            found = self._partitions(name, keys, values)
-            if len(found) == len(set(values)):
-                return found
-            if self._keys_now(name) == keys:
-                return found
-        return self._partitions(name, self._keys_now(name), values)
+        known = self._keys.get(name)
+        if known and any(len(each) != len(known) for each in values):
+            known = None
+        found = self._partitions(name, known, values) if known else ()
+        if values and len(found) == len(set(values)):
+            return found
+        keys = self._keys_now(name)
+        return found if keys == known else self._partitions(name, keys, values)
 
     def _keys_now(self, name: TableName) -> list[str]:
         self.table(name)
