@@ -25,6 +25,8 @@ ALL_VERSIONS = 2147483647
 RAW = {b"_raw_": b"\xff"}  # how the Java client marks a scan as raw
 KEYS_ONLY = b"FirstKeyOnlyFilter() AND KeyOnlyFilter()"
 ROWS_A_CALL = 2000
+GLANCED_BYTES = 1 << 20
+"""Of a row that is only looked for."""
 MARKED_BYTES = 16 << 20
 """A row with more than that in one window gets no marks: it is read again as long as windows overlap it."""
 PARTS_A_THREAD = 4
@@ -66,6 +68,12 @@ def scan_part(
             client.check_table(table, families)  # dropped or disabled in mid-scan: say so
             raise
     yield pa.RecordBatch.from_pylist([marker(part.start, part.stop, window)], SCANNED)
+
+
+def is_any_in(client: Thrift2, table: str, families: Sequence[bytes], window: Window) -> bool:
+    """Whether the window holds any cell or marker. Reads up to the first one; of a table that is not there: False."""
+    scan = _raw_scan(families, Part(b"", b""), window.start_ms, window.end_ms)
+    return any(client.scan_packed(table, scan, 1, GLANCED_BYTES))
 
 
 def scan_window(

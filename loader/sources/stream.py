@@ -26,6 +26,7 @@ from loader.errors import Unavailable
 from loader.sources.dirty import SCANNED
 from loader.sources.scan import Part, parts_of, scan_part
 from loader.sources.skew import Skew, measure_skew
+from loader.sources.stillness import LOOK_S, Stillness, look_with
 from loader.sources.thrift2 import Patience, Thrift2, endpoints
 from loader.sources.windows import Window, WindowRules, window_end, window_to
 from partitioner.manifest import Span
@@ -93,8 +94,9 @@ class SourceSettings:
             options["clock_table"],
         )
 
-    def connect(self, patience: Patience | None = None) -> Thrift2:
-        return Thrift2(endpoints(self.thrift.split(","), self.timeout), patience or Patience(self.patience))
+    def connect(self, patience: Patience | None = None, timeout: float | None = None) -> Thrift2:
+        addresses = endpoints(self.thrift.split(","), timeout or self.timeout)
+        return Thrift2(addresses, patience or Patience(self.patience))
 
     def settled(self) -> Span | None:
         module, _, function = self.position.partition(":")
@@ -136,6 +138,7 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
         self._target: dict[str, int] | None = None  # of trigger availableNow
         self._skew, self._measured_ms = Skew(), -CLOCK_EVERY_MS
         self._away = False
+        self._stillness = Stillness(look_with(self._glance, settings.table, settings.families))
 
     def prepareForTriggerAvailableNow(self) -> None:
         """What is there now, and no more. Raises Unavailable: there is no later trigger to wait for."""
@@ -146,18 +149,23 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
         return {"end_ms": 0}
 
     def latestOffset(self, start: dict[str, int], limit: Any) -> dict[str, int]:
-        """Now − lag; the start again, so that no batch is made, while HBase is away or the clock runs behind."""
+        """Now − lag; the start again while HBase is away or still, or the clock runs behind: then no batch is made."""
         if self._target is not None:
             return self._target if self._target["end_ms"] > start["end_ms"] else start
-        end_ms = window_end(self._now_ms(), self._settings.rules)
+        now_ms, rules = self._now_ms(), self._settings.rules
+        end_ms = window_end(now_ms, rules)
         if end_ms <= start["end_ms"] or not self._reachable():
             return start
+        if self._stillness.lasts(end_ms, now_ms, rules.behind(self._skew.behind_ms)):
+            return start
+        self._stillness.batch_ms = now_ms
         return self._offset(end_ms)
 
     def partitions(self, start: dict[str, int], end: dict[str, int]) -> Sequence[WindowPart]:
         settings = self._settings
         end_ms = end["end_ms"]
-        window = window_to(end_ms, settings.settled(), settings.rules.behind(end.get("behind_ms", 0)))
+        self._stillness.settled = settings.settled()
+        window = window_to(end_ms, self._stillness.settled, settings.rules.behind(end.get("behind_ms", 0)))
         if window.empty or start["end_ms"] >= end_ms:  # a first batch while HBase is away ends where it starts
             window = Window(end_ms, end_ms, False, min(window.low_ms, end_ms))
             return [WindowPart(Part(b"", b""), window)]
@@ -170,6 +178,9 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
         with settings.connect() as client:
             for batch in scan_part(client, settings.table, settings.families, partition.part, partition.window):
                 yield batch.cast(NULLABLE)
+
+    def _glance(self) -> Thrift2:
+        return self._settings.connect(Patience(tries=1), LOOK_S)
 
     def _reachable(self) -> bool:
         """Said once an absence: it is asked at each poll, and the driver's log goes on telling of it."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from devservers.hbase import HBase
 from loader.errors import SourceError, Unavailable
 from loader.sources.dirty import DirtyKeys, dirty_keys_from_rows
+from loader.sources.idl import TDelete
 from loader.sources.scan import scan_window
+from loader.sources.stillness import LONGEST_MS
 from loader.sources.stream import HBaseSource, SourceSettings, WindowReader
 from loader.sources.thrift2 import Endpoint, TColumnValue, Thrift2, TPut
 from loader.sources.windows import WindowRules
@@ -150,3 +153,40 @@ def test_an_offset_never_goes_back(hbase: HBase, tmp_path: Path) -> None:
 def test_a_table_that_is_gone_ends_the_planning(hbase: HBase, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no table 'gone'"):
         reader(hbase, tmp_path / "none", table="gone").partitions({"end_ms": 0}, {"end_ms": 1000})
+
+
+# A table that stands still
+
+
+def standing(hbase: HBase, state: Path, clock: list[int]) -> tuple[WindowReader, dict[str, int]]:
+    """A reader that has planned its first batch, whose window ended at 1000; and the offset of that."""
+    source = reader(hbase, state, now=lambda: clock[0], rules=replace(RULES, deep_every_ms=60_000))
+    offset = source.latestOffset({"end_ms": 0}, None)
+    settle(state, Span("s", 0, 1000, 900))
+    source.partitions({"end_ms": 0}, offset)
+    clock[0] += 100
+    return source, offset
+
+
+def test_a_poll_of_a_still_table_makes_no_batch(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
+    source, offset = standing(hbase, tmp_path / "state", [1000])
+    assert source.latestOffset(offset, None) == offset
+
+
+def test_a_put_makes_a_batch_at_the_next_poll(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
+    source, offset = standing(hbase, tmp_path / "state", [1000])
+    put(client, b"z", timestamp=1050)
+    assert source.latestOffset(offset, None)["end_ms"] == 1100
+
+
+def test_a_delete_makes_a_batch_at_the_next_poll(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
+    source, offset = standing(hbase, tmp_path / "state", [1000])
+    client.delete(TABLE, TDelete(row=b"z", timestamp=1050))
+    assert source.latestOffset(offset, None)["end_ms"] == 1100
+
+
+def test_a_still_table_has_a_batch_now_and_then(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
+    clock = [1000]
+    source, offset = standing(hbase, tmp_path / "state", clock)
+    clock[0] = 1000 + LONGEST_MS
+    assert source.latestOffset(offset, None)["end_ms"] == 1000 + LONGEST_MS
