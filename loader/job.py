@@ -138,7 +138,7 @@ class Job:
             if not self.waiting.stop.is_set():
                 query.awaitTermination()  # raises what ended it
         finally:
-            with self.turning:  # a batch that is under way ends first
+            with self.turning:  # a batch that is under way ends first, and none begins
                 query.stop()
 
     def _watch(self, env: Environment) -> None:
@@ -217,21 +217,31 @@ class Job:
         if loop is None or not (self.once or loop.due()):
             return
         try:
-            self._turn(loop, frame)
-            while loop.behind and not self.waiting.stop.is_set():
-                self._turn(loop, frame)
+            made = self._turn(loop, frame)
+            while made and loop.behind and not self.waiting.stop.is_set():
+                made = self._turn(loop, frame)
         except (PySparkException, HotswapError, OSError, *_metastore_errors()) as error:
             self.failure = error
             self._wait_or_raise(error)
             self.failure = None
             return
-        loop.collect_old()
+        if made:
+            loop.collect_old()
 
-    def _turn(self, loop: Loop, frame: DataFrame) -> None:
+    def _turn(self, loop: Loop, frame: DataFrame) -> bool:
+        """Whether it was made. Not while the stream is being stopped: that waits for this very call to end."""
+        if not self.turning.acquire(blocking=False):
+            return False
+        try:
+            self._publish(loop, frame)
+        finally:
+            self.turning.release()
+        return True
+
+    def _publish(self, loop: Loop, frame: DataFrame) -> None:
         from loader.sources.dirty import dirty_keys_from_rows  # noqa: PLC0415
 
-        with self.turning:
-            report = loop.turn(lambda: dirty_keys_from_rows(frame.toArrow()))
+        report = loop.turn(lambda: dirty_keys_from_rows(frame.toArrow()))
         self.waiting.worked(self.name)
         if report is not None:
             self.reports.append(report)
