@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
+
+import pyarrow as pa
 
 from partitioner.values import canonical_location
 
@@ -120,13 +122,13 @@ class LocalFiles:
         return local_path(path).read_bytes()
 
     def open_input(self, path: str) -> BinaryIO:
-        return local_path(path).open("rb")
+        return _native(local_path(path), "rb")
 
     def open_output(self, path: str) -> BinaryIO:
         target = local_path(path)
         self._make_dirs(target.parent)
-        stream = target.open("wb")
-        _inherit(stream.fileno(), target.parent, 0o666)
+        stream = _native(target, "wb")
+        _inherit(target, target.parent, 0o666)
         return stream
 
     def publish(self, temporary: str, final: str) -> None:
@@ -214,6 +216,12 @@ def naming(path: str) -> Iterator[None]:
         if error.errno is None or error.filename is not None:
             raise
         raise OSError(error.errno, error.strerror or os.strerror(error.errno), path) from error
+
+
+def _native(path: Path, mode: str) -> BinaryIO:
+    """Arrow's own file: its readers and writers need the interpreter for each call of another one."""
+    with naming(str(path)):
+        return cast(BinaryIO, pa.OSFile(str(path), mode))
 
 
 def join(folder: str, *names: str) -> str:

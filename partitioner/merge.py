@@ -126,7 +126,7 @@ class _Merge:
             (MUST_BE_THERE, self.found == 0, "keys that the key index places here are not in the files"),
             (MUST_NOT_BE_THERE, self.found > 0, "keys that the key index does not place here are in the files"),
         ):
-            if (bad := wrong & np.isin(self.kinds, kinds)).any():
+            if wrong.any() and (bad := wrong & np.isin(self.kinds, kinds)).any():
                 self._drift(what, self.keys.filter(pa.array(bad)))
 
     def _drift(self, what: str, keys: pa.Array) -> NoReturn:
