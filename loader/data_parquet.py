@@ -96,11 +96,14 @@ class ParquetInput:
             read_dictionary=sorted(dictionaries),
             coerce_int96_timestamp_unit="us",
         )
-        yield from file.iter_batches(
-            batch_size=_batch_rows(self._metadata, self._batch_bytes),
-            columns=None if only is None else [name for name in file.schema_arrow.names if name.lower() in only],
-            use_threads=False,
-        )
+        columns = None if only is None else [name for name in file.schema_arrow.names if name.lower() in only]
+        for group in range(self._metadata.num_row_groups):  # all at once would be fetched at once, and held
+            yield from file.iter_batches(
+                batch_size=_batch_rows(self._metadata, self._batch_bytes),
+                row_groups=[group],
+                columns=columns,
+                use_threads=False,
+            )
 
 
 class ParquetOutput:
