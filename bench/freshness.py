@@ -1,9 +1,13 @@
-"""From a put to the swap that shows it: p50 and p99 at steady rates of changes, and which step takes how long."""
+"""From a put to the swap that shows it: p50 and p99 at steady rates of changes, and which step takes how long.
+
+Of the loader as it runs: a Spark stream, whose triggers and scan are in the figures.
+"""
 
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -13,15 +17,12 @@ from devservers.hbase import HBase
 from devservers.metastore import Metastore23
 from loader.config import Settings, load
 from loader.init import initialise
-from loader.loop import Loop
+from loader.job import Job
 from loader.reports import BatchReport
-from loader.rewrite import Tools
-from loader.rewrite_local import LocalRewriter
-from loader.service import now_ms, open_table
-from loader.sources.opening import connector, mapping_of, open_loop, window_rules
-from loader.sources.scan import scan_window
+from loader.service import now_ms
+from loader.sources.opening import connector
 from loader.sources.thrift2 import TColumnValue, Thrift2, TPut
-from loader.sources.windows import window_end, window_to
+from loader.waiting import Waiting
 
 TABLE, DAYS, BURSTS_A_SECOND = "fresh", 10, 20
 SETTINGS = """\
@@ -37,6 +38,7 @@ tables:
     lag: 200ms
     publish_every: 0s
 """
+POLL = "50ms"
 
 
 def measure(hbase: HBase, folder: Path, rows: int, rates: Sequence[int], seconds: float) -> dict[str, Any]:
@@ -44,16 +46,16 @@ def measure(hbase: HBase, folder: Path, rows: int, rates: Sequence[int], seconds
     with Metastore23.start(folder / "metastore") as metastore:
         hbase.create_table(TABLE, ["d"])
         config = folder / "fresh.yaml"
-        config.write_text(SETTINGS.format(metastore=metastore.uri, hbase=hbase.thrift, folder=folder))
+        text = SETTINGS.format(metastore=metastore.uri, hbase=hbase.thrift, folder=folder)
+        config.write_text(f"{text}    poll_every: {POLL}\n")
         settings = load(config)
         initialise(settings, settings.table(), None)
-        loop = _loop(settings)
-        with connector(settings)() as client:
-            for start in range(0, rows, 2000):
-                _put(client, range(start, min(start + 2000, rows)))
-        _turn(settings, loop)
-        found = {str(rate): _at_rate(settings, loop, rows, rate, seconds) for rate in rates}
-        loop.env.metastore.close()
+        with _stream(settings) as stream:
+            with connector(settings)() as client:
+                for start in range(0, rows, 2000):
+                    _put(client, range(start, min(start + 2000, rows)))
+            stream.turns_until(_close(settings))
+            found = {str(rate): _at_rate(settings, stream, rows, rate, seconds) for rate in rates}
         return {"rows": rows, "days": DAYS, "rates": found}
 
 
@@ -81,31 +83,53 @@ class Turn:
     report: BatchReport
 
 
-def _at_rate(settings: Settings, loop: Loop, rows: int, rate: int, seconds: float) -> dict[str, Any]:
+@dataclass(slots=True)
+class Stream:
+    """The loader as `hotswap run` runs it, in a thread; `seen`: of its batches, by `turns_until`."""
+
+    job: Job
+    thread: threading.Thread
+    seen: int = 0
+
+    def turns_until(self, moment: int) -> list[Turn]:
+        """The batches since the last call, once one of them has read everything that was put before `moment`, ms."""
+        while not any(_until(report) > moment for report in self.job.reports[self.seen :]):
+            if not self.thread.is_alive():
+                raise AssertionError("the stream has ended")
+            time.sleep(0.05)
+        reports = self.job.reports[self.seen :]
+        self.seen += len(reports)
+        return [Turn(_began(report), report) for report in reports]
+
+
+@contextmanager
+def _stream(settings: Settings) -> Iterator[Stream]:
+    waiting = Waiting(threading.Event())
+    job = Job(settings, settings.table(), False, False, waiting)
+    thread = threading.Thread(target=job.run)
+    thread.start()
+    try:
+        yield Stream(job, thread)
+    finally:
+        waiting.stop.set()
+        thread.join()
+        job.stop_looking()
+        job.close()
+
+
+def _at_rate(settings: Settings, stream: Stream, rows: int, rate: int, seconds: float) -> dict[str, Any]:
     sent: list[Sent] = []
     over = threading.Event()
     writer = threading.Thread(target=_write, args=(settings, rows, rate, sent, over))
     writer.start()
-    ends = time.monotonic() + seconds
-    turns = list(_turns(settings, loop, lambda _: time.monotonic() < ends))
+    time.sleep(seconds)
     over.set()
     writer.join()
-    closed = _close(settings)
-    turns += _turns(settings, loop, lambda last: last is None or _until(last) <= closed)
+    turns = stream.turns_until(_close(settings))
     found = waits(sent, turns)
     if len(found) != len(sent):
         raise AssertionError(f"{len(sent)} changes were sent, {len(found)} were published")
     return _figures(found, turns) | {"sent_a_second": round(len(sent) / seconds)}
-
-
-def _turns(settings: Settings, loop: Loop, more: Callable[[Turn | None], bool]) -> Iterator[Turn]:
-    """Batches, one after the other. `more` is asked with the last one."""
-    last = None
-    while more(last):
-        began = now_ms()
-        if (report := _turn(settings, loop)) is not None:
-            last = Turn(began, report)
-            yield last
 
 
 def _close(settings: Settings) -> int:
@@ -117,8 +141,14 @@ def _close(settings: Settings) -> int:
     return closed
 
 
-def _until(turn: Turn) -> int:
-    return turn.report.window[1] if turn.report.window else 0
+def _until(report: BatchReport) -> int:
+    return report.window[1] if report.window else 0
+
+
+def _began(report: BatchReport) -> int:
+    """The outcome is stored after the swap was confirmed."""
+    spent = sum(seconds for step, seconds in report.seconds.items() if step != "conclude")
+    return (report.confirmed_ms or 0) - round(1000 * spent)
 
 
 def _figures(found: Sequence[Wait], turns: Sequence[Turn]) -> dict[str, Any]:
@@ -175,24 +205,3 @@ def _put(client: Thrift2, numbers: Sequence[int]) -> None:
         for number in numbers
     ]
     client.put_multiple(TABLE, puts)
-
-
-def _loop(settings: Settings) -> Loop:
-    table = settings.table()
-    env = open_table(settings, table).env
-
-    def rewriter(tools: Tools) -> LocalRewriter:
-        return LocalRewriter(tools, env.layout.temporary, 2)
-
-    return open_loop(settings, table, env, rewriter, 2)
-
-
-def _turn(settings: Settings, loop: Loop) -> BatchReport | None:
-    table = settings.table()
-    rules = window_rules(table)
-
-    def scan() -> Any:
-        window = window_to(window_end(now_ms(), rules), loop.env.state.position(), rules)
-        return scan_window(connector(settings), TABLE, mapping_of(table).families, window)
-
-    return loop.turn(scan)

@@ -32,6 +32,7 @@ def tables(report: dict[str, Any]) -> Iterator[Shown]:
     yield "Goals of the source", heads, goal_rows(report["goals"])
     yield _scans(report)
     yield _polls(report["polls"])
+    yield _triggers(report["triggers"])
     yield from _limits(report["limit"])
     yield from _freshness(report["freshness"])
 
@@ -88,6 +89,19 @@ def _polls(polls: dict[str, Any]) -> Shown:
             for name, said in parts.items()
         ]
     return "A poll", ("rows", "what", "median ms", "runs, ms"), rows
+
+
+def _triggers(triggers: dict[str, Any]) -> Shown:
+    said = {"loader": "the loader's stream over a still table", "spark": "a Python source with nothing to do"}
+    rows = [
+        (said[who], f"{one['median_ms']:.0f}", f"{one['mean_ms']}", _listed(one["ms"], "d"))
+        for who, one in triggers.items()
+    ]
+    return (
+        "A trigger of Spark's that finds nothing, polling once a second",
+        ("whose", "median, ms", "mean, ms", "runs, ms"),
+        rows,
+    )
 
 
 def _limits(limit: dict[str, Any]) -> Iterator[Shown]:

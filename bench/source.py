@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import freshness, machine, page, page_source, polls, reread, scans, source_goals
+from bench import freshness, machine, page, page_source, polls, reread, scans, source_goals, triggers
 from bench.__main__ import BUSY, PAGE, ROOT
 from bench.source_tables import NAMES, FastHBase, make, wide_cells
 
@@ -57,9 +57,17 @@ def measure(hbase: FastHBase, chosen: argparse.Namespace, console: Console) -> d
         str(rows): polls.measure(hbase, f"long{rows}", rows, console)
         for rows in (chosen.long_rows // 10, chosen.long_rows)
     }
+    console.print("polls of a still table …")
+    report["triggers"] = triggers.measure(hbase, _folder(hbase, "triggers"))
     console.print(f"changes at {RATES} a second …")
     report["freshness"] = freshness.measure(hbase, hbase.base, chosen.rows // 2, RATES, chosen.seconds)
     return report
+
+
+def _folder(hbase: FastHBase, name: str) -> Path:
+    folder = hbase.base / name
+    folder.mkdir()
+    return folder
 
 
 def _parser() -> argparse.ArgumentParser:

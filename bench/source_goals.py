@@ -12,6 +12,7 @@ from bench import page_source
 from bench.goals import Goal
 
 OF_JAVA = 0.5
+OF_SPARK = 1.0
 POLL_SECONDS = 1.0
 POLL_RATIO = 1.5
 """A poll of a table ten times as large: independent of its size, but for the unrest of milliseconds."""
@@ -35,6 +36,13 @@ def goals(report: dict[str, Any]) -> Iterator[Goal]:
         f"≤ {POLL_RATIO:g} ×",
         f"{large / small:.2f} ×",
         large / small <= POLL_RATIO,
+    )
+    loader, spark = (report["triggers"][who]["mean_ms"] for who in ("loader", "spark"))
+    yield Goal(
+        "a trigger over a still table against Spark's own, means",
+        f"≤ {OF_SPARK:g} ×",
+        f"{loader / spark:.2f} ×",
+        loader <= OF_SPARK * spark,
     )
 
 

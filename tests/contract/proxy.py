@@ -102,9 +102,12 @@ class Proxy:
         with suppress(OSError), client, socket.create_connection(self._upstream) as server:
             self._open += [client, server]
             self._start(self._forward_replies, server, client)
-            while request := client.recv(1 << 20):
-                if not self._forward(request, client, server):
-                    return
+            try:
+                while request := client.recv(1 << 20):
+                    if not self._forward(request, client, server):
+                        return
+            finally:
+                server.shutdown(socket.SHUT_RDWR)  # a socket that somebody waits for is not closed by closing it
 
     def _forward(self, request: bytes, client: socket.socket, server: socket.socket) -> bool:
         """False when the connection is to be broken."""

@@ -223,8 +223,9 @@ def test_a_change_waits_for_the_first_batch_whose_window_surely_held_it() -> Non
 def test_a_source_that_is_too_slow_does_not_meet_its_goals() -> None:
     polls = {"100": {"whole_flushed": [0.1]}, "1000": {"whole_flushed": [1.2, 1.1, 1.3]}}
     shares = {"dirty_keys_1_task": {"of_java": 0.6}, "reread_1_task": {"of_java": 0.4}}
-    found = [goal.met for goal in source_goals.goals({"scan": shares, "polls": polls})]
-    assert found == [True, False, False, False]
+    triggers = {"loader": {"mean_ms": 90}, "spark": {"mean_ms": 100}}
+    found = [goal.met for goal in source_goals.goals({"scan": shares, "polls": polls, "triggers": triggers})]
+    assert found == [True, False, False, False, True]
 
 
 def test_every_part_of_the_source_is_on_the_page() -> None:
@@ -243,6 +244,7 @@ def test_every_part_of_the_source_is_on_the_page() -> None:
         "cells": 100,
         "scan": {"java_raw": scan, "dirty_keys_1_task": scan | {"cells_task_processor_s": 888_000}},
         "polls": {"100": poll, "1000": poll},
+        "triggers": {"loader": {"median_ms": 17, "mean_ms": 91, "ms": [17, 333]}},
         "limit": limit,
         "freshness": {"rows": 50, "days": 10, "rates": {"100": rate}},
     }
@@ -257,6 +259,7 @@ def test_every_part_of_the_source_is_on_the_page() -> None:
         "75%",
         "1.25",
         "46",
+        "17 333",
         "from 10 on",
         "13.5",
         "2,345",
