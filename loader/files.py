@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-import pyarrow as pa
-
 from partitioner.values import canonical_location
 
 
@@ -220,6 +218,8 @@ def naming(path: str) -> Iterator[None]:
 
 def _native(path: Path, mode: str) -> BinaryIO:
     """Arrow's own file: its readers and writers need the interpreter for each call of another one."""
+    import pyarrow as pa  # noqa: PLC0415 - a quarter of a second that `status` need not wait
+
     with naming(str(path)):
         return cast(BinaryIO, pa.OSFile(str(path), mode))
 
