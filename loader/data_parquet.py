@@ -97,13 +97,9 @@ class ParquetInput:
             coerce_int96_timestamp_unit="us",
         )
         columns = None if only is None else [name for name in file.schema_arrow.names if name.lower() in only]
+        batch_rows = _batch_rows(self._metadata, self._batch_bytes)
         for group in range(self._metadata.num_row_groups):  # all at once would be fetched at once, and held
-            yield from file.iter_batches(
-                batch_size=_batch_rows(self._metadata, self._batch_bytes),
-                row_groups=[group],
-                columns=columns,
-                use_threads=False,
-            )
+            yield from file.iter_batches(batch_size=batch_rows, row_groups=[group], columns=columns, use_threads=False)
 
 
 class ParquetOutput:

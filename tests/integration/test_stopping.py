@@ -1,7 +1,6 @@
 """A stream that is told to stop just as a batch of it begins: both end, whichever is first."""
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from loader.service import open_table
 from loader.sources.opening import open_loop
 from loader.waiting import Waiting
 from tests.integration.clicks import Clicks, new_clicks
+from tests.integration.test_end_to_end import wait_for
 
 PATIENCE_S = 120
 
@@ -45,10 +45,7 @@ class StoppedAtItsBatch:
     def due(self) -> bool:
         assert self.job is not None
         self.job.waiting.stop.set()
-        ends = time.monotonic() + PATIENCE_S
-        while not self.job.turning.locked():
-            assert time.monotonic() < ends, "nobody stops the stream"
-            time.sleep(0.01)
+        wait_for("the stop of the stream", self.job.turning.locked)
         return True
 
     def turn(self, scan: Any) -> None:
