@@ -44,19 +44,24 @@ POLL = "50ms"
 def measure(hbase: HBase, folder: Path, rows: int, rates: Sequence[int], seconds: float) -> dict[str, Any]:
     """Rate → ms from put to swap over all changes, batches, and the median ms of each step. `rows` lie in 10 days."""
     with Metastore23.start(folder / "metastore") as metastore:
-        hbase.create_table(TABLE, ["d"])
-        config = folder / "fresh.yaml"
-        text = SETTINGS.format(metastore=metastore.uri, hbase=hbase.thrift, folder=folder)
-        config.write_text(f"{text}    poll_every: {POLL}\n")
-        settings = load(config)
-        initialise(settings, settings.table(), None)
-        with _stream(settings) as stream:
+        settings = new_table(hbase, metastore.uri, folder, f"{SETTINGS}    poll_every: {POLL}\n")
+        with streaming(settings) as stream:
             with connector(settings)() as client:
                 for start in range(0, rows, 2000):
                     _put(client, range(start, min(start + 2000, rows)))
             stream.turns_until(_close(settings))
             found = {str(rate): _at_rate(settings, stream, rows, rate, seconds) for rate in rates}
         return {"rows": rows, "days": DAYS, "rates": found}
+
+
+def new_table(hbase: HBase, metastore: str, folder: Path, text: str) -> Settings:
+    """The HBase table and the Hive table of it, configured by `text`: SETTINGS and more."""
+    hbase.create_table(TABLE, ["d"])
+    config = folder / "fresh.yaml"
+    config.write_text(text.format(metastore=metastore, hbase=hbase.thrift, folder=folder))
+    settings = load(config)
+    initialise(settings, settings.table(), None)
+    return settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +106,23 @@ class Stream:
         self.seen += len(reports)
         return [Turn(_began(report), report) for report in reports]
 
+    def stop(self) -> None:
+        """Its Spark session stays."""
+        self.job.waiting.stop.set()
+        self.thread.join()
+        self.job.stop_looking()
+
 
 @contextmanager
-def _stream(settings: Settings) -> Iterator[Stream]:
-    waiting = Waiting(threading.Event())
-    job = Job(settings, settings.table(), False, False, waiting)
+def streaming(settings: Settings) -> Iterator[Stream]:
+    job = Job(settings, settings.table(), False, False, Waiting(threading.Event()))
     thread = threading.Thread(target=job.run)
     thread.start()
+    stream = Stream(job, thread)
     try:
-        yield Stream(job, thread)
+        yield stream
     finally:
-        waiting.stop.set()
-        thread.join()
-        job.stop_looking()
+        stream.stop()
         job.close()
 
 

@@ -4,7 +4,6 @@ Both on one Spark session, one after the other, polling once a second; Spark's o
 loader makes a batch every few seconds all the same (`loader/sources/stillness.py`): the mean has those in it.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,17 +13,13 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql.datasource import DataSource, SimpleDataSourceStreamReader
 
-from bench.freshness import SETTINGS, TABLE
+from bench.freshness import SETTINGS, TABLE, new_table, streaming
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
-from loader.config import load
-from loader.init import initialise
-from loader.job import Job
-from loader.waiting import Waiting
 
 TRIGGERS = 45
 """Of which the first third warms up."""
-TELL_ALL = "spark: {spark.sql.streaming.noDataProgressEventInterval: '0'}\n"
+TELL_ALL = "spark: {{spark.sql.streaming.noDataProgressEventInterval: '0'}}\n"
 """Spark tells of a trigger without a batch only every ten seconds otherwise."""
 
 
@@ -56,26 +51,13 @@ class _Nothing(SimpleDataSourceStreamReader):
 def measure(hbase: HBase, folder: Path) -> dict[str, Any]:
     """Ms of each trigger by Spark's own account, of the loader's stream and of `Nothing`; their medians and means."""
     with Metastore23.start(folder / "metastore") as metastore:
-        hbase.create_table(TABLE, ["d"])
-        config = folder / "fresh.yaml"
-        text = SETTINGS.format(metastore=metastore.uri, hbase=hbase.thrift, folder=folder)
-        config.write_text(TELL_ALL + text)
-        settings = load(config)
-        initialise(settings, settings.table(), None)
-        waiting = Waiting(threading.Event())
-        job = Job(settings, settings.table(), False, False, waiting)
-        runs = threading.Thread(target=job.run)
-        runs.start()
-        try:
-            ours = _triggers(lambda: job.session)
-        finally:
-            waiting.stop.set()
-            runs.join()
-        session = job.session
-        assert session is not None
-        bare = _of_nothing(session, folder)
-        job.stop_looking()
-        job.close()
+        settings = new_table(hbase, metastore.uri, folder, TELL_ALL + SETTINGS)
+        with streaming(settings) as stream:
+            ours = _triggers(lambda: stream.job.session)
+            stream.stop()
+            session = stream.job.session
+            assert session is not None
+            bare = _of_nothing(session, folder)
     hbase.drop(TABLE)
     return {"loader": _figures(ours), "spark": _figures(bare)}
 
