@@ -15,14 +15,14 @@ from typing import Any
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
-from loader.config import Settings, load
-from loader.init import initialise
-from loader.job import Job
-from loader.reports import BatchReport
-from loader.service import now_ms
-from loader.sources.opening import connector
-from loader.sources.thrift2 import TColumnValue, Thrift2, TPut
-from loader.waiting import Waiting
+from loader.config.settings import Settings, load
+from loader.ops.init import initialise
+from loader.ops.table import now_ms
+from loader.report.reports import BatchReport
+from loader.runtime.job import Job
+from loader.runtime.waiting import Waiting
+from loader.sources.hbase.thrift2.client import TColumnValue, Thrift2, TPut
+from loader.wiring.source import connector
 
 TABLE, DAYS, BURSTS_A_SECOND = "fresh", 10, 20
 SETTINGS = """\

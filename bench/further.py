@@ -12,10 +12,10 @@ import numpy as np
 from bench.table import ROWS_LOADED_AT_ONCE, TWO_FILES_A_DAY, BenchTable, open_table
 from bench.truth import check
 from bench.workload import Batch, Workload
-from loader.files import SYNCS_AT_ONCE, LocalFiles, local_path
-from loader.rewrite_local import LocalRewriter, threads_for
-from partitioner.plan import PlanRules
-from partitioner.sizing import SizingRules
+from loader.datafiles.in_process import LocalRewriter, threads_for
+from loader.storage.files import SYNCS_AT_ONCE, LocalFiles, local_path
+from partitioner.planning.plan import PlanRules
+from partitioner.planning.sizing import SizingRules
 
 
 class CopyingFiles(LocalFiles):

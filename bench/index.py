@@ -18,12 +18,12 @@ import pyarrow as pa
 
 from bench.table import DAY_VALUES
 from bench.workload import DAYS, keys_of
-from loader.files import LocalFiles
-from loader.keystore import KeyStore
-from loader.layout import Layout
-from partitioner.changeset import META, ChangeSet, Op
-from partitioner.hashing import hash_keys, hashes_of
-from partitioner.keyindex import segment_of, with_merged
+from loader.state.key_index_files import KeyStore
+from loader.state.layout import Layout
+from loader.storage.files import LocalFiles
+from partitioner.changes.change_set import META, ChangeSet, Op
+from partitioner.changes.hashing import hash_keys, hashes_of
+from partitioner.changes.key_index import segment_of, with_merged
 from partitioner.values import AttemptId
 
 CHANGES = 50_000

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 
 from bench.source_tables import LONG, FastHBase, client, long_cells, make, put
-from loader.sources.reader import RowReader
-from loader.sources.scan import scan_window
-from loader.sources.windows import Window
+from loader.sources.hbase.reread import RowReader
+from loader.sources.hbase.scan import scan_window
+from loader.sources.hbase.windows import Window
 
 CHANGED = 200
 RUNS = 5

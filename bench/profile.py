@@ -19,17 +19,17 @@ import pyarrow.parquet as pq
 
 from bench.table import TWO_FILES_A_DAY, decoded_batch, raw_keys
 from bench.workload import FILES_A_DAY, Workload
-from loader.data_parquet import ParquetInput, ParquetOutput, ParquetSettings
-from loader.files import LocalFiles, join, local_path
-from loader.rewrite import SplitWork, Tools, WriteSettings, works_of
-from loader.rewrite_local import LocalRewriter, threads_for
-from partitioner.changeset import META, NOWHERE, ChangeSet
-from partitioner.counts import count_changes
-from partitioner.encoding import choose_encoding, with_one_dictionary
-from partitioner.merge import merge_split
-from partitioner.plan import plan_batch
-from partitioner.plan_values import BatchPlan
-from partitioner.routing import RoutedChanges, route, route_changes
+from loader.datafiles.in_process import LocalRewriter, threads_for
+from loader.datafiles.parquet_file import ParquetInput, ParquetOutput, ParquetSettings
+from loader.datafiles.split_file import SplitWork, Tools, WriteSettings, works_of
+from loader.storage.files import LocalFiles, join, local_path
+from partitioner.changes.change_set import META, NOWHERE, ChangeSet
+from partitioner.merge.encoding import choose_encoding, with_one_dictionary
+from partitioner.merge.merge_split import merge_split
+from partitioner.planning.batch_plan import BatchPlan
+from partitioner.planning.counts import count_changes
+from partitioner.planning.plan import plan_batch
+from partitioner.planning.routing import RoutedChanges, route, route_changes
 from partitioner.values import AttemptId, Bucket, DataFile, PartitionValues, SplitId, Version
 
 PARTS = ("read", "decode", "probe_and_filter", "encode", "write")

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.source_tables import WIDE, FastHBase, client, key_of, make, wide_cells
-from loader.sources.reader import Few, RowReader
+from loader.sources.hbase.reread import Few, RowReader
 
 REGIONS = 40
 A_REGION = (1, 2, 5, 10, 20, 40, 80)

@@ -13,11 +13,11 @@ import pyarrow as pa
 from rich.console import Console
 
 from bench.source_tables import NAMES, WIDE, FastHBase, client, key_of
-from loader.sources.dirty import DIRTY
-from loader.sources.opening import READ_THREADS, ChunkedReader
-from loader.sources.reader import RowReader
-from loader.sources.scan import Part, scan_part
-from loader.sources.windows import Window
+from loader.sources.hbase.dirty_keys import DIRTY
+from loader.sources.hbase.reread import RowReader
+from loader.sources.hbase.scan import Part, scan_part
+from loader.sources.hbase.windows import Window
+from loader.wiring.source import READ_THREADS, ChunkedReader
 
 NO_END = 1 << 62
 WARM = 2

@@ -11,9 +11,9 @@ from devservers.hbase_conf import JAVA_OPTIONS, PROPERTIES, site
 from devservers.jvm import Jvm
 from devservers.site import write_conf
 from loader.mapping import Mapping
-from loader.sources.filters import rows_filter
-from loader.sources.reader import CHUNK
-from loader.sources.thrift2 import Endpoint, TColumnValue, Thrift2, TPut
+from loader.sources.hbase.filters import rows_filter
+from loader.sources.hbase.reread import CHUNK
+from loader.sources.hbase.thrift2.client import Endpoint, TColumnValue, Thrift2, TPut
 
 NAMES = [f"c{number}" for number in range(10)]
 KINDS = ["string", "bigint", "string", "int", "string", "bigint", "double", "string", "string", "string"]

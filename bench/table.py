@@ -11,28 +11,28 @@ import pyarrow as pa
 
 from bench.workload import DAYS, Batch, Numbers, Workload
 from devservers.metastore import Metastore23
-from loader.compactor import Compactor
-from loader.files import SYNCS_AT_ONCE, LocalFiles
-from loader.keystore import KeyStore
-from loader.layout import Layout
-from loader.parallel import in_thread
+from loader.basics.beside import in_thread
+from loader.datafiles.in_process import Temporary
+from loader.datafiles.split_file import Rewriter, Tools, WriteSettings
 from loader.publish.batch import Batch as Publishing
 from loader.publish.batch import DirtyKeys, Work
-from loader.publish.environment import Environment, Identity
-from loader.publish.fences import Fences
 from loader.publish.publish import publish
-from loader.publish.quarantined import Rejected
-from loader.publish.recently import Recently
-from loader.rewrite import Rewriter, Tools, WriteSettings
-from loader.rewrite_local import Temporary
-from loader.state import State
+from loader.runtime.compactor import Compactor
+from loader.state.fences import Fences
+from loader.state.key_index_files import KeyStore
+from loader.state.layout import Layout
+from loader.state.open_table import Environment, Identity
+from loader.state.quarantine import Rejected
+from loader.state.recently_published import Recently
+from loader.state.records import State
+from loader.storage.files import SYNCS_AT_ONCE, LocalFiles
 from metastore.api import ORC, PARQUET, Column, Metastore, Table, TableName
 from metastore.client import connect
-from partitioner.changeset import META, NOWHERE, Op
-from partitioner.hashing import hash_keys
-from partitioner.manifest import Kind, Span
-from partitioner.plan import PlanRules
-from partitioner.sizing import SizingRules
+from partitioner.changes.change_set import META, NOWHERE, Op
+from partitioner.changes.hashing import hash_keys
+from partitioner.history.manifest import Kind, Span
+from partitioner.planning.plan import PlanRules
+from partitioner.planning.sizing import SizingRules
 from partitioner.values import PartitionValues
 
 NAME = TableName("bench", "m")

@@ -1,7 +1,7 @@
 """What a trigger costs that finds nothing: the loader's stream over a still table, beside a source that does nothing.
 
 Both on one Spark session, one after the other, polling once a second; Spark's own logs of offsets are in both. The
-loader makes a batch every few seconds all the same (`loader/sources/stillness.py`): the mean has those in it.
+loader makes a batch every few seconds all the same (`loader/sources/hbase/idle_check.py`): the mean has those in it.
 """
 
 import time

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from partitioner.hashing import hashes_of
+from partitioner.changes.hashing import hashes_of
 
 COLUMNS = (
     ("id", "string"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import wait
 from typing import NoReturn, TypeVar
 
-from loader.parallel import begun
+from loader.basics.beside import begun
 
 T = TypeVar("T")
 

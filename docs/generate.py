@@ -12,20 +12,20 @@ from pathlib import Path
 import typer
 from pydantic import BaseModel
 
-from loader import config
 from loader.cli.main import app
-from loader.document import Document, KeyPath, read_document
+from loader.config import settings
+from loader.config.document import Document, KeyPath, read_document
 
 DOCS = Path(__file__).parent
 EXAMPLE = DOCS.parent / "conf" / "hotswap.example.yaml"
 WIDTH = 100
 SECTIONS: tuple[tuple[str, str, type[BaseModel], KeyPath], ...] = (
-    ("The file", "", config.Settings, ()),
-    ("metastore", "metastore.", config.MetastoreSettings, ("metastore",)),
-    ("hbase", "hbase.", config.HBaseSettings, ("hbase",)),
-    ("metrics", "metrics.", config.Metrics, ("metrics",)),
-    ("tables", "tables.NAME.", config.TableSettings, ("tables", "ads.performance")),
-    ("tables.NAME.alarms", "tables.NAME.alarms.", config.Alarms, ("tables", "ads.performance", "alarms")),
+    ("The file", "", settings.Settings, ()),
+    ("metastore", "metastore.", settings.MetastoreSettings, ("metastore",)),
+    ("hbase", "hbase.", settings.HBaseSettings, ("hbase",)),
+    ("metrics", "metrics.", settings.Metrics, ("metrics",)),
+    ("tables", "tables.NAME.", settings.TableSettings, ("tables", "ads.performance")),
+    ("tables.NAME.alarms", "tables.NAME.alarms.", settings.Alarms, ("tables", "ads.performance", "alarms")),
 )
 
 

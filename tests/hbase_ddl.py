@@ -14,7 +14,7 @@ from thrift.Thrift import TApplicationException, TMessageType
 from thrift.transport.TSocket import TSocket
 from thrift.transport.TTransport import TBufferedTransport
 
-from loader.sources.idl import BINARY, BINARY_MAP, BOOL, TIOError, TTableName, list_of, of, struct
+from loader.sources.hbase.thrift2.idl import BINARY, BINARY_MAP, BOOL, TIOError, TTableName, list_of, of, struct
 
 _Family = struct("TColumnFamilyDescriptor", (1, "name", BINARY), (2, "attributes", BINARY_MAP))
 _Table = struct("TTableDescriptor", (1, "tableName", of(TTableName)), (2, "columns", list_of(of(_Family))))

@@ -10,7 +10,7 @@ import pytest
 from hdfs_native import Client
 
 from devservers.hdfs import Hdfs
-from loader.files_hdfs import HdfsFiles
+from loader.storage.hdfs import HdfsFiles
 
 
 @dataclass

@@ -8,24 +8,24 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from loader.effects import Tap, tapped_files, tapped_metastore
-from loader.files import Files, LocalFiles, join
-from loader.keystore import KeyStore
-from loader.layout import Layout
+from loader.datafiles.in_process import LocalRewriter
+from loader.datafiles.split_file import Rewriter, Tools
+from loader.mapping.rejected import Rejected
 from loader.publish.batch import Batch, DirtyKeys, Work
-from loader.publish.environment import Environment, Identity
-from loader.publish.fences import Fences
 from loader.publish.publish import publish
-from loader.publish.recently import Recently
-from loader.quarantine import Rejected
-from loader.rewrite import Rewriter, Tools
-from loader.rewrite_local import LocalRewriter
-from loader.state import State
+from loader.state.fences import Fences
+from loader.state.key_index_files import KeyStore
+from loader.state.layout import Layout
+from loader.state.open_table import Environment, Identity
+from loader.state.recently_published import Recently
+from loader.state.records import State
+from loader.storage.effects import Tap, tapped_files, tapped_metastore
+from loader.storage.files import Files, LocalFiles, join
 from metastore.api import PARQUET, Column, Metastore, Table, TableName
-from partitioner.changeset import NOWHERE, Op
-from partitioner.manifest import Kind, Span
-from partitioner.plan import PlanRules
-from partitioner.sizing import SizingRules
+from partitioner.changes.change_set import NOWHERE, Op
+from partitioner.history.manifest import Kind, Span
+from partitioner.planning.plan import PlanRules
+from partitioner.planning.sizing import SizingRules
 from partitioner.values import PartitionValues
 
 TABLE = TableName("ads", "clicks")

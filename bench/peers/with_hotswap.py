@@ -7,8 +7,8 @@ from typing import Any
 from bench.peers.job import Done, Job
 from bench.table import BenchTable, MakeRewriter, Timed, open_table
 from bench.workload import Workload
-from loader.rewrite import WriteSettings
-from loader.rewrite_local import LocalRewriter, threads_for
+from loader.datafiles.in_process import LocalRewriter, threads_for
+from loader.datafiles.split_file import WriteSettings
 
 SMALL_CHANGES = 1_000
 SMALL_DAYS = 5

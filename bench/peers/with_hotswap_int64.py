@@ -2,8 +2,8 @@
 
 from bench.peers.job import Done, Job
 from bench.peers.with_hotswap import local, measure
-from loader.data_parquet import ParquetSettings
-from loader.rewrite import WriteSettings
+from loader.datafiles.parquet_file import ParquetSettings
+from loader.datafiles.split_file import WriteSettings
 
 
 def run(job: Job) -> Done:

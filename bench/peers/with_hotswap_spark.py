@@ -3,7 +3,7 @@
 from bench.peers.job import Done, Job
 from bench.peers.spark_session import session
 from bench.peers.with_hotswap import measure
-from loader.rewrite_spark import SparkRewriter
+from loader.datafiles.spark_merge import SparkRewriter
 
 
 def run(job: Job) -> Done:

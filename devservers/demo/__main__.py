@@ -17,7 +17,7 @@ from devservers.demo.show import Screen
 from devservers.demo.story import Stage, play
 from devservers.errors import DevServerError
 from devservers.interrupts import apart, raise_on_signals
-from loader.errors import HotswapError
+from loader.basics.errors import HotswapError
 
 INTERRUPTED = 130
 

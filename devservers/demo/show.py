@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from devservers.demo.hotswap import Event
-from loader.quantities import counted
+from loader.basics.quantities import counted
 
 Update = Callable[[str], None]
 _STEPS = 4  # the slowest of a batch; the others are told as one

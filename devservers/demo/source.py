@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from devservers.demo.data import FAMILY, Ad, ad_of, cells_of
 from devservers.demo.freshness import Write
-from loader.sources.thrift2 import TColumnValue, TDelete, Thrift2, TPut, TScan
+from loader.sources.hbase.thrift2.client import TColumnValue, TDelete, Thrift2, TPut, TScan
 
 TABLE = "ads"
 _PUTS_A_CALL = 1000

@@ -22,8 +22,8 @@ from devservers.demo.show import Screen
 from devservers.demo.source import TABLE as HBASE_TABLE
 from devservers.demo.source import Changes, Source, now_ms
 from devservers.demo.watch import Watch
-from loader.quantities import counted
-from loader.sources.thrift2 import Endpoint, Thrift2
+from loader.basics.quantities import counted
+from loader.sources.hbase.thrift2.client import Endpoint, Thrift2
 
 _SEED = 7
 _SLICES, _BETWEEN_S = 8, 0.15  # how a round's changes trickle in

@@ -12,7 +12,7 @@ from devservers.demo.hotswap import Event, Runner
 from devservers.demo.query import Query
 from devservers.demo.servers import Servers
 from devservers.demo.show import Screen
-from loader.quantities import counted
+from loader.basics.quantities import counted
 
 _PATIENCE_S = 180.0
 _GLANCE_S = 0.05

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loader.basics.quantities import counted, size_text
 from loader.cli import options
 from loader.cli.output import Output
 from loader.cli.progress import progress, rows_note
-from loader.quantities import counted, size_text
 
 if TYPE_CHECKING:
-    from loader.bootstrap.run import Loaded
-    from loader.bootstrap.sample import Sample
+    from loader.ops.bootstrap.run import Loaded
+    from loader.ops.bootstrap.sample import Sample
 
 
 def bootstrap(
@@ -39,9 +39,9 @@ def bootstrap(
       hotswap bootstrap ads.performance
       hotswap bootstrap ads.performance --threads 8 --json
     """
-    from loader.bootstrap.run import BootstrapRules  # noqa: PLC0415 - brings pyarrow
-    from loader.sources.opening import window_rules  # noqa: PLC0415 - likewise
-    from partitioner.sizing import SizingRules  # noqa: PLC0415
+    from loader.ops.bootstrap.run import BootstrapRules  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.source import window_rules  # noqa: PLC0415 - likewise
+    from partitioner.planning.sizing import SizingRules  # noqa: PLC0415
 
     session = options.session_of(context)
     settings = session.backend.load(config)
@@ -69,7 +69,7 @@ def bootstrap(
 
 
 def _plain(report: "Loaded") -> dict[str, object]:
-    from loader.reports import as_json  # noqa: PLC0415
+    from loader.report.reports import as_json  # noqa: PLC0415
 
     plain: dict[str, object] = as_json(report)
     return plain

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from loader.basics.quantities import counted
 from loader.cli import options
 from loader.cli.output import Output
-from loader.quantities import counted
 
 if TYPE_CHECKING:
-    from loader.evolve import EvolveReport
+    from loader.ops.evolve import EvolveReport
 
 
 def evolve(

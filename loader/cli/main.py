@@ -10,9 +10,22 @@ from typing import Annotated
 
 import typer
 
-from loader.cli import act, adopt, bootstrap, check, evolve, load, plan, quarantine, reconcile, see, show, tidy
+from loader.basics.errors import ConfigError, HotswapError, as_object, as_text, from_foreign
+from loader.cli import (
+    adopt,
+    bootstrap,
+    clean_analyze,
+    evolve,
+    init_run,
+    plan,
+    quarantine,
+    reconcile,
+    rollback_hold_recover,
+    show_diff,
+    status_history,
+    verify_doctor,
+)
 from loader.cli.session import Loader, Session
-from loader.errors import ConfigError, HotswapError, as_object, as_text, from_foreign
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -21,26 +34,26 @@ FAILED = 1
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(name="hotswap", rich_markup_mode=None, pretty_exceptions_enable=False)
-app.command(short_help="Check HBase and the Hive table, and claim its location.")(load.init)
+app.command(short_help="Check HBase and the Hive table, and claim its location.")(init_run.init)
 app.command(short_help="Load a big existing HBase table in one go.")(bootstrap.bootstrap)
-app.command(short_help="Keep the Hive table equal to the HBase table until stopped.")(load.run)
-app.command(short_help="What is live, how far behind HBase, what stands in the way.")(see.status)
-app.command(short_help="The attempts of a table, newest first.")(see.history)
+app.command(short_help="Keep the Hive table equal to the HBase table until stopped.")(init_run.run)
+app.command(short_help="What is live, how far behind HBase, what stands in the way.")(status_history.status)
+app.command(short_help="The attempts of a table, newest first.")(status_history.history)
 app.command(short_help="The next batch as a dry run: files, bytes, tasks, time.")(plan.plan)
-app.command(short_help="One batch, or one row: what it is, and where it came from.")(show.show)
-app.command(short_help="Two batches compared: partitions, rows, bytes.")(show.diff)
-app.command(short_help="Check that metastore, manifests, files and row counts agree.")(check.verify)
-app.command(short_help="Find what will hurt later, by looking and by doing.")(check.doctor)
+app.command(short_help="One batch, or one row: what it is, and where it came from.")(show_diff.show)
+app.command(short_help="Two batches compared: partitions, rows, bytes.")(show_diff.diff)
+app.command(short_help="Check that metastore, manifests, files and row counts agree.")(verify_doctor.verify)
+app.command(short_help="Find what will hurt later, by looking and by doing.")(verify_doctor.doctor)
 app.command(short_help="Compare all of HBase with all of Hive; with --repair put it right.")(reconcile.reconcile)
 app.add_typer(quarantine.app, name="quarantine", short_help="Rows that could not be decoded: list, show, retry.")
 app.command(short_help="Take over what others wrote: a whole table, or changed partitions.")(adopt.adopt)
 app.command(short_help="Add the columns that are new in the configuration.")(evolve.evolve)
-app.command(short_help="Make the table again what it was after an earlier batch.")(act.rollback)
-app.command(short_help="Keep the loader from publishing, and move nothing.")(act.hold)
-app.command(short_help="End holds: the loader publishes again.")(act.resume)
-app.command(short_help="Settle attempts that crashed or whose reply was lost.")(act.recover)
-app.command(short_help="Old versions that may be deleted; with --yes delete them.")(tidy.clean)
-app.command(short_help="Compute column statistics, by a call that moves nothing.")(tidy.analyze)
+app.command(short_help="Make the table again what it was after an earlier batch.")(rollback_hold_recover.rollback)
+app.command(short_help="Keep the loader from publishing, and move nothing.")(rollback_hold_recover.hold)
+app.command(short_help="End holds: the loader publishes again.")(rollback_hold_recover.resume)
+app.command(short_help="Settle attempts that crashed or whose reply was lost.")(rollback_hold_recover.recover)
+app.command(short_help="Old versions that may be deleted; with --yes delete them.")(clean_analyze.clean)
+app.command(short_help="Compute column statistics, by a call that moves nothing.")(clean_analyze.analyze)
 
 
 def _version(asked: bool) -> None:

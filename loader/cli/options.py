@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from loader.basics.errors import HotswapError
+from loader.basics.quantities import parse_duration
 from loader.cli.session import Session
-from loader.errors import HotswapError
-from loader.quantities import parse_duration
 
 DEFAULT_CONFIG = "hotswap.yaml"
 
@@ -22,7 +22,7 @@ def seconds(text: Any) -> float:
 
 def _tables(context: typer.Context, incomplete: str) -> list[str]:
     """For the shell's completion: the tables of the configuration. Silent where it cannot be read."""
-    from loader.document import read_document  # noqa: PLC0415 - only for completion
+    from loader.config.document import read_document  # noqa: PLC0415 - only for completion
 
     path = context.params.get("config") or os.environ.get("HOTSWAP_CONFIG") or DEFAULT_CONFIG
     try:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from loader.reports import as_json
+from loader.report.reports import as_json
 
 if TYPE_CHECKING:
     from rich.console import Console

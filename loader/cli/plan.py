@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loader.basics.quantities import counted, size_text
 from loader.cli import options
 from loader.cli.output import Output
 from loader.cli.times import moment_text, span_text
-from loader.quantities import counted, size_text
 
 if TYPE_CHECKING:
-    from loader.next_batch import NextBatch, PartitionPreview
+    from loader.ops.plan import NextBatch, PartitionPreview
     from partitioner.values import Estimate
 
 MOST_SHOWN = 30

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from loader.basics.quantities import counted
 from loader.cli.output import Output
-from loader.quantities import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
+from loader.basics.errors import ConfigError
+from loader.basics.quantities import counted
 from loader.cli import options
-from loader.cli.key import parse_key
+from loader.cli.show_key import parse_key
 from loader.cli.times import moment_text, utc_text
-from loader.errors import ConfigError
-from loader.quantities import counted
 
 MOST_SHOWN = 50
 REASON_SHOWN = 80

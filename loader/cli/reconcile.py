@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loader.basics.errors import NeedsConfirmation
+from loader.basics.quantities import counted
 from loader.cli import options
 from loader.cli.output import Output
 from loader.cli.progress import progress, rows_note
 from loader.cli.times import moment_text, span_text
-from loader.errors import NeedsConfirmation
-from loader.findings import SOMETHING_TO_DO
-from loader.quantities import counted
+from loader.report.findings import SOMETHING_TO_DO
 
 if TYPE_CHECKING:
     from loader.cli.session import Session
-    from loader.reconcile.report import ReconcileReport, SampleKey
-    from loader.reconcile.tally import Progress
+    from loader.ops.reconcile.report import ReconcileReport, SampleKey
+    from loader.ops.reconcile.tally import Progress
 
 MOST_SHOWN = 30
 SAMPLES_SHOWN = 20
@@ -65,7 +65,7 @@ def reconcile(
       hotswap reconcile ads.performance --repair --rate 50000
       hotswap reconcile ads.performance --check --export drift.jsonl
     """
-    from loader.reconcile.run import Rules  # noqa: PLC0415 - brings pyarrow
+    from loader.ops.reconcile.run import Rules  # noqa: PLC0415 - brings pyarrow
 
     session = options.session_of(context)
     settings = session.backend.load(config)

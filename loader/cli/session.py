@@ -5,19 +5,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from loader.basics.errors import NeedsConfirmation
 from loader.cli.output import Output
-from loader.errors import NeedsConfirmation
 
 if TYPE_CHECKING:
-    from loader.adoption import Adopter
-    from loader.analyze import AnalyzeReport
-    from loader.batches import BatchDetail, Difference
-    from loader.config import Settings, TableSettings
-    from loader.doctor.examine import DoctorReport
-    from loader.next_batch import NextBatch
-    from loader.one_key import KeyReport
-    from loader.reindexing import ReindexPlan, ReindexReport
-    from loader.reports import (
+    from loader.config.settings import Settings, TableSettings
+    from loader.ops.adopt.adopter import Adopter
+    from loader.ops.analyze import AnalyzeReport
+    from loader.ops.doctor.doctor import DoctorReport
+    from loader.ops.inspect.inspect import KeyReport
+    from loader.ops.plan import NextBatch
+    from loader.ops.reindex.reindex import ReindexPlan, ReindexReport
+    from loader.ops.show import BatchDetail, Difference
+    from loader.ops.table_with_source import Upkeep
+    from loader.ops.verify.verify import VerifyReport
+    from loader.report.health import Vitals
+    from loader.report.reports import (
         CleanReport,
         HistoryEntry,
         Hold,
@@ -29,9 +32,6 @@ if TYPE_CHECKING:
         Settled,
         Status,
     )
-    from loader.service_checks import VerifyReport
-    from loader.upkeep import Upkeep
-    from loader.vitals import Vitals
 
 
 class Service(Protocol):
@@ -102,51 +102,51 @@ class Loader:
     """The real backend. Imports what a verb needs when it needs it."""
 
     def load(self, path: str) -> "Settings":
-        from loader.config import load  # noqa: PLC0415
+        from loader.config.settings import load  # noqa: PLC0415
 
         return load(path)
 
     def open_table(self, settings: "Settings", table: "TableSettings") -> Service:
-        from loader.service import open_table  # noqa: PLC0415
+        from loader.ops.table import open_table  # noqa: PLC0415
 
         return open_table(settings, table)
 
     def upkeep(self, settings: "Settings", table: "TableSettings") -> "Upkeep":
-        from loader.upkeep import open_upkeep  # noqa: PLC0415
+        from loader.ops.table_with_source import open_upkeep  # noqa: PLC0415
 
         return open_upkeep(settings, table)
 
     def adopter(self, settings: "Settings", table: "TableSettings") -> "Adopter":
-        from loader.adoption import open_adopter  # noqa: PLC0415
+        from loader.ops.adopt.adopter import open_adopter  # noqa: PLC0415
 
         return open_adopter(settings, table)
 
     def initialise(self, settings: "Settings", table: "TableSettings", sample: int | None) -> "InitReport":
-        from loader.init import initialise  # noqa: PLC0415
+        from loader.ops.init import initialise  # noqa: PLC0415
 
         return initialise(settings, table, sample)
 
     def preview_next(self, settings: "Settings", table: "TableSettings", within_s: float) -> "NextBatch":
-        from loader.previewing import preview_next  # noqa: PLC0415
+        from loader.runtime.dry_run import preview_next  # noqa: PLC0415
 
         return preview_next(settings, table, within_s)
 
     def doctor(self, settings: "Settings", table: "TableSettings", clock_table: str | None) -> "DoctorReport":
-        from loader.doctor.examine import doctor  # noqa: PLC0415
+        from loader.ops.doctor.doctor import doctor  # noqa: PLC0415
 
         return doctor(settings, table, clock_table)
 
     def show_key(self, settings: "Settings", table: "TableSettings", key: bytes) -> "KeyReport":
-        from loader.key_source import show_key  # noqa: PLC0415
+        from loader.ops.inspect.source_row import show_key  # noqa: PLC0415
 
         return show_key(settings, table, key)
 
     def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport":
         if once and "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit
-            from loader.once import run_once  # noqa: PLC0415
+            from loader.runtime.once import run_once  # noqa: PLC0415
 
             return run_once(settings, table, confirm_deletes)
-        from loader.job import run  # noqa: PLC0415
+        from loader.runtime.job import run  # noqa: PLC0415
 
         return run(settings, table, once, confirm_deletes=confirm_deletes)
 

@@ -13,7 +13,7 @@ from loader.mapping.errors import MappingError, did_you_mean
 from loader.mapping.hive_types import HiveType, parse_hive_type
 from loader.mapping.mapping import Mapping
 from loader.mapping.partitions import PartitionKey, parse_partition_key
-from loader.mapping.rowkey import KeyColumn, RowKey
+from loader.mapping.row_key import KeyColumn, RowKey
 
 Types = dict[str, HiveType]
 Source = tuple[Place, str | None]

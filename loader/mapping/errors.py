@@ -1,7 +1,7 @@
 """What is wrong with a mapping, with the key of the configuration that says it."""
 
-from loader.document import KeyPath, nearest
-from loader.errors import ConfigError
+from loader.basics.errors import ConfigError
+from loader.config.document import KeyPath, nearest
 
 
 class MappingError(ConfigError):

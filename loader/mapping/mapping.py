@@ -10,10 +10,10 @@ import pyarrow as pa
 from loader.mapping.cells import CellColumn, FamilyColumn, Gathered, RowLike, gather
 from loader.mapping.codecs import Decoded
 from loader.mapping.hive_types import HiveType
-from loader.mapping.lazy import Chained, Picked
+from loader.mapping.lazy_rows import Chained, Picked
 from loader.mapping.partitions import PartitionKey, place_rows
-from loader.mapping.rowkey import RowKey
-from loader.quarantine import Rejected
+from loader.mapping.rejected import Rejected
+from loader.mapping.row_key import RowKey
 from metastore.api import NULL_PARTITION
 from partitioner.values import ColumnSpec, PartitionValues
 

@@ -6,19 +6,19 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from loader.publish.environment import Environment
-from loader.publish.quarantined import Rejected
-from loader.publish.recently import Recently
-from loader.rewrite import Rewriter
+from loader.datafiles.split_file import Rewriter
+from loader.state.open_table import Environment
+from loader.state.quarantine import Rejected
+from loader.state.recently_published import Recently
 from metastore.api import Partition, Table
 from metastore.errors import MetastoreError
 from metastore.locks import TableLock
-from partitioner.changeset import ChangeSet
-from partitioner.history import TableState
-from partitioner.manifest import Counts, Intent, KeySet, Kind, Manifest, PartitionMove, Span
-from partitioner.plan import PlanRules
-from partitioner.plan_values import BatchPlan, SplitResult
-from partitioner.settle import Outcome
+from partitioner.changes.change_set import ChangeSet
+from partitioner.history.manifest import Counts, Intent, KeySet, Kind, Manifest, PartitionMove, Span
+from partitioner.history.settling import Outcome
+from partitioner.history.table_state import TableState
+from partitioner.planning.batch_plan import BatchPlan, SplitResult
+from partitioner.planning.plan import PlanRules
 from partitioner.values import PartitionValues
 
 

@@ -9,18 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loader.errors import NeedsConfirmation, TooManyRejected
-from loader.publish.aside import keys_of, not_among, put_aside
+from loader.basics.errors import NeedsConfirmation, TooManyRejected
 from loader.publish.batch import Batch, ReadRows, Work
-from loader.publish.closing import changed_keys
-from loader.publish.environment import Environment
-from loader.publish.quarantined import Rejected, quarantined
+from loader.publish.key_moves import changed_keys
+from loader.state.keys_aside import keys_of, not_among, put_aside
+from loader.state.open_table import Environment
+from loader.state.quarantine import Rejected, quarantined
 from metastore.names import parse_partition_name
-from partitioner.changeset import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
-from partitioner.deferral import without_held
-from partitioner.history import TableState
-from partitioner.keyindex import with_merged
-from partitioner.manifest import Counts, KeySet
+from partitioner.changes.change_set import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
+from partitioner.changes.deferral import without_held
+from partitioner.changes.key_index import with_merged
+from partitioner.history.manifest import Counts, KeySet
+from partitioner.history.table_state import TableState
 from partitioner.values import PartitionValues
 
 SMALL_DELETE = 1000

@@ -2,8 +2,8 @@
 
 from contextlib import suppress
 
-from loader.publish.changesets import load_change_set
-from loader.publish.environment import Environment
+from loader.state.change_sets import load_change_set
+from loader.state.open_table import Environment
 from partitioner.values import AttemptId
 
 

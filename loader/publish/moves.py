@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from loader.errors import Damage
-from loader.files import join
-from loader.folders import make_all_dirs
-from loader.parallel import each_durable
+from loader.basics.beside import each_durable
+from loader.basics.errors import Damage
+from loader.datafiles.split_file import count_rows, write_empty
 from loader.publish.batch import Batch
-from loader.publish.environment import Environment
 from loader.publish.parameters import fence_parameters, moved
-from loader.rewrite import count_rows, write_empty
+from loader.state.open_table import Environment
+from loader.storage.files import join
+from loader.storage.folders import make_all_dirs
 from metastore.api import Partition
-from partitioner.manifest import PartitionMove
-from partitioner.plan_values import BatchPlan, PartitionPlan, SplitResult
+from partitioner.history.manifest import PartitionMove
+from partitioner.planning.batch_plan import BatchPlan, PartitionPlan, SplitResult
 from partitioner.values import PartitionValues, Version, canonical_location
 
 

@@ -5,14 +5,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from loader.errors import HotswapError
+from loader.basics.errors import HotswapError
 from loader.publish.batch import Batch
 from loader.publish.leftovers import delete_unpublished
 from loader.publish.settling import delete_temporary
 from loader.publish.steps import STEPS, Step
 from metastore.errors import MetastoreError
-from partitioner.manifest import Ending, Verdict
-from partitioner.settle import Outcome
+from partitioner.history.manifest import Ending, Verdict
+from partitioner.history.settling import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Settle attempts that have no outcome: drop their fence, read the live partitions, store what they say.
 
-Only under the table's lock. Nothing here decides: `partitioner.settle` holds the table.
+Only under the table's lock. Nothing here decides: `partitioner.history.settling` holds the table.
 
 A partition that an attempt added before its swap is left as it is, empty: a drop that lands late would take away what
 a successor has published there meanwhile. The next batch with rows for it takes it over.
@@ -11,17 +11,17 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from loader.errors import Damage, ForeignChange, OutcomeUnknown
-from loader.publish.environment import Environment
+from loader.basics.errors import Damage, ForeignChange, OutcomeUnknown
 from loader.publish.leftovers import delete_unpublished
 from loader.publish.parameters import ATTEMPT
-from loader.state import Records
+from loader.state.open_table import Environment
+from loader.state.records import Records
 from metastore.api import Partition
-from partitioner.history import Attempt
-from partitioner.manifest import Ending, Manifest, Verdict
-from partitioner.settle import Foreign, Judgement, Mixed, Outcome, observe
+from partitioner.history.manifest import Ending, Manifest, Verdict
+from partitioner.history.settling import Foreign, Judgement, Mixed, Outcome, observe
+from partitioner.history.stale_writes import Sighting, Sightings
+from partitioner.history.table_state import Attempt
 from partitioner.values import AttemptId, PartitionValues
-from partitioner.writeback import Sighting, Sightings
 
 log = logging.getLogger(__name__)
 

@@ -2,29 +2,29 @@
 
 from collections.abc import Callable
 
-from loader.errors import Held
-from loader.folders import make_all_dirs
-from loader.layout import attempt_id
-from loader.parallel import each, each_durable
-from loader.publish import asks, checks, moves
+from loader.basics.beside import each, each_durable
+from loader.basics.errors import Held
 from loader.publish import collect as collecting
+from loader.publish import moves, preconditions, requests
 from loader.publish.batch import Batch, DirtyKeys, Reading
-from loader.publish.changesets import store_change_set
-from loader.publish.deciding import plan_of
-from loader.publish.environment import Environment
-from loader.publish.fitting import fit
-from loader.publish.locking import table_lock
-from loader.publish.quarantined import store_rejected
-from loader.publish.readback import note_written_back
+from loader.publish.decide import plan_of
+from loader.publish.one_call import fit
+from loader.publish.read_back import note_written_back
 from loader.publish.settling import settle_all
-from loader.publish.swapping import add_missing, check, conclude, read_back, read_partitions, swap
-from partitioner.changeset import NOWHERE
-from partitioner.counts import count_changes
-from partitioner.history import TableState
-from partitioner.keyindex import segment_of
-from partitioner.manifest import Intent, Kind, Manifest, PartitionMove
-from partitioner.plan_values import PartitionPlan
-from partitioner.recent import Recent, without_unchanged
+from loader.publish.swap import add_missing, check, conclude, read_back, read_partitions, swap
+from loader.state.change_sets import store_change_set
+from loader.state.layout import attempt_id
+from loader.state.lock import table_lock
+from loader.state.open_table import Environment
+from loader.state.quarantine import store_rejected
+from loader.storage.folders import make_all_dirs
+from partitioner.changes.change_set import NOWHERE
+from partitioner.changes.key_index import segment_of
+from partitioner.changes.unchanged import Recent, without_unchanged
+from partitioner.history.manifest import Intent, Kind, Manifest, PartitionMove
+from partitioner.history.table_state import TableState
+from partitioner.planning.batch_plan import PartitionPlan
+from partitioner.planning.counts import count_changes
 from partitioner.values import PartitionValues
 
 Step = Callable[[Batch], None]
@@ -35,7 +35,7 @@ def scan(batch: Batch) -> None:
     records = batch.env.state.records()
     batch.dirty = batch.given.scan()
     batch.idle = not len(batch.dirty.keys) and not records.state.is_owed and not records.unsettled
-    batch.idle = batch.idle and not asks.any_open(batch.env, records.state)
+    batch.idle = batch.idle and not requests.any_open(batch.env, records.state)
 
 
 def lock(batch: Batch) -> None:
@@ -54,7 +54,7 @@ def settle(batch: Batch) -> None:
     if batch.kind is Kind.BATCH:
         _check_hold(env, batch.before)
     batch.idle = batch.dirty is not None and not len(batch.dirty.keys) and not batch.before.is_owed
-    batch.idle = batch.idle and not asks.any_open(env, batch.before)
+    batch.idle = batch.idle and not requests.any_open(env, batch.before)
 
 
 def _check_hold(env: Environment, state: TableState) -> None:
@@ -90,7 +90,7 @@ def collect(batch: Batch) -> None:
     dirty = batch.dirty or DirtyKeys(collecting.owed_keys(env, ()), None)
     batch.paid, batch.taken = batch.before.owed, tuple(aside.name for aside in batch.before.released)
     keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, batch.paid, batch.before.released))
-    batch.answered, theirs = asks.take(env, batch.before)
+    batch.answered, theirs = requests.take(env, batch.before)
     keys = collecting.with_owed(keys, theirs.keys)
     read = work.reader.read(keys, dirty.span.end if dirty.span else env.clock())
     collecting.check_rejected(env, work, read.rejected)
@@ -102,7 +102,7 @@ def collect(batch: Batch) -> None:
     batch.changes = without_unchanged(changes, known, theirs.keys)
     batch.healed = collecting.healed_keys(env, keys, read.rejected)
     batch.counts = collecting.counts_of(batch.changes, len(read.rejected))
-    collecting.check_deletes(env, work, batch.before, asks.unconfirmed(batch.counts, batch.changes, theirs))
+    collecting.check_deletes(env, work, batch.before, requests.unconfirmed(batch.counts, batch.changes, theirs))
     collecting.check_partition_deletes(env, work, batch.before, batch.changes, theirs.confirmed)
     stored = fit(batch, stored)
     batch.counts = collecting.counts_of(batch.changes, len(read.rejected))
@@ -120,9 +120,9 @@ def collect(batch: Batch) -> None:
 def read_live(batch: Batch) -> None:
     """The touched partitions as the metastore has them, and whether somebody else touched them."""
     env, reading = batch.env, batch.reading or _begin_to_read(batch)
-    checks.check_table(env, reading.table())
+    preconditions.check_table(env, reading.table())
     batch.found = reading.partitions()
-    note_written_back(batch, checks.check_locations(env, _touched(batch), batch.before, batch.found))
+    note_written_back(batch, preconditions.check_locations(env, _touched(batch), batch.before, batch.found))
 
 
 def _begin_to_read(batch: Batch) -> Reading:
@@ -160,7 +160,7 @@ def verify(batch: Batch) -> None:
     def verified(partition: PartitionPlan) -> PartitionMove:
         mine = results.get(partition.partition, [])
         version = moves.written(batch, partition, mine)
-        checks.check_written(batch.env, version.location, version.files)
+        preconditions.check_written(batch.env, version.location, version.files)
         moves.check_books(batch, partition, mine, version)
         moves.sync_version(batch, version, partition)
         return moves.move(batch, partition.partition, version)

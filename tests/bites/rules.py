@@ -22,7 +22,7 @@ RULES = (
     Rule(
         "A1",
         "a stale write-back is mended, and not taken for a foreign change",
-        "partitioner/writeback.py",
+        "partitioner/history/stale_writes.py",
         "for partition in elsewhere if is_self_named(partition, seen[partition], past)))",
         "for partition in elsewhere if False))",
         "tests/unit/publish/test_write_backs.py::test_a_batch_mends_the_partitions_that_it_touches",
@@ -30,7 +30,7 @@ RULES = (
     Rule(
         "A2",
         "the fence is dropped before an attempt is judged",
-        "loader/publish/fences.py",
+        "loader/state/fences.py",
         "        if not self._sent_off(fence):\n            self.metastore.drop_partition(self.table, fence)\n",
         "",
         "tests/unit/publish/test_faults.py::test_a_swap_that_lands_after_another_run_has_published_undoes_nothing",
@@ -55,7 +55,7 @@ RULES = (
     Rule(
         "A5",
         "a rollback of partitions is closed over all key moves since its target",
-        "partitioner/rollback.py",
+        "partitioner/history/rollback_plan.py",
         "    found, open_ = set(asked), list(asked)\n",
         "    found, open_ = set(asked), []\n",
         "tests/unit/publish/test_holds.py::test_a_partition_that_rows_moved_from_goes_back_too",
@@ -71,7 +71,7 @@ RULES = (
     Rule(
         "A8",
         "of a directory that others wrote only the files go that were taken over; it may hold anything",
-        "loader/publish/clean.py",
+        "loader/ops/clean/clean.py",
         "        if item.files is not None:\n",
         "        if False:\n",
         "tests/cli/test_adopt.py::test_clean_deletes_what_was_taken_over_and_nothing_else",
@@ -79,7 +79,7 @@ RULES = (
     Rule(
         "A9",
         "a file's final name is given once: a zombie task can add nothing",
-        "loader/files.py",
+        "loader/storage/files.py",
         "        os.link(local_path(temporary), local_path(final))\n        os.unlink(local_path(temporary))\n",
         "        os.replace(local_path(temporary), local_path(final))\n",
         "tests/contract/test_files.py::test_a_file_is_not_published_over_another",
@@ -87,7 +87,7 @@ RULES = (
     Rule(
         "A10",
         "key columns must encode to exactly the bytes of the row key",
-        "loader/mapping/rowkey.py",
+        "loader/mapping/row_key.py",
         "for place in _positions(pc.not_equal(again, raw)):",
         "for place in []:",
         "tests/unit/mapping/test_mapping.py::test_a_key_that_would_not_come_back_as_it_was_is_rejected",
@@ -95,7 +95,7 @@ RULES = (
     Rule(
         "A11",
         "a column that came later owes a comparison with all of HBase: old rows are in no window",
-        "loader/evolve.py",
+        "loader/ops/evolve.py",
         "    owe(env.files, env.layout, debt)\n",
         "",
         "tests/cli/test_evolve.py::test_it_leaves_a_debt_that_status_tells",
@@ -112,7 +112,7 @@ RULES = (
     Rule(
         "B8",
         "the files of a touched version are listed before the swap: an INSERT into it is a foreign change",
-        "loader/publish/checks.py",
+        "loader/publish/preconditions.py",
         "    if found != wanted:\n        odd = sorted(name for name in found.keys() | wanted.keys() if found.get(name)"
         " != wanted.get(name))\n        raise _foreign_files(",
         "    if False:\n        odd = []\n        raise _foreign_files(",

@@ -10,26 +10,26 @@ from typing import Any
 
 import pyarrow as pa
 
-from loader.adopt.run import Origin
-from loader.adoption import Adopter
+from loader.basics.errors import Unavailable
 from loader.cli.main import main
 from loader.cli.session import Session
-from loader.config import Settings, TableSettings, load
-from loader.doctor.examine import DoctorReport, examine
-from loader.doctor.patient import Patient
-from loader.errors import Unavailable
-from loader.next_batch import NextBatch, Patience, preview
-from loader.one_key import Asked, KeyReport, RawTimes, View, look_at
+from loader.config.settings import Settings, TableSettings, load
+from loader.datafiles.in_process import LocalRewriter
+from loader.datafiles.split_file import Tools
+from loader.ops.adopt.adopter import Adopter
+from loader.ops.adopt.attempt import Origin
+from loader.ops.doctor.doctor import DoctorReport, examine
+from loader.ops.doctor.subject import Patient
+from loader.ops.inspect.inspect import Asked, KeyReport, RawTimes, View, look_at
+from loader.ops.plan import NextBatch, Patience, preview
+from loader.ops.table import TableService
+from loader.ops.table_with_source import Upkeep
 from loader.publish.batch import Work
-from loader.publish.recently import Recently
-from loader.reports import InitReport, RunReport
-from loader.rewrite import Tools
-from loader.rewrite_local import LocalRewriter
-from loader.service import TableService
-from loader.upkeep import Upkeep
+from loader.report.reports import InitReport, RunReport
+from loader.state.recently_published import Recently
 from metastore.memory import InMemoryMetastore
-from partitioner.plan import PlanRules
-from partitioner.sizing import SizingRules
+from partitioner.planning.plan import PlanRules
+from partitioner.planning.sizing import SizingRules
 from tests.unit.reconcile.build import DictRanges, PlainMapping
 from tests.world import COLUMNS, Source, create_table, open_world, raw_keys, run_batch
 

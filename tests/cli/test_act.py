@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loader.config import Settings, TableSettings
-from loader.errors import Conflict, OutcomeUnknown
+from loader.basics.errors import Conflict, OutcomeUnknown
+from loader.config.settings import Settings, TableSettings
 from metastore.memory import Fault
 from tests.cli.stage import Stage, Terminal, hotswap
 from tests.world import TABLE as WORLD_TABLE

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from loader.claim import claim_of, make_claim
-from loader.files import LocalFiles
-from loader.layout import Layout
+from loader.ops.clean.clean import clean
 from loader.publish.batch import DirtyKeys
-from loader.publish.clean import clean
+from loader.state.claim import claim_of, make_claim
+from loader.state.layout import Layout
+from loader.storage.files import LocalFiles
 from metastore.api import Column, Partition, TableName
 from metastore.errors import NoSuchPartition
 from metastore.memory import Fault, InMemoryMetastore
-from partitioner.retention import Keep, RetentionRules
+from partitioner.history.retention import Keep, RetentionRules
 from tests.cli.stage import Stage, hotswap
 from tests.world import TABLE, Source
 

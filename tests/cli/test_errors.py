@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loader import errors
+from loader.basics import errors
 from metastore import errors as metastore
 from partitioner.errors import DriftError
 from partitioner.values import Bucket

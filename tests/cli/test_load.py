@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from loader import log
-from loader.errors import Unavailable
-from loader.reports import BatchReport, InitReport, RunReport, SampledCell, SampledRow
+from loader.basics.errors import Unavailable
+from loader.report import log
+from loader.report.reports import BatchReport, InitReport, RunReport, SampledCell, SampledRow
 from tests.cli.stage import Stage, hotswap
 
 BATCH = BatchReport(

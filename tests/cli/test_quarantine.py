@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loader.publish.clean import clean
-from partitioner.retention import Keep, RetentionRules
+from loader.ops.clean.clean import clean
+from partitioner.history.retention import Keep, RetentionRules
 from tests.cli.stage import Stage, hotswap
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loader.reconcile.store import Store
-from loader.reconcile.values import Range
+from loader.ops.reconcile.store import Store
+from loader.ops.reconcile.values import Range
 from tests.cli.stage import Stage, hotswap
 
 

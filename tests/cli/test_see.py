@@ -114,8 +114,8 @@ LOOK = """
 import os, sys
 from loader.cli.main import main
 from loader.cli.session import Loader, Session
-from loader.files import LocalFiles
-from loader.service import TableService, environment, identity
+from loader.storage.files import LocalFiles
+from loader.ops.table import TableService, environment, identity
 import metastore.client
 from metastore.memory import InMemoryMetastore
 from metastore.api import PARQUET, Column, Table, TableName

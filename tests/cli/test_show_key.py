@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loader.one_key import RawTimes
+from loader.ops.inspect.inspect import RawTimes
 from tests.cli.stage import Stage, hotswap
 
 

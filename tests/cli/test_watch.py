@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from loader.config import load
-from loader.errors import ConfigError, HotswapError
-from loader.metrics import GAUGES, TableMetrics
-from loader.reports import BatchReport
-from loader.service import TableService
-from loader.watch import Watchman, keep_looking, watchman_of
+from loader.basics.errors import ConfigError, HotswapError
+from loader.config.settings import load
+from loader.ops.table import TableService
+from loader.report.metrics import GAUGES, TableMetrics
+from loader.report.reports import BatchReport
+from loader.runtime.watch import Watchman, keep_looking, watchman_of
 from metastore.memory import Fault
 from tests.cli.stage import Stage, hotswap
 

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from devservers.hdfs import Hdfs
-from loader.files import Entry, Files, LocalFiles, join
-from loader.files_hdfs import HdfsFiles
+from loader.storage.files import Entry, Files, LocalFiles, join
+from loader.storage.hdfs import HdfsFiles
 
 CONTENT = bytes(range(256)) * 5000  # 1.28 MB: more than one block of the HDFS in these tests
 

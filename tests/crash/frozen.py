@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from loader.errors import HotswapError, from_foreign
+from loader.basics.errors import HotswapError, from_foreign
 from metastore.errors import MetastoreError
 from partitioner.errors import PartitionerError
 from tests.crash.served import fork

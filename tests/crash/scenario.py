@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from loader.effects import Tap
-from loader.service import TableService
+from loader.ops.table import TableService
+from loader.storage.effects import Tap
 from tests.crash.world import Rows, World, problems_with
 from tests.world import Source, create_table, expected, run_batch
 

@@ -6,22 +6,22 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from loader.adopt.run import Origin, adopt, preview_adopt
-from loader.claim import Claim, check_claim, make_claim
-from loader.compactor import Compactor
-from loader.debt import debts
-from loader.effects import Tap
-from loader.errors import Held, StorageError
-from loader.files import join
+from loader.basics.errors import Held, StorageError
+from loader.ops.adopt.attempt import Origin, adopt, preview_adopt
+from loader.ops.clean.clean import clean, preview_clean
+from loader.ops.recover.stale_writes import repair
+from loader.ops.table import TableService
 from loader.publish.batch import DirtyKeys
-from loader.publish.clean import clean, preview_clean
-from loader.publish.environment import Environment
 from loader.publish.parameters import ATTEMPT
-from loader.publish.repair import repair
-from loader.service import TableService
+from loader.runtime.compactor import Compactor
+from loader.state.claim import Claim, check_claim, make_claim
+from loader.state.gaps import debts
+from loader.state.open_table import Environment
+from loader.storage.effects import Tap
+from loader.storage.files import join
 from metastore.api import PARQUET, Column, Partition
-from partitioner.manifest import Span
-from partitioner.retention import Keep, RetentionRules
+from partitioner.history.manifest import Span
+from partitioner.history.retention import Keep, RetentionRules
 from tests.crash.points import DieAround
 from tests.crash.scenario import (
     DAYS,

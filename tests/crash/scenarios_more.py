@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from loader.effects import Tap
-from loader.files import join
+from loader.ops.clean.empty_partitions import drop_empty_partitions
+from loader.ops.reindex.attempt import rebuild_index
+from loader.ops.table import TableService
 from loader.publish.batch import Batch
-from loader.publish.empties import drop_empty_partitions
-from loader.publish.environment import Environment
-from loader.publish.reindex import rebuild_index
-from loader.service import TableService
+from loader.state.open_table import Environment
+from loader.storage.effects import Tap
+from loader.storage.files import join
 from tests.crash.scenario import Scenario, after, before, caught_up, changed, loaded, resumed, rows_of
 from tests.crash.world import Rows, World, problems_with
 from tests.world import TABLE, Source, expected, raw_keys, run_batch

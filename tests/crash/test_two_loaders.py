@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.files import LocalFiles
+from loader.storage.files import LocalFiles
 from metastore.errors import LockHeld
 from tests.crash.frozen import StopAt, StopBefore, error_of, frozen
 from tests.crash.points import Count, DieAround

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from loader.effects import Tap
-from loader.files import LocalFiles
-from loader.rewrite import Rewriter, Tools
-from loader.rewrite_local import LocalRewriter
-from partitioner.changeset import ChangeSet
-from partitioner.plan_values import BatchPlan, SplitResult
+from loader.datafiles.in_process import LocalRewriter
+from loader.datafiles.split_file import Rewriter, Tools
+from loader.storage.effects import Tap
+from loader.storage.files import LocalFiles
+from partitioner.changes.change_set import ChangeSet
+from partitioner.planning.batch_plan import BatchPlan, SplitResult
 from tests.crash.frozen import StopBefore, error_of, frozen
 from tests.crash.scenario import after, loaded
 from tests.crash.served import in_child, serve

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from loader.effects import Tap
-from loader.files import Files
-from loader.publish.environment import Environment
+from loader.state.open_table import Environment
+from loader.storage.effects import Tap
+from loader.storage.files import Files
 from metastore.api import Metastore
 from metastore.fence import is_fence
-from partitioner.hashing import hash_keys
+from partitioner.changes.hashing import hash_keys
 from tests.crash.served import Serves, fork
 from tests.world import KEYS, TABLE, Row, Source, expected, open_world, visible
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from devservers.hbase import HBase
-from loader.sources.connection import Endpoint
-from loader.sources.idl import TColumnValue, TGet, TPut
-from loader.sources.thrift2 import Thrift2
+from loader.sources.hbase.thrift2.client import Thrift2
+from loader.sources.hbase.thrift2.connection import Endpoint
+from loader.sources.hbase.thrift2.idl import TColumnValue, TGet, TPut
 from tests.servers import GivenHBase, GivenMetastore
 
 _names = (f"given{number}" for number in itertools.count())

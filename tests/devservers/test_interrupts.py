@@ -47,7 +47,7 @@ except KeyboardInterrupt:
 """
 LOADER = """
 import threading
-from loader.signals import stopped_by_signals
+from loader.runtime.signals import stopped_by_signals
 stop = threading.Event()
 with stopped_by_signals(stop):
     print("ready", flush=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loader.publish.environment import Environment
+from loader.state.open_table import Environment
 from metastore.client import Retries, ThriftMetastore, connect
 from tests.contract.proxy import Proxy
 from tests.world import TABLE, Row, Source, create_table, open_world, run_batch, visible

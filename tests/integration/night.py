@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from devservers.metastore import Metastore23
-from loader.sources.idl import TScan
+from loader.sources.hbase.thrift2.idl import TScan
 from tests.contract.proxy import Proxy, Trick
 from tests.integration.clicks import Clicks, Result, hotswap
 from tests.world import Row

@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import orc
 
-from loader.data_orc import OrcSettings
-from loader.files import LocalFiles
-from loader.rewrite import SplitWork, Tools, WriteSettings, rewrite_split
-from partitioner.changeset import Routed
-from partitioner.plan_values import SplitPlan
+from loader.datafiles.orc_file import OrcSettings
+from loader.datafiles.split_file import SplitWork, Tools, WriteSettings, rewrite_split
+from loader.storage.files import LocalFiles
+from partitioner.changes.change_set import Routed
+from partitioner.planning.batch_plan import SplitPlan
 from partitioner.values import Bucket, DataFile, Estimate, PartitionValues
 
 MEBIBYTE = 1 << 20

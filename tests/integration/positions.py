@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from partitioner.manifest import Span
+from partitioner.history.manifest import Span
 
 
 def settle(state: Path, span: Span) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from loader.analyze import analyze
-from loader.errors import OutcomeUnknown
+from loader.basics.errors import OutcomeUnknown
+from loader.ops.analyze import analyze
 from metastore.accuracy import accurate_columns
 from tests.contract.proxy import Trick
 from tests.integration.line import Line, loaded_line

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from devservers.hbase import HBase
-from loader.bootstrap.run import BootstrapRules
-from loader.files import join
-from loader.upkeep import open_upkeep
-from partitioner.sizing import SizingRules
+from loader.ops.bootstrap.run import BootstrapRules
+from loader.ops.table_with_source import open_upkeep
+from loader.storage.files import join
+from partitioner.planning.sizing import SizingRules
 from tests.hdfs import RunningHdfs
 from tests.integration.clicks import Clicks, NewClicks, hotswap
 from tests.integration.oracle.kept import fresh_name

@@ -18,7 +18,7 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
-from loader.reports import HistoryEntry
+from loader.report.reports import HistoryEntry
 from tests.integration.clicks import Clicks, new_clicks
 from tests.integration.test_end_to_end import Running, wait_for
 from tests.world import Row

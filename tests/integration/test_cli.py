@@ -13,8 +13,8 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
-from loader.files import local_path
-from loader.sources.thrift2 import Endpoint, Patience, TColumnValue, Thrift2, TPut
+from loader.sources.hbase.thrift2.client import Endpoint, Patience, TColumnValue, Thrift2, TPut
+from loader.storage.files import local_path
 from metastore.api import TableName
 from metastore.client import connect
 from tests.world import Row

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from loader.errors import HotswapError
+from loader.basics.errors import HotswapError
 from metastore.client import Retries, connect
 from metastore.errors import MetastoreError
 from tests.contract.proxy import Trick

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from loader.sources.thrift2 import TColumnValue, TPut
+from loader.sources.hbase.thrift2.client import TColumnValue, TPut
 from tests.integration.clicks import NewClicks, hotswap
 
 

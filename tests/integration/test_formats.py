@@ -19,17 +19,17 @@ from pyarrow import orc
 from pyspark.sql import SparkSession
 
 from devservers.metastore import Metastore23
-from loader.data_orc import OrcSettings
-from loader.data_parquet import HARDLY, ParquetSettings
-from loader.files import LocalFiles
-from loader.rewrite import SplitWork, Tools, WriteSettings, read_rows, rewrite_split, works_of
-from loader.service import FORMATS
+from loader.datafiles.orc_file import OrcSettings
+from loader.datafiles.parquet_file import HARDLY, ParquetSettings
+from loader.datafiles.split_file import SplitWork, Tools, WriteSettings, read_rows, rewrite_split, works_of
+from loader.ops.table import FORMATS
+from loader.storage.files import LocalFiles
 from metastore.api import Column, Metastore, Partition, Table, TableName
 from metastore.client import connect
-from partitioner.counts import count_changes
-from partitioner.plan import plan_batch
-from partitioner.plan_values import SplitPlan
-from partitioner.types import arrow_schema
+from partitioner.arrow_types import arrow_schema
+from partitioner.planning.batch_plan import SplitPlan
+from partitioner.planning.counts import count_changes
+from partitioner.planning.plan import plan_batch
 from partitioner.values import AttemptId, Bucket, DataFile, Estimate
 from tests.unit.partitioner.build import Change, change_set
 

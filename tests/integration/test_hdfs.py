@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from loader.errors import ConfigError, StorageError, Unavailable, from_foreign
-from loader.files import join
-from loader.files_hdfs import HdfsFiles
-from loader.filesystems import files_of
-from loader.publish.clean import clean
-from loader.retention import retention_of
-from loader.service import now_ms
+from loader.basics.errors import ConfigError, StorageError, Unavailable, from_foreign
+from loader.ops.clean.clean import clean
+from loader.ops.table import now_ms
+from loader.storage.choose import files_of
+from loader.storage.files import join
+from loader.storage.hdfs import HdfsFiles
+from loader.wiring.retention import retention_of
 from tests.hdfs import RunningHdfs
 from tests.integration.clicks import CHANGED, THREE, Clicks, NewClicks, Scene, failure_of, hotswap
 

@@ -10,7 +10,7 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.hiveserver2 import HiveMetastore40, HiveServer2
-from loader.publish.repair import repair
+from loader.ops.recover.stale_writes import repair
 from tests.contract.proxy import Proxy
 from tests.integration.clicks import Clicks, hotswap, new_clicks
 from tests.integration.hive_types import ROWS, SELECT, SETTINGS, Row, as_shown, for_orc

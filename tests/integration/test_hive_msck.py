@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from devservers.hiveserver2 import HiveMetastore40, HiveServer2
-from loader.errors import ForeignChange
-from loader.publish.repair import astray
+from loader.basics.errors import ForeignChange
+from loader.ops.recover.stale_writes import astray
 from metastore.fence import is_fence
 from tests.integration.line import Line, loaded_line
 from tests.world import KEYS, TABLE, Row, expected, run_batch

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from loader.errors import HotswapError, OutcomeUnknown
-from loader.publish.repair import repair
+from loader.basics.errors import HotswapError, OutcomeUnknown
+from loader.ops.recover.stale_writes import repair
+from loader.ops.table import TableService
 from loader.publish.settling import settle_all
-from loader.service import TableService
 from metastore.client import Retries, connect
 from tests.contract.proxy import Trick
 from tests.integration.line import ALTER, Line, loaded_line

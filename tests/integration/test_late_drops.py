@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from loader.errors import HotswapError, OutcomeUnknown
-from loader.publish.empties import drop_empty_partitions
-from loader.service import TableService
+from loader.basics.errors import HotswapError, OutcomeUnknown
+from loader.ops.clean.empty_partitions import drop_empty_partitions
+from loader.ops.table import TableService
 from metastore.client import Retries, connect
 from metastore.errors import MetastoreError
 from tests.contract.proxy import Proxy, Trick

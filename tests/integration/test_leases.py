@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 from devservers.hbase import HBase
-from loader.sources.connection import Connection, Endpoint, ScannerGone
-from loader.sources.thrift2 import Patience, TColumnValue, Thrift2, TPut, TScan
+from loader.sources.hbase.thrift2.client import Patience, TColumnValue, Thrift2, TPut, TScan
+from loader.sources.hbase.thrift2.connection import Connection, Endpoint, ScannerGone
 from tests.contract.proxy import Proxy
 
 pytestmark = pytest.mark.slow

@@ -14,16 +14,16 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
-from loader.effects import tapped_files
-from loader.errors import (
+from loader.basics.errors import (
     HotswapError,
     OutcomeUnknown,
     StorageError,
     Unavailable,
     from_foreign,
 )
-from loader.files import LocalFiles
 from loader.publish.steps import STEPS
+from loader.storage.effects import tapped_files
+from loader.storage.files import LocalFiles
 from tests.contract.proxy import Proxy, Trick
 from tests.integration.clicks import (
     CHANGED,

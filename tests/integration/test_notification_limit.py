@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from devservers.metastore_42 import NOTIFYING, Metastore42
-from loader.config import load
-from loader.doctor.patient import Patient
-from loader.doctor.servers import settings
-from loader.errors import HotswapError
-from loader.findings import Grade
-from loader.publish.environment import Environment
+from loader.basics.errors import HotswapError
+from loader.config.settings import load
+from loader.ops.doctor.metastore import settings
+from loader.ops.doctor.subject import Patient
+from loader.report.findings import Grade
+from loader.state.open_table import Environment
 from metastore.api import PARQUET, Metastore, Partition
 from metastore.client import connect
 from metastore.errors import Refused

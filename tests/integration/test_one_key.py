@@ -14,7 +14,7 @@ from devservers.hbase import HBase
 from devservers.metastore import Metastore23
 from loader.cli.main import main
 from loader.cli.session import Loader, Session
-from loader.sources.thrift2 import Endpoint, Patience, TColumnValue, TDelete, Thrift2, TPut
+from loader.sources.hbase.thrift2.client import Endpoint, Patience, TColumnValue, TDelete, Thrift2, TPut
 from metastore.api import TableName
 from metastore.client import connect
 

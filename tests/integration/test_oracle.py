@@ -13,9 +13,9 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
-from loader.service import now_ms
-from partitioner.plan import PlanRules
-from partitioner.sizing import SizingRules
+from loader.ops.table import now_ms
+from partitioner.planning.plan import PlanRules
+from partitioner.planning.sizing import SizingRules
 from tests.integration.oracle.kept import Kept, fresh_name, keep
 from tests.integration.oracle.operations import Delete, Deletes, Put, Puts
 from tests.integration.oracle.oracle import Oracle, Round, pool_of

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import (
+from loader.basics.errors import (
     Conflict,
     ForeignChange,
     HotswapError,
     Locked,
 )
-from loader.files import local_path
+from loader.storage.files import local_path
 from tests.integration.clicks import (
     CHANGED,
     THREE,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loader.sources.thrift2 import TColumnValue, TPut
+from loader.sources.hbase.thrift2.client import TColumnValue, TPut
 from metastore.api import NULL_PARTITION
 from tests.integration.clicks import Clicks, NewClicks, hotswap
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader import asked
-from loader.asked import KEYS_A_BATCH, KEYS_AN_ASK
-from loader.sources.thrift2 import TColumnValue, TDelete, TPut
+from loader.sources.hbase.thrift2.client import TColumnValue, TDelete, TPut
+from loader.state import rereads
+from loader.state.rereads import KEYS_A_BATCH, KEYS_AN_ASK
 from tests.integration.clicks import Clicks, NewClicks, hotswap
 
 ROWS = tuple((f"k{number:03d}", ("mon", "tue", "wed")[number % 3], number) for number in range(300))
@@ -32,7 +32,7 @@ def counts(report: dict[str, Any]) -> dict[str, int]:
 
 def expected(table: Clicks) -> dict[str, tuple[str, int]]:
     """HBase, by a plain scan of all rows."""
-    from loader.sources.thrift2 import TScan
+    from loader.sources.hbase.thrift2.client import TScan
 
     rows = {}
     with table.client() as client:
@@ -82,7 +82,7 @@ def test_old_timestamps_and_compacted_markers_are_found_and_repaired(table: Clic
 def test_a_single_run_reads_all_that_was_asked_for_however_much_it_is(table: Clicks) -> None:
     env = table.kept.service().env
     keys = (b"none%06d" % number for number in range(KEYS_A_BATCH + KEYS_AN_ASK))
-    asked.ask(env.files, env.layout, keys, asked.Asker("reconcile", env.identity.run, env.clock))
+    rereads.ask(env.files, env.layout, keys, rereads.Asker("reconcile", env.identity.run, env.clock))
     env.metastore.close()
     assert hotswap(table.kept, "run", "--once").code == 0
     (told,) = json.loads(hotswap(table.kept, "status", "--json").out)["tables"]

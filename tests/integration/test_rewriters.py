@@ -12,18 +12,18 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from loader.data_parquet import ParquetInput, ParquetSettings
-from loader.errors import Damage
-from loader.files import LocalFiles
-from loader.rewrite import Rewriter, Tools, WriteSettings, read_rows, rewrite_split, works_of, write_empty
-from loader.rewrite_local import LocalRewriter
-from loader.rewrite_spark import SparkRewriter
-from partitioner.counts import count_changes
+from loader.basics.errors import Damage
+from loader.datafiles.in_process import LocalRewriter
+from loader.datafiles.parquet_file import ParquetInput, ParquetSettings
+from loader.datafiles.spark_merge import SparkRewriter
+from loader.datafiles.split_file import Rewriter, Tools, WriteSettings, read_rows, rewrite_split, works_of, write_empty
+from loader.storage.files import LocalFiles
+from partitioner.changes.hashing import TEST_VECTORS, bucket_of, hash_key
 from partitioner.errors import DriftError
-from partitioner.hashing import TEST_VECTORS, bucket_of, hash_key
-from partitioner.plan import PlanRules, links, plan_batch
-from partitioner.plan_values import BatchPlan, SplitResult
-from partitioner.sizing import SizingRules
+from partitioner.planning.batch_plan import BatchPlan, SplitResult
+from partitioner.planning.counts import count_changes
+from partitioner.planning.plan import PlanRules, links, plan_batch
+from partitioner.planning.sizing import SizingRules
 from partitioner.values import AttemptId, Bucket, DataFile, PartitionValues, Version
 from tests.unit.partitioner.build import COLUMNS, Change, Tables, change_set, changes_between, raw_keys
 

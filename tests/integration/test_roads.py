@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader.sources.thrift2 import DeleteType, TColumn, TColumnValue, TDelete, TPut, TScan
+from loader.sources.hbase.thrift2.client import DeleteType, TColumn, TColumnValue, TDelete, TPut, TScan
 from tests.integration.clicks import Clicks, NewClicks, hotswap
 from tests.integration.oracle.kept import fresh_name
 from tests.world import Row

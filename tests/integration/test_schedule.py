@@ -18,7 +18,7 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
-from loader.sources.thrift2 import DeleteType, TColumn, TDelete, TScan
+from loader.sources.hbase.thrift2.client import DeleteType, TColumn, TDelete, TScan
 from tests.integration.clicks import Clicks, hotswap, new_clicks
 from tests.integration.oracle.kept import fresh_name
 from tests.integration.oracle.operations import Delete, Put

@@ -8,16 +8,13 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader.errors import SourceError, Unavailable
+from loader.basics.errors import SourceError, Unavailable
 from loader.mapping import Mapping
-from loader.sources.connection import Connection, ScannerGone
-from loader.sources.cursor import ANSWER, FIRST, size_of
-from loader.sources.dirty import DirtyKeys
-from loader.sources.joined import ReadRows
-from loader.sources.reader import RowReader
-from loader.sources.sample import sample
-from loader.sources.scan import scan_window
-from loader.sources.thrift2 import (
+from loader.sources.hbase.dirty_keys import DirtyKeys
+from loader.sources.hbase.reread import RowReader
+from loader.sources.hbase.sample import sample
+from loader.sources.hbase.scan import scan_window
+from loader.sources.hbase.thrift2.client import (
     DeleteType,
     Endpoint,
     NoSuchFamily,
@@ -31,8 +28,11 @@ from loader.sources.thrift2 import (
     TPut,
     TScan,
 )
-from loader.sources.windows import Window
-from partitioner.changeset import NOWHERE, Op
+from loader.sources.hbase.thrift2.connection import Connection, ScannerGone
+from loader.sources.hbase.thrift2.cursor import ANSWER, FIRST, size_of
+from loader.sources.hbase.windows import Window
+from loader.sources.rows import ReadRows
+from partitioner.changes.change_set import NOWHERE, Op
 
 MAPPING = Mapping.build({"id": "string", "campaign": "string", "clicks": "bigint"}, ":key,d:c,d:n#b", ("campaign",))
 _numbers = itertools.count(1)

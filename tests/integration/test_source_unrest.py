@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader.debt import debts
-from loader.loop import Loop
-from loader.reports import BatchReport
-from loader.sources.connection import ConnectionLost, Endpoint
-from loader.sources.dirty import DirtyKeys, IncompleteScan
-from loader.sources.sighting import sighting_of
-from loader.sources.thrift2 import Patience, TableDisabled, TColumnValue, Thrift2, TPut, TScan
-from loader.sources.windows import Window
-from partitioner.manifest import Span
+from loader.report.reports import BatchReport
+from loader.runtime.loop import Loop
+from loader.sources.hbase.dirty_keys import DirtyKeys, IncompleteScan
+from loader.sources.hbase.table_identity import sighting_of
+from loader.sources.hbase.thrift2.client import Patience, TableDisabled, TColumnValue, Thrift2, TPut, TScan
+from loader.sources.hbase.thrift2.connection import ConnectionLost, Endpoint
+from loader.sources.hbase.windows import Window
+from loader.state.gaps import debts
+from partitioner.history.manifest import Span
 from tests.contract.proxy import Proxy, Trick
 from tests.integration.clicks import THREE, At, Clicks, NewClicks, hotswap
 from tests.integration.oracle.kept import LAG_MS, RULES, fresh_name

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader.files import LocalFiles
-from loader.job import one_job_a_shuffle
-from loader.rewrite import Tools
-from loader.rewrite_spark import SparkRewriter
+from loader.datafiles.spark_merge import SparkRewriter
+from loader.datafiles.split_file import Tools
+from loader.runtime.job import one_job_a_shuffle
+from loader.storage.files import LocalFiles
 from tests.integration.test_rewriters import Table, _Temporary
 from tests.integration.test_stream import client, run_once, settings  # noqa: F401 - a fixture
 from tests.unit.partitioner.build import COLUMNS, Change, raw_keys

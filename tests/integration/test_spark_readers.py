@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from loader.loop import Loop
-from loader.publish.repair import repair
+from loader.ops.recover.stale_writes import repair
+from loader.runtime.loop import Loop
 from tests.contract.proxy import Proxy
 from tests.integration.clicks import CHANGED, CHANGES, THREE, Clicks, NewClicks
 from tests.integration.stale import over_a_swap

@@ -10,12 +10,12 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
-from loader.job import Job
-from loader.loop import Loop
-from loader.rewrite_local import LocalRewriter
-from loader.service import open_table
-from loader.sources.opening import open_loop
-from loader.waiting import Waiting
+from loader.datafiles.in_process import LocalRewriter
+from loader.ops.table import open_table
+from loader.runtime.job import Job
+from loader.runtime.loop import Loop
+from loader.runtime.waiting import Waiting
+from loader.wiring.source import open_loop
 from tests.integration.clicks import Clicks, new_clicks
 from tests.integration.test_end_to_end import wait_for
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader.errors import SourceError, Unavailable
-from loader.sources.dirty import DirtyKeys, dirty_keys_from_rows
-from loader.sources.idl import TDelete
-from loader.sources.scan import scan_window
-from loader.sources.stillness import LONGEST_MS
-from loader.sources.stream import HBaseSource, SourceSettings, WindowReader
-from loader.sources.thrift2 import Endpoint, TColumnValue, Thrift2, TPut
-from loader.sources.windows import WindowRules
-from partitioner.manifest import Span
+from loader.basics.errors import SourceError, Unavailable
+from loader.sources.hbase.dirty_keys import DirtyKeys, dirty_keys_from_rows
+from loader.sources.hbase.idle_check import LONGEST_MS
+from loader.sources.hbase.scan import scan_window
+from loader.sources.hbase.spark_stream import HBaseSource, SourceSettings, WindowReader
+from loader.sources.hbase.thrift2.client import Endpoint, TColumnValue, Thrift2, TPut
+from loader.sources.hbase.thrift2.idl import TDelete
+from loader.sources.hbase.windows import WindowRules
+from partitioner.history.manifest import Span
 from tests.integration.positions import settle
 
 RULES = WindowRules(lag_ms=0, overlap_ms=10, deep_overlap_ms=100, deep_every_ms=1000)

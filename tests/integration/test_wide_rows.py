@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader.sources.connection import Endpoint
-from loader.sources.cursor import CELLS
-from loader.sources.idl import Row
-from loader.sources.ranges import RangeReader
-from loader.sources.reader import Few, RowReader
-from loader.sources.scan import scan_window
-from loader.sources.thrift2 import Patience, TColumnValue, Thrift2, TPut, TScan
-from loader.sources.windows import Window
+from loader.sources.hbase.key_ranges import RangeReader
+from loader.sources.hbase.reread import Few, RowReader
+from loader.sources.hbase.scan import scan_window
+from loader.sources.hbase.thrift2.client import Patience, TColumnValue, Thrift2, TPut, TScan
+from loader.sources.hbase.thrift2.connection import Endpoint
+from loader.sources.hbase.thrift2.cursor import CELLS
+from loader.sources.hbase.thrift2.idl import Row
+from loader.sources.hbase.windows import Window
 from tests.contract.proxy import Proxy
 from tests.integration.clicks import NewClicks, hotswap
 from tests.integration.oracle.kept import fresh_name

@@ -18,9 +18,9 @@ from thrift.transport import TSocket, TTransport
 
 from devservers.hbase import HBase
 from devservers.metastore_base import Metastore
-from loader.errors import Unavailable
-from loader.sources.connection import ConnectionLost, WrongServer
-from loader.sources.thrift2 import Endpoint, Patience, Thrift2
+from loader.basics.errors import Unavailable
+from loader.sources.hbase.thrift2.client import Endpoint, Patience, Thrift2
+from loader.sources.hbase.thrift2.connection import ConnectionLost, WrongServer
 
 NO_PATIENCE = Patience(seconds=0, tries=1)
 

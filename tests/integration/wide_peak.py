@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loader.mapping import Mapping
-from loader.sources.joined import ReadRows
-from loader.sources.reader import RowReader
-from loader.sources.scan import scan_window
-from loader.sources.thrift2 import Endpoint, Thrift2
-from loader.sources.windows import Window
+from loader.sources.hbase.reread import RowReader
+from loader.sources.hbase.scan import scan_window
+from loader.sources.hbase.thrift2.client import Endpoint, Thrift2
+from loader.sources.hbase.windows import Window
+from loader.sources.rows import ReadRows
 
 MAPPING = Mapping.build({"id": "string", "campaign": "string", "rest": "map<string,binary>"}, ":key,d:c,w:")
 

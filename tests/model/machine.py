@@ -10,17 +10,17 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, invariant, precondition, rule
 
-from loader.publish.clean import clean
-from loader.publish.empties import DROP_STEPS
-from loader.publish.repair import repair
-from loader.publish.rollback import RESUME_STEPS, Goal, hold_steps, plan_of, planned_steps, resume_steps
+from loader.ops.clean.clean import clean
+from loader.ops.clean.empty_partitions import DROP_STEPS
+from loader.ops.recover.stale_writes import repair
+from loader.ops.rollback.steps import RESUME_STEPS, Goal, hold_steps, plan_of, planned_steps, resume_steps
+from loader.ops.table import TableService
 from loader.publish.steps import STEPS, Step
-from loader.service import TableService
 from metastore.api import Partition
 from metastore.errors import MetastoreError
 from metastore.memory import Fault
-from partitioner.manifest import Kind
-from partitioner.retention import Keep, RetentionRules
+from partitioner.history.manifest import Kind
+from partitioner.history.retention import Keep, RetentionRules
 from partitioner.values import PartitionValues
 from tests.model.batches import CHANGING, DAYS, KEYS, LOADERS, PARTS, POINTS, Batches
 from tests.model.page import Asked, Days

@@ -13,20 +13,20 @@ from typing import Any, cast
 import pyarrow as pa
 from hypothesis.stateful import RuleBasedStateMachine
 
-from loader.errors import Damage, ForeignChange, HotswapError, StorageError, from_foreign
+from loader.basics.errors import Damage, ForeignChange, HotswapError, StorageError, from_foreign
+from loader.datafiles.in_process import LocalRewriter
+from loader.datafiles.split_file import Tools
 from loader.publish.batch import Batch, DirtyKeys, Work
-from loader.publish.environment import Environment
 from loader.publish.publish import publish
-from loader.publish.recently import Recently
 from loader.publish.steps import Step
-from loader.rewrite import Tools
-from loader.rewrite_local import LocalRewriter
-from loader.state import Records
+from loader.state.open_table import Environment
+from loader.state.recently_published import Recently
+from loader.state.records import Records
 from metastore.errors import MetastoreError
 from metastore.memory import Fault, InMemoryMetastore
-from partitioner.manifest import Kind
-from partitioner.plan import PlanRules
-from partitioner.sizing import SizingRules
+from partitioner.history.manifest import Kind
+from partitioner.planning.plan import PlanRules
+from partitioner.planning.sizing import SizingRules
 from tests.model.mortal import Died, Mortal
 from tests.model.page import Asked, Days, Page, Read
 from tests.unit.publish.stage import LOCK_TIMEOUT_S, Watched

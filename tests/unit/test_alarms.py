@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from loader.alarms import NAMES, alarms_of, vital_alarms
-from loader.config import Alarms
-from loader.reports import Compared, Comparing, Hold, Owed, Status
-from loader.space import Space
-from loader.vitals import Books, Grown, Held, Vitals
+from loader.config.settings import Alarms
+from loader.report.alarms import NAMES, alarms_of, vital_alarms
+from loader.report.health import Books, Grown, Held, Vitals
+from loader.report.reports import Compared, Comparing, Hold, Owed, Status
+from loader.report.space import Space
 
 NOW = 100_000_000
 GB = 1 << 30

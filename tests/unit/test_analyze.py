@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from loader.analyze import statistics_of
-from loader.files import LocalFiles
+from loader.ops.analyze import statistics_of
+from loader.storage.files import LocalFiles
 from metastore.api import ColumnStatistics
 from metastore.statistics import has_statistics
 from partitioner.values import AttemptId, Bucket, DataFile, Version

@@ -17,7 +17,7 @@ from bench.freshness import Sent, Turn, Wait, waits
 from bench.further import shapes
 from bench.truth import Wrong, check
 from bench.workload import DAYS, Workload
-from loader.reports import BatchReport
+from loader.report.reports import BatchReport
 
 SMALL = Workload(rows=5_000, changes=100)
 

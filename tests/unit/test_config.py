@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from loader.config import Settings, load
-from loader.errors import ConfigError
+from loader.basics.errors import ConfigError
+from loader.config.settings import Settings, load
 from metastore.api import TableName
 
 GOOD = """\

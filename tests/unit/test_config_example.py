@@ -6,21 +6,27 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from loader import config
-from loader.document import read_document
+from loader.config import settings
+from loader.config.document import read_document
 
 EXAMPLE = Path(__file__).parents[2] / "conf" / "hotswap.example.yaml"
 TABLE = ("tables", "ads.performance")
 SECTIONS: list[tuple[type[BaseModel], tuple[str, ...]]] = [
-    (config.Settings, ()),
-    (config.MetastoreSettings, ("metastore",)),
-    (config.HBaseSettings, ("hbase",)),
-    (config.Metrics, ("metrics",)),
-    (config.TableSettings, TABLE),
-    (config.Alarms, (*TABLE, "alarms")),
+    (settings.Settings, ()),
+    (settings.MetastoreSettings, ("metastore",)),
+    (settings.HBaseSettings, ("hbase",)),
+    (settings.Metrics, ("metrics",)),
+    (settings.TableSettings, TABLE),
+    (settings.Alarms, (*TABLE, "alarms")),
 ]
-NESTED: list[type[BaseModel]] = [config.Cell, config.RowKey, config.PartitionBy, config.Transform, config.KeepFor]
-NESTED += [config.ReconcileSettings, config.TlsSettings]
+NESTED: list[type[BaseModel]] = [
+    settings.Cell,
+    settings.RowKey,
+    settings.PartitionBy,
+    settings.Transform,
+    settings.KeepFor,
+]
+NESTED += [settings.ReconcileSettings, settings.TlsSettings]
 EXPLAINED_BY_A_VALUE = {"time_zone", "location"}  # they have no default that could be shown
 
 ALL = [(model, path, name) for model, path in SECTIONS for name in model.model_fields]
@@ -50,7 +56,7 @@ def test_every_setting_is_explained_above_it(model: type[BaseModel], path: tuple
 def test_a_default_in_the_example_is_that_of_the_program(
     model: type[BaseModel], path: tuple[str, ...], name: str
 ) -> None:
-    section: object = config.load(EXAMPLE, {})
+    section: object = settings.load(EXAMPLE, {})
     for step in path:
         section = section[step] if isinstance(section, dict) else getattr(section, step)
     assert getattr(section, name) == model.model_fields[name].get_default()
@@ -64,9 +70,11 @@ def test_the_keys_of_nested_settings_stand_in_the_example(model: type[BaseModel]
 
 
 def test_every_model_of_the_configuration_is_looked_at_here() -> None:
-    models = {value for value in vars(config).values() if isinstance(value, type) and issubclass(value, config._Model)}
-    assert models - {config._Model} == {model for model, _ in SECTIONS} | set(NESTED)
+    models = {
+        value for value in vars(settings).values() if isinstance(value, type) and issubclass(value, settings._Model)
+    }
+    assert models - {settings._Model} == {model for model, _ in SECTIONS} | set(NESTED)
 
 
 def test_the_example_is_a_valid_configuration() -> None:
-    config.load(EXAMPLE, {}).check()
+    settings.load(EXAMPLE, {}).check()

@@ -10,10 +10,11 @@ import pytest
 import typer
 from pydantic import BaseModel
 
-from loader import config, errors
+from loader.basics import errors
 from loader.cli.main import app
-from loader.layout import Layout
+from loader.config import settings
 from loader.publish.steps import STEPS
+from loader.state.layout import Layout
 from partitioner.values import AttemptId
 
 ROOT = Path(__file__).parents[2]
@@ -55,12 +56,12 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def known_settings() -> set[str]:
-    parts = ((config.Settings, ""), (config.TableSettings, ""))
+    parts = ((settings.Settings, ""), (settings.TableSettings, ""))
     named = (
-        (config.MetastoreSettings, "metastore."),
-        (config.HBaseSettings, "hbase."),
-        (config.Metrics, "metrics."),
-        (config.Alarms, "alarms."),
+        (settings.MetastoreSettings, "metastore."),
+        (settings.HBaseSettings, "hbase."),
+        (settings.Metrics, "metrics."),
+        (settings.Alarms, "alarms."),
     )
     return {name for model, prefix in (*parts, *named) for name in settings_of(model, prefix)}
 

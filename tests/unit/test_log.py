@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from loader import log
-from loader.errors import Unavailable
-from loader.reports import BatchReport
+from loader.basics.errors import Unavailable
+from loader.report import log
+from loader.report.reports import BatchReport
 
 BATCH = BatchReport(
     table="ads.clicks",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import StorageError, from_foreign
-from loader.files import LocalFiles, naming
+from loader.basics.errors import StorageError, from_foreign
+from loader.storage.files import LocalFiles, naming
 
 
 def test_a_write_that_fails_names_its_file() -> None:

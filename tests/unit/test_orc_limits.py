@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import orc
 
-from loader.config import load
-from loader.errors import ConfigError
-from loader.orc_limits import FIRST, LAST, WithinOrc
+from loader.basics.errors import ConfigError
+from loader.config.settings import load
+from loader.datafiles.orc_limits import FIRST, LAST, WithinOrc
 
 SCHEMA = pa.schema([("id", pa.string()), ("at", pa.timestamp("us"))])
 MICROSECOND = timedelta(microseconds=1)

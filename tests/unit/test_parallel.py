@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from loader.files import LocalFiles
-from loader.parallel import Beside, at_once, each, each_durable, in_thread, when_asked
+from loader.basics.beside import Beside, at_once, each, each_durable, in_thread, when_asked
+from loader.storage.files import LocalFiles
 
 ONE, FOUR = LocalFiles(), LocalFiles(parallel=4)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.quantities import counted, duration_text, parse_duration, parse_share, parse_size, size_text
+from loader.basics.quantities import counted, duration_text, parse_duration, parse_share, parse_size, size_text
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.core import TyperGroup
 
-from loader.analyze import statistics_of
+from loader.basics.errors import ConfigError
 from loader.cli.main import app, main
 from loader.cli.session import Loader, Session
-from loader.config import load
-from loader.errors import ConfigError
-from loader.files import LocalFiles, join
-from loader.layout import Layout
+from loader.config.settings import load
 from loader.mapping.codecs import codec_for
 from loader.mapping.hive_types import parse_hive_type
-from loader.reconcile.digests import Digests
+from loader.ops.analyze import statistics_of
+from loader.ops.reconcile.digests import Digests
+from loader.state.layout import Layout
+from loader.storage.files import LocalFiles, join
 from metastore.memory import InMemoryMetastore
 from metastore.names import name_problem, partition_name
 from partitioner.values import AttemptId, Bucket, DataFile, Version
@@ -314,7 +314,7 @@ def test_nothing_of_the_configuration_goes_into_the_state(tmp_path: Path, monkey
 
 RUNS_TEXT = {"eval", "exec", "compile", "__import__"}
 LOADS_OBJECTS = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
-PICKLE_MAY = {"loader/rewrite_spark.py"}
+PICKLE_MAY = {"loader/datafiles/spark_merge.py"}
 """Its pickles go from our driver to our own tasks and back, through Spark: nobody else's bytes come there."""
 
 
@@ -360,11 +360,11 @@ def test_the_state_is_read_as_json_and_arrow_only(tmp_path: Path) -> None:
 
 
 BUILT_MAY = {
-    "loader/analyze.py": "names of the table's columns, quoted",
-    "loader/bootstrap/index.py": "a text of its own, named",
-    "loader/reconcile/digests.py": "names of the table's columns, quoted",
-    "loader/reconcile/hive_side.py": "texts of its own, handed on; keys are parameters",
-    "loader/transform_sql.py": "the operator's own expressions, of an allow-list",
+    "loader/ops/analyze.py": "names of the table's columns, quoted",
+    "loader/ops/bootstrap/index.py": "a text of its own, named",
+    "loader/ops/reconcile/digests.py": "names of the table's columns, quoted",
+    "loader/ops/reconcile/hive_side.py": "texts of its own, handed on; keys are parameters",
+    "loader/mapping/transform_sql.py": "the operator's own expressions, of an allow-list",
 }
 """What is not one plain text in each of these; a column's value goes in as a parameter or as Arrow everywhere."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loader.tasks import tasks_at_once
+from loader.runtime.parallelism import tasks_at_once
 
 YARN = {"spark.master": "yarn"}
 

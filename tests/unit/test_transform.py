@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from loader.mapping import Mapping, MappingError
-from loader.transform import transform_of
-from loader.transform_sql import SqlTransform
+from loader.mapping.transform import transform_of
+from loader.mapping.transform_sql import SqlTransform
 
 COLUMNS = {"id": "string", "c": "string", "n": "bigint", "small": "tinyint", "x": "double"}
 MAPPING = Mapping.build(COLUMNS, ":key,d:c,d:n,d:small,d:x", ("c",))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from loader.errors import Unavailable
-from loader.waiting import LONGEST_WAIT_S, Waiting
+from loader.basics.errors import Unavailable
+from loader.runtime.waiting import LONGEST_WAIT_S, Waiting
 
 AWAY = Unavailable("HBase's Thrift2 server cannot be reached", "Is it up?")
 

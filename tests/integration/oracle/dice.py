@@ -23,7 +23,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from loader.sources.thrift2 import DeleteType
+from loader.sources.hbase.thrift2.client import DeleteType
 from tests.integration.oracle.operations import Cells, Delete, DeleteAndPut, Operation, Put, Puts
 
 CAMPAIGNS = (

@@ -11,21 +11,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from loader.config import Settings, TableSettings, load
-from loader.files import Files
-from loader.init import initialise
-from loader.loop import Loop
-from loader.publish.environment import Environment
+from loader.config.settings import Settings, TableSettings, load
+from loader.datafiles.in_process import LocalRewriter
+from loader.datafiles.split_file import Tools
+from loader.ops.init import initialise
+from loader.ops.table import TableService, environment, identity, now_ms, open_metastore, open_table
 from loader.publish.publish import Watch, no_watch
-from loader.reports import BatchReport
-from loader.rewrite import Tools
-from loader.rewrite_local import LocalRewriter
-from loader.service import TableService, environment, identity, now_ms, open_metastore, open_table
-from loader.sources.dirty import DirtyKeys
-from loader.sources.opening import mapping_of, open_loop
-from loader.sources.scan import scan_window
-from loader.sources.thrift2 import Endpoint, Patience, Thrift2
-from loader.sources.windows import WindowRules, window_end, window_to
+from loader.report.reports import BatchReport
+from loader.runtime.loop import Loop
+from loader.sources.hbase.dirty_keys import DirtyKeys
+from loader.sources.hbase.scan import scan_window
+from loader.sources.hbase.thrift2.client import Endpoint, Patience, Thrift2
+from loader.sources.hbase.windows import WindowRules, window_end, window_to
+from loader.state.open_table import Environment
+from loader.storage.files import Files
+from loader.wiring.source import mapping_of, open_loop
 from metastore.errors import NoSuchTable
 
 _session, _numbers = secrets.token_hex(3), itertools.count(1)

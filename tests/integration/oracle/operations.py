@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from loader.sources.idl import TMutation
-from loader.sources.thrift2 import DeleteType, TColumn, TColumnValue, TDelete, Thrift2, TPut, TRowMutations
+from loader.sources.hbase.thrift2.client import DeleteType, TColumn, TColumnValue, TDelete, Thrift2, TPut, TRowMutations
+from loader.sources.hbase.thrift2.idl import TMutation
 
 Cells = tuple[tuple[bytes, bytes, bytes], ...]
 """Family, qualifier, value."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from loader.sources.thrift2 import Thrift2, TScan
+from loader.sources.hbase.thrift2.client import Thrift2, TScan
 
 Image = tuple[Any, ...]
 """One row's values in the order of `Shape.names`; a map as sorted pairs, a timestamp in microseconds."""

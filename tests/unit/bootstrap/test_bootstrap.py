@@ -10,14 +10,14 @@ from typing import BinaryIO
 import pyarrow.parquet as pq
 import pytest
 
-from loader.bootstrap.run import Bootstrap, BootstrapRules, Loaded
-from loader.bootstrap.sample import Sample
-from loader.errors import Conflict
-from loader.files import LocalFiles, local_path
-from loader.rewrite import Tools
+from loader.basics.errors import Conflict
+from loader.datafiles.split_file import Tools
+from loader.ops.bootstrap.run import Bootstrap, BootstrapRules, Loaded
+from loader.ops.bootstrap.sample import Sample
+from loader.storage.files import LocalFiles, local_path
 from metastore.memory import InMemoryMetastore
-from partitioner.hashing import hash_key
-from partitioner.sizing import SizingRules
+from partitioner.changes.hashing import hash_key
+from partitioner.planning.sizing import SizingRules
 from tests.unit.reconcile.build import DictRanges, PlainMapping
 from tests.world import COLUMNS, TABLE, Source, create_table, expected, open_world, raw_keys, run_batch, visible
 

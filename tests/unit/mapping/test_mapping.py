@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.mapping import Mapping, MappingError
-from loader.sources.idl import cell
+from loader.sources.hbase.thrift2.idl import cell
 from tests.unit.mapping.builders import NOW, row, row_of
 
 COLUMNS = {"id": "string", "campaign": "string", "clicks": "bigint", "title": "string"}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from partitioner.changeset import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
-from partitioner.hashing import hash_key
-from partitioner.types import arrow_schema
+from partitioner.arrow_types import arrow_schema
+from partitioner.changes.change_set import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
+from partitioner.changes.hashing import hash_key
 from partitioner.values import AttemptId, Bucket, ColumnSpec, DataFile, PartitionValues, Version
 
 COLUMNS: tuple[ColumnSpec, ...] = (("id", "string"), ("value", "string"))

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.bucketed import MOST_BITS, keys_within
-from partitioner.hashing import hashes_of, within
+from partitioner.changes.hashing import hashes_of, within
+from partitioner.changes.keys_in_bucket import MOST_BITS, keys_within
 from partitioner.values import Bucket
 
 buckets = st.integers(0, MOST_BITS + 2).flatmap(

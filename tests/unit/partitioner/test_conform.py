@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from partitioner.conform import conform, conform_table
+from partitioner.merge.conform import conform, conform_table
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 

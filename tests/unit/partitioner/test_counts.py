@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.counts import MOST_SPLITS, ChangeCount, count_changes, of_sample, ratio_of, scale_up
+from partitioner.changes.hashing import bucket_of, hash_key
 from partitioner.errors import InvalidChange
-from partitioner.hashing import bucket_of, hash_key
+from partitioner.planning.counts import MOST_SPLITS, ChangeCount, count_changes, of_sample, ratio_of, scale_up
 from partitioner.values import Estimate
 from tests.unit.partitioner.build import Change, change_set
 

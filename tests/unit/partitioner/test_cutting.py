@@ -4,8 +4,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.changeset import META, NOWHERE, ChangeSet, Op
-from partitioner.cutting import CallLimit, components, what_fits
+from partitioner.changes.change_set import META, NOWHERE, ChangeSet, Op
+from partitioner.changes.cutting import CallLimit, components, what_fits
 from partitioner.values import PartitionValues
 
 PLACES = st.integers(NOWHERE, 7)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.encoding import Encoding, choose_encoding, estimate_distinct, with_one_dictionary
+from partitioner.merge.encoding import Encoding, choose_encoding, estimate_distinct, with_one_dictionary
 
 ROWS = 100_000
 

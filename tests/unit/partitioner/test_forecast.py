@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.forecast import PastBatch, forecast, past_batches
-from partitioner.history import Attempt
-from partitioner.manifest import Ending, Intent, Kind, Manifest, PartitionMove, Verdict
-from partitioner.plan import CostRules
+from partitioner.history.manifest import Ending, Intent, Kind, Manifest, PartitionMove, Verdict
+from partitioner.history.table_state import Attempt
+from partitioner.planning.forecast import PastBatch, forecast, past_batches
+from partitioner.planning.plan import CostRules
 from partitioner.values import AttemptId, Version
 from tests.unit.partitioner.build import version
 

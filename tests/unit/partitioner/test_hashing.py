@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.hashing import TEST_VECTORS, bucket_of, hash_key, hash_keys, hashes_of, within
+from partitioner.changes.hashing import TEST_VECTORS, bucket_of, hash_key, hash_keys, hashes_of, within
 from partitioner.values import Bucket
 
 raw_keys = st.lists(st.binary(max_size=80), max_size=300)

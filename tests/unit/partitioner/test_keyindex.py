@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partitioner.hashing import hash_key, hashes_of
-from partitioner.keyindex import (
+from partitioner.changes.hashing import hash_key, hashes_of
+from partitioner.changes.key_index import (
     SEGMENT,
     STORED,
     Compaction,

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.changeset import Routed
+from partitioner.changes.change_set import Routed
+from partitioner.changes.hashing import hash_key
 from partitioner.errors import DriftError, InvalidChange
-from partitioner.hashing import hash_key
-from partitioner.merge import MergeCounts, merge_split
-from partitioner.routing import KIND
-from partitioner.rules import NEWEST_WINS, MergeRule
+from partitioner.merge.merge_split import MergeCounts, merge_split
+from partitioner.merge.rules import NEWEST_WINS, MergeRule
+from partitioner.planning.routing import KIND
 from partitioner.values import Bucket, SplitId
 from tests.unit.partitioner.build import SCHEMA, raw_keys, table_batch
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.packing import PackingRules, is_even, pack
+from partitioner.planning.packing import PackingRules, is_even, pack
 
 costs = st.lists(st.floats(1e-3, 100), min_size=1, max_size=60)
 skewed = st.lists(st.one_of(st.just(0.01), st.floats(1, 2), st.just(50.0)), min_size=1, max_size=60)

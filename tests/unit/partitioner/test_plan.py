@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.counts import ChangeCount
 from partitioner.errors import DriftError
-from partitioner.plan import PlanRules, file_name, links, plan_batch
-from partitioner.plan_values import BatchPlan, PartitionPlan
-from partitioner.sizing import SizingRules
+from partitioner.planning.batch_plan import BatchPlan, PartitionPlan
+from partitioner.planning.counts import ChangeCount
+from partitioner.planning.plan import PlanRules, file_name, links, plan_batch
+from partitioner.planning.sizing import SizingRules
 from partitioner.values import Bucket, DataFile, PartitionValues, Version
 from tests.unit.partitioner.build import ATTEMPT, COLUMNS, version
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.probe import BITS, FEWEST_KEYS, MOST_SHARE, found_among
+from partitioner.changes.probe import BITS, FEWEST_KEYS, MOST_SHARE, found_among
 
 lengths = st.integers(1, 70)
 

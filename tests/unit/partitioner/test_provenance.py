@@ -1,6 +1,6 @@
-from partitioner.history import Attempt
-from partitioner.manifest import Ending, Intent, Kind, Manifest, PartitionMove, Verdict
-from partitioner.provenance import file_written_by, standing_batches
+from partitioner.history.manifest import Ending, Intent, Kind, Manifest, PartitionMove, Verdict
+from partitioner.history.provenance import file_written_by, standing_batches
+from partitioner.history.table_state import Attempt
 from partitioner.values import AttemptId, Version
 from tests.unit.partitioner.build import version
 

@@ -1,9 +1,9 @@
 import pyarrow as pa
 import pytest
 
-from partitioner.changeset import META, NOWHERE, ChangeSet, Op
-from partitioner.hashing import hash_keys
-from partitioner.recent import Recent, without_unchanged
+from partitioner.changes.change_set import META, NOWHERE, ChangeSet, Op
+from partitioner.changes.hashing import hash_keys
+from partitioner.changes.unchanged import Recent, without_unchanged
 
 PARTITIONS = (("1",), ("2",))
 

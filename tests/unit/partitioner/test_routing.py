@@ -2,14 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.changeset import ChangeSet, Routed
-from partitioner.counts import count_changes
+from partitioner.changes.change_set import ChangeSet, Routed
+from partitioner.changes.hashing import bucket_of, hash_key
 from partitioner.errors import UnroutableChange
-from partitioner.hashing import bucket_of, hash_key
-from partitioner.plan import PlanRules, plan_batch
-from partitioner.plan_values import BatchPlan
-from partitioner.routing import KIND, Route, RoutedChanges, route, route_changes
-from partitioner.sizing import SizingRules
+from partitioner.planning.batch_plan import BatchPlan
+from partitioner.planning.counts import count_changes
+from partitioner.planning.plan import PlanRules, plan_batch
+from partitioner.planning.routing import KIND, Route, RoutedChanges, route, route_changes
+from partitioner.planning.sizing import SizingRules
 from partitioner.values import PartitionValues, Version
 from tests.unit.partitioner.build import ATTEMPT, COLUMNS, Change, change_set, version
 from tests.unit.partitioner.test_counts import changes

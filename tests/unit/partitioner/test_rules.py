@@ -2,7 +2,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.rules import NEWEST_WINS, dedupe
+from partitioner.merge.rules import NEWEST_WINS, dedupe
 
 versions = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 3)), max_size=40)
 

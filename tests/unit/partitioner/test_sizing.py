@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.sizing import SizingRules, first_split_count, rows_per_file, split_count
+from partitioner.planning.sizing import SizingRules, first_split_count, rows_per_file, split_count
 from partitioner.values import Estimate
 
 RULES = SizingRules()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.sorting import in_order, is_sortable
+from partitioner.merge.sorting import in_order, is_sortable
 
 SCHEMA = pa.schema([("id", pa.int64()), ("country", pa.dictionary(pa.int32(), pa.string()))])
 rows = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["at", "de", "us", None])), max_size=40)

@@ -1,8 +1,8 @@
 import pyarrow as pa
 import pytest
 
+from partitioner.arrow_types import arrow_schema, arrow_type
 from partitioner.errors import UnsupportedType
-from partitioner.types import arrow_schema, arrow_type
 
 CASES = {
     "boolean": pa.bool_(),

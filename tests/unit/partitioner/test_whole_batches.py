@@ -8,14 +8,14 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partitioner.counts import ChangeCount, count_changes
-from partitioner.hashing import bucket_of, hash_key
-from partitioner.merge import merge_split
-from partitioner.packing import EVEN
-from partitioner.plan import PlanRules, file_name, plan_batch
-from partitioner.plan_values import BatchPlan
-from partitioner.routing import route, route_changes
-from partitioner.sizing import SizingRules
+from partitioner.changes.hashing import bucket_of, hash_key
+from partitioner.merge.merge_split import merge_split
+from partitioner.planning.batch_plan import BatchPlan
+from partitioner.planning.counts import ChangeCount, count_changes
+from partitioner.planning.packing import EVEN
+from partitioner.planning.plan import PlanRules, file_name, plan_batch
+from partitioner.planning.routing import route, route_changes
+from partitioner.planning.sizing import SizingRules
 from partitioner.values import Bucket, DataFile, PartitionValues, SplitId, Version
 from tests.unit.partitioner.build import (
     ATTEMPT,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from partitioner.why import Cause, KeyFacts, Now, reasons
+from partitioner.changes.missed import Cause, KeyFacts, Now, reasons
 
 NOT_SEEN = KeyFacts(
     expected=True, same=False, now=Now.ROW, now_ms=1_000, newest_put=900, newest_marker=None, window_end=800, low=300

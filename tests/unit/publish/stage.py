@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pyarrow.parquet as pq
 
-from loader.effects import Tap
-from loader.files import local_path
 from loader.publish.batch import Batch
-from loader.publish.environment import Environment
+from loader.state.open_table import Environment
+from loader.storage.effects import Tap
+from loader.storage.files import local_path
 from metastore.api import Metastore
 from metastore.fence import is_fence
 from metastore.memory import InMemoryMetastore

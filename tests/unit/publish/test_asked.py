@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from loader import asked
-from loader.errors import HotswapError, NeedsConfirmation
-from loader.publish.environment import Environment
+from loader.basics.errors import HotswapError, NeedsConfirmation
+from loader.state import rereads
+from loader.state.open_table import Environment
 from metastore.errors import Refused
-from partitioner.settle import Outcome
+from partitioner.history.settling import Outcome
 from tests.unit.publish.stage import Stage
 from tests.world import run_batch
 
@@ -19,12 +19,12 @@ def stage(tmp_path: Path) -> Stage:
 
 
 def ask(env: Environment, *keys: str, reason: str = "reconcile", urgent: bool = False, confirmed: bool = False) -> None:
-    asker = asked.Asker(reason, env.identity.run, env.clock, urgent, confirmed)
-    asked.ask(env.files, env.layout, [key.encode() for key in keys], asker)
+    asker = rereads.Asker(reason, env.identity.run, env.clock, urgent, confirmed)
+    rereads.ask(env.files, env.layout, [key.encode() for key in keys], asker)
 
 
-def waiting(env: Environment) -> tuple[asked.Ask, ...]:
-    return asked.open_asks(env.files, env.layout, env.state.records().state.answered)
+def waiting(env: Environment) -> tuple[rereads.Ask, ...]:
+    return rereads.open_asks(env.files, env.layout, env.state.records().state.answered)
 
 
 def changed_behind_the_window(stage: Stage) -> None:
@@ -106,7 +106,7 @@ def test_a_batch_takes_whole_asks_urgent_ones_first_and_leaves_the_rest(stage: S
     ask(env, "a", "b", reason="reconcile")
     ask(env, "c", "d", reason="reconcile")
     ask(env, "e", reason="quarantine", urgent=True)
-    taken = asked.of_one_batch(waiting(env), most=4)
+    taken = rereads.of_one_batch(waiting(env), most=4)
     assert [(found.reason, found.keys) for found in taken] == [("quarantine", 1), ("reconcile", 2)]
 
 
@@ -114,7 +114,7 @@ def test_an_ask_larger_than_a_batch_is_taken_alone(stage: Stage) -> None:
     env = stage.open("asks")
     ask(env, "a", "b", "c")
     ask(env, "d")
-    assert [found.keys for found in asked.of_one_batch(waiting(env), most=2)] == [3]
+    assert [found.keys for found in rereads.of_one_batch(waiting(env), most=2)] == [3]
 
 
 def many_gone(stage: Stage) -> list[str]:

@@ -6,20 +6,20 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from loader.errors import Conflict, Damage, ForeignChange, Held, HotswapError, StorageError
-from loader.files import LocalFiles, local_path
+from loader.basics.errors import Conflict, Damage, ForeignChange, Held, HotswapError, StorageError
+from loader.datafiles.split_file import Rewriter
+from loader.ops.rollback.steps import RESUME_STEPS, rollback_steps
 from loader.publish.batch import Batch
-from loader.publish.environment import Environment
 from loader.publish.publish import publish
-from loader.publish.rollback import RESUME_STEPS, rollback_steps
-from loader.rewrite import Rewriter
+from loader.state.open_table import Environment
+from loader.storage.files import LocalFiles, local_path
 from metastore.api import Column
 from metastore.fence import fence_values, is_fence
 from metastore.memory import InMemoryMetastore
-from partitioner.changeset import ChangeSet
-from partitioner.manifest import Kind
-from partitioner.plan_values import BatchPlan, SplitResult
-from partitioner.rollback import plan_rollback
+from partitioner.changes.change_set import ChangeSet
+from partitioner.history.manifest import Kind
+from partitioner.history.rollback_plan import plan_rollback
+from partitioner.planning.batch_plan import BatchPlan, SplitResult
 from tests.world import KEYS, TABLE, Source, create_table, expected, fill, open_world, run_batch, visible
 
 

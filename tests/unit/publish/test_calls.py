@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from loader.files import LocalFiles
-from loader.parallel import at_once
+from loader.basics.beside import at_once
+from loader.storage.files import LocalFiles
 from tests.unit.publish.stage import DAYS, Stage, ignore
 
 OF_A_BATCH = (

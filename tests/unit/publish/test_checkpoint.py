@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from loader.files import LocalFiles
+from loader.ops.rollback.steps import RESUME_STEPS, rollback_steps
 from loader.publish.batch import Batch
 from loader.publish.publish import publish
-from loader.publish.rollback import RESUME_STEPS, rollback_steps
-from loader.state import State
+from loader.state.records import State
+from loader.storage.files import LocalFiles
 from metastore.memory import InMemoryMetastore
-from partitioner.manifest import Kind
-from partitioner.rollback import plan_rollback
+from partitioner.history.manifest import Kind
+from partitioner.history.rollback_plan import plan_rollback
 from tests.world import Source, create_table, open_world, run_batch
 
 
@@ -104,8 +104,8 @@ def test_standing_is_told_without_reading_the_folded_history(table: Table) -> No
 
 
 def test_a_checkpoint_of_a_newer_program_is_refused(table: Table) -> None:
-    from loader.state import NOTHING
-    from partitioner.checkpoint import checkpoint_from, checkpoint_to
+    from loader.state.records import NOTHING
+    from partitioner.history.checkpoint import checkpoint_from, checkpoint_to
 
     with pytest.raises(ValueError, match="upgrade hotswap"):
         checkpoint_from(checkpoint_to(replace(NOTHING)) | {"format": 99})

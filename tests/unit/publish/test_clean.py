@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import StorageError
-from loader.files import local_path
+from loader.basics.errors import StorageError
+from loader.ops.clean.clean import Cleaned, clean, preview_clean
+from loader.ops.rollback.steps import rollback_steps
 from loader.publish.batch import Batch
-from loader.publish.clean import Cleaned, clean, preview_clean
-from loader.publish.environment import Environment
 from loader.publish.publish import publish
-from loader.publish.rollback import rollback_steps
+from loader.state.open_table import Environment
+from loader.storage.files import local_path
 from metastore.memory import InMemoryMetastore
-from partitioner.manifest import Kind
-from partitioner.retention import Keep, RetentionRules
-from partitioner.rollback import plan_rollback
+from partitioner.history.manifest import Kind
+from partitioner.history.retention import Keep, RetentionRules
+from partitioner.history.rollback_plan import plan_rollback
 from tests.world import TABLE, Source, create_table, expected, open_world, run_batch, visible
 
 HOUR = 3_600_000

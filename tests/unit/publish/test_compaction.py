@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from loader.compactor import Compactor
-from loader.files import LocalFiles
-from loader.keystore import KeyStore
-from loader.parallel import in_thread
-from loader.publish.environment import Environment
-from loader.service import TableService
-from partitioner.hashing import hashes_of
+from loader.basics.beside import in_thread
+from loader.ops.table import TableService
+from loader.runtime.compactor import Compactor
+from loader.state.key_index_files import KeyStore
+from loader.state.open_table import Environment
+from loader.storage.files import LocalFiles
+from partitioner.changes.hashing import hashes_of
 from tests.unit.publish.stage import Stage
 from tests.world import expected
 

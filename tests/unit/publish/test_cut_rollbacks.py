@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import Held, HotswapError, TooLarge
-from loader.publish.environment import Environment
-from loader.service import TableService
+from loader.basics.errors import Held, HotswapError, TooLarge
+from loader.ops.table import TableService
+from loader.state.open_table import Environment
 from metastore.api import Partition, TableName
 from metastore.memory import Fault, InMemoryMetastore
 from tests.world import Source, create_table, expected, open_world, run_batch, visible

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import HotswapError, TooLarge
+from loader.basics.errors import HotswapError, TooLarge
+from loader.datafiles.in_process import LocalRewriter
+from loader.datafiles.split_file import Tools
+from loader.ops.table import TableService
 from loader.publish.batch import Batch, Work
-from loader.publish.environment import Environment
 from loader.publish.publish import publish
-from loader.publish.recently import Recently
-from loader.rewrite import Tools
-from loader.rewrite_local import LocalRewriter
-from loader.service import TableService
+from loader.state.open_table import Environment
+from loader.state.recently_published import Recently
 from metastore.errors import MetastoreError
 from metastore.memory import Fault, InMemoryMetastore
-from partitioner.manifest import Kind
-from partitioner.plan import PlanRules
+from partitioner.history.manifest import Kind
+from partitioner.planning.plan import PlanRules
 from tests.world import COLUMNS, Source, create_table, expected, open_world, raw_keys, visible
 
 MOST = 4

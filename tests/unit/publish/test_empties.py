@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import Conflict, ForeignChange, HotswapError, OutcomeUnknown
-from loader.files import local_path
-from loader.publish.empties import drop_empty_partitions, empty_partitions
-from loader.service import TableService
+from loader.basics.errors import Conflict, ForeignChange, HotswapError, OutcomeUnknown
+from loader.ops.clean.empty_partitions import drop_empty_partitions, find_empty_partitions
+from loader.ops.table import TableService
+from loader.storage.files import local_path
 from metastore.errors import MetastoreError
 from metastore.memory import Fault
 from tests.unit.publish.stage import Stage
@@ -34,7 +34,7 @@ def placeholder(stage: Stage, day: str) -> Path:
 
 
 def test_only_partitions_without_rows_are_found(stage: Stage) -> None:
-    assert empty_partitions(stage.first) == (("tue",),)
+    assert find_empty_partitions(stage.first) == (("tue",),)
 
 
 def test_a_dropped_partition_is_gone_with_its_placeholder(stage: Stage) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from loader.errors import HotswapError, OutcomeUnknown, from_foreign
+from loader.basics.errors import HotswapError, OutcomeUnknown, from_foreign
+from loader.ops.table import TableService
 from loader.publish.settling import settle_all
-from loader.service import TableService
 from metastore.errors import MetastoreError, NoSuchPartition
 from metastore.fence import is_fence
 from metastore.memory import Fault

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import ConfigError
-from loader.files import LocalFiles, local_path
+from loader.basics.errors import ConfigError
+from loader.ops.clean.clean import clean, preview_clean
+from loader.ops.table import TableService
 from loader.publish.batch import Batch
-from loader.publish.clean import clean, preview_clean
-from loader.publish.environment import Environment
-from loader.publish.quarantined import quarantined
-from loader.service import TableService
-from loader.state import State
+from loader.state.open_table import Environment
+from loader.state.quarantine import quarantined
+from loader.state.records import State
+from loader.storage.files import LocalFiles, local_path
 from metastore.memory import InMemoryMetastore
-from partitioner.history import TableState
-from partitioner.retention import Keep, RetentionRules
+from partitioner.history.retention import Keep, RetentionRules
+from partitioner.history.table_state import TableState
 from tests.world import TABLE, Source, create_table, expected, open_world, run_batch, visible
 
 HOUR = 3_600_000

@@ -12,13 +12,13 @@ from typing import Any, BinaryIO, Protocol, cast
 
 import pytest
 
-from loader.files import Files, LocalFiles, local_path
-from loader.publish.clean import clean
-from loader.publish.environment import Environment
-from loader.publish.reserve import BYTES
-from loader.service import TableService
+from loader.ops.clean.clean import clean
+from loader.ops.table import TableService
+from loader.state.open_table import Environment
+from loader.state.reserve import BYTES
+from loader.storage.files import Files, LocalFiles, local_path
 from metastore.memory import InMemoryMetastore
-from partitioner.retention import Keep, RetentionRules
+from partitioner.history.retention import Keep, RetentionRules
 from tests.world import Source, create_table, expected, open_world, run_batch, visible
 
 HOUR = 3_600_000

@@ -6,13 +6,13 @@ from typing import cast
 
 import pytest
 
-from loader.errors import ConfigError, Held, PlanChanged, StorageError
-from loader.files import local_path
+from loader.basics.errors import ConfigError, Held, PlanChanged, StorageError
+from loader.ops.table import TableService
 from loader.publish.batch import Batch, DirtyKeys
-from loader.publish.environment import Environment
-from loader.reports import RollbackPlan
-from loader.service import TableService
-from loader.state import State
+from loader.report.reports import RollbackPlan
+from loader.state.open_table import Environment
+from loader.state.records import State
+from loader.storage.files import local_path
 from metastore.api import Metastore
 from metastore.memory import InMemoryMetastore
 from tests.unit.publish.stage import Watched

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import NeedsConfirmation
+from loader.basics.errors import NeedsConfirmation
+from loader.datafiles.in_process import LocalRewriter
+from loader.datafiles.split_file import Tools
 from loader.publish.batch import Batch, Work
 from loader.publish.publish import publish
-from loader.rewrite import Tools
-from loader.rewrite_local import LocalRewriter
 from metastore.memory import InMemoryMetastore
-from partitioner.manifest import Kind
-from partitioner.plan import PlanRules
+from partitioner.history.manifest import Kind
+from partitioner.planning.plan import PlanRules
 from tests.world import COLUMNS, Source, create_table, expected, open_world, raw_keys, visible
 
 SMALL, LARGE = 1_200, 3_000

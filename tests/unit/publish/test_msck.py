@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import ForeignChange
+from loader.basics.errors import ForeignChange
 from metastore.api import PARQUET, Column, Partition
 from metastore.names import partition_name, partition_values
 from tests.unit.publish.stage import Stage

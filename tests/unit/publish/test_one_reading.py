@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from loader.publish.changesets import load_change_set
+from loader.state.change_sets import load_change_set
 from metastore.memory import InMemoryMetastore
 from tests.world import Image, Source, create_table, expected, open_world, run_batch, visible
 

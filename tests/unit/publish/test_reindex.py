@@ -7,15 +7,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from loader.errors import Conflict, Damage, ForeignChange
-from loader.files import local_path
-from loader.keystore import KeyStore
+from loader.basics.errors import Conflict, Damage, ForeignChange
+from loader.ops.reindex.attempt import Rebuilt, rebuild_index
 from loader.publish.batch import Batch
-from loader.publish.environment import Environment
-from loader.publish.reindex import Rebuilt, rebuild_index
+from loader.state.key_index_files import KeyStore
+from loader.state.open_table import Environment
+from loader.storage.files import local_path
 from metastore.memory import InMemoryMetastore
-from partitioner.hashing import hashes_of
-from partitioner.manifest import Kind
+from partitioner.changes.hashing import hashes_of
+from partitioner.history.manifest import Kind
 from tests.world import TABLE, Source, create_table, expected, fill, open_world, raw_keys, run_batch, visible
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from loader.files import local_path
+from loader.ops.recover.relabel import relabel
+from loader.ops.table import TableService
 from loader.publish.parameters import ATTEMPT
-from loader.publish.relabel import relabel
-from loader.service import TableService
+from loader.storage.files import local_path
 from metastore.api import Partition
 from metastore.memory import Fault
 from tests.unit.publish.stage import Stage

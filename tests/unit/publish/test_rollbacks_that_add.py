@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from loader.errors import HotswapError
-from loader.publish.empties import drop_empty_partitions
-from loader.service import TableService
+from loader.basics.errors import HotswapError
+from loader.ops.clean.empty_partitions import drop_empty_partitions
+from loader.ops.table import TableService
 from metastore.memory import Fault
 from tests.unit.publish.stage import Stage
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from loader.errors import Conflict, HotswapError, Locked, OutcomeUnknown, from_foreign
+from loader.basics.errors import Conflict, HotswapError, Locked, OutcomeUnknown, from_foreign
+from loader.ops.table import TableService
 from loader.publish.batch import Batch
-from loader.publish.environment import Environment
 from loader.publish.publish import publish
-from loader.service import TableService
+from loader.state.open_table import Environment
 from metastore.errors import LockHeld, MetastoreError
 from metastore.memory import Fault
-from partitioner.manifest import Kind
+from partitioner.history.manifest import Kind
 from tests.unit.publish.stage import Stage, ignore
 from tests.world import TABLE
 
@@ -272,8 +272,8 @@ def test_a_clock_that_jumps_back_loses_nothing(tmp_path: Path) -> None:
 
 
 def test_a_resume_that_was_settled_while_it_slept_is_a_conflict(tmp_path: Path) -> None:
-    from loader.publish.rollback import RESUME_STEPS, rollback_steps
-    from partitioner.rollback import plan_rollback
+    from loader.ops.rollback.steps import RESUME_STEPS, rollback_steps
+    from partitioner.history.rollback_plan import plan_rollback
 
     problems = []
     for at in itertools.count():

@@ -9,21 +9,21 @@ from typing import Any, cast
 
 import pytest
 
-from loader.errors import Conflict, ForeignChange, HotswapError, OutcomeUnknown
-from loader.files import local_path
-from loader.loop import Loop
+from loader.basics.errors import Conflict, ForeignChange, HotswapError, OutcomeUnknown
+from loader.ops.recover.stale_writes import astray, repair
+from loader.ops.rollback.steps import rollback_steps
+from loader.ops.table import TableService
 from loader.publish.batch import Batch
-from loader.publish.environment import Environment
 from loader.publish.publish import publish
-from loader.publish.repair import astray, repair
-from loader.publish.rollback import rollback_steps
-from loader.service import TableService
+from loader.runtime.loop import Loop
+from loader.state.open_table import Environment
+from loader.storage.files import local_path
 from metastore.api import Column, Partition
 from metastore.errors import MetastoreError, NoSuchPartition
 from metastore.memory import Fault
-from partitioner.manifest import Kind
-from partitioner.retention import Keep, RetentionRules, condemned
-from partitioner.rollback import plan_rollback
+from partitioner.history.manifest import Kind
+from partitioner.history.retention import Keep, RetentionRules, condemned
+from partitioner.history.rollback_plan import plan_rollback
 from tests.unit.publish.stage import Stage, ignore
 from tests.world import TABLE
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from loader.publish.environment import Environment
-from loader.quarantine import Rejected
-from loader.reconcile.run import Reconcile, Rules
-from loader.reconcile.tally import Outcome, Progress
-from loader.sources.ranges import Block
+from loader.mapping.rejected import Rejected
+from loader.ops.reconcile.run import Reconcile, Rules
+from loader.ops.reconcile.tally import Outcome, Progress
+from loader.sources.hbase.key_ranges import Block
+from loader.state.open_table import Environment
 from partitioner.values import ColumnSpec, PartitionValues
 from tests.world import COLUMNS, Source, raw_keys
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from loader import debt
-from loader.config import ReconcileSettings
-from loader.files import LocalFiles
-from loader.layout import Layout
-from loader.reconcile.beside import LOOK_EVERY_MS, TRY_AGAIN_MS, Beside, start_quietly
-from loader.reconcile.store import Store
-from loader.reconcile.values import Done
+from loader.config.settings import ReconcileSettings
+from loader.ops.reconcile.schedule import LOOK_EVERY_MS, TRY_AGAIN_MS, Beside, start_quietly
+from loader.ops.reconcile.store import Store
+from loader.ops.reconcile.values import Done
+from loader.state import gaps
+from loader.state.layout import Layout
+from loader.storage.files import LocalFiles
 
 DAY_MS = 86_400_000
 REPORT = {
@@ -122,7 +122,7 @@ def test_a_debt_is_paid_without_waiting(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     scene.compared()
     assert scene.tick() == 0
-    debt.owe(LocalFiles(), scene.layout, debt.Debt("away", "away", "hbase:t", scene.now, 0, 1))
+    gaps.owe(LocalFiles(), scene.layout, gaps.Debt("away", "away", "hbase:t", scene.now, 0, 1))
     assert scene.tick() == 1
 
 

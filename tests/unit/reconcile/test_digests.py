@@ -6,8 +6,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from loader.reconcile.digests import Digests
-from partitioner.types import arrow_schema
+from loader.ops.reconcile.digests import Digests
+from partitioner.arrow_types import arrow_schema
 
 COLUMNS = (
     ("s", "string"),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from loader.reconcile.pace import BURST_MS, Pace
+from loader.ops.reconcile.pace import BURST_MS, Pace
 
 
 @dataclass

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from loader import asked, debt
-from loader.errors import Conflict, NeedsConfirmation
-from loader.reconcile.bad_rows import listed_keys
-from loader.reconcile.run import Rules
-from loader.reconcile.store import Store
-from loader.reconcile.tally import Progress
-from loader.service import TableService
+from loader.basics.errors import Conflict, NeedsConfirmation
+from loader.ops.reconcile.bad_rows import listed_keys
+from loader.ops.reconcile.run import Rules
+from loader.ops.reconcile.store import Store
+from loader.ops.reconcile.tally import Progress
+from loader.ops.table import TableService
+from loader.state import gaps, rereads
 from tests.unit.publish.stage import Stage
 from tests.unit.reconcile.build import DictRanges, comparison, found
 from tests.world import run_batch
@@ -39,7 +39,7 @@ DRIFT = {"different": ["k1", "k2"], "missing": ["unseen"], "extra": ["k5"]}
 
 def waiting(stage: Stage) -> list[int]:
     env = stage.open("looks")
-    return [item.keys for item in asked.open_asks(env.files, env.layout, env.state.records().state.answered)]
+    return [item.keys for item in rereads.open_asks(env.files, env.layout, env.state.records().state.answered)]
 
 
 def test_equal_tables_have_no_drift(stage: Stage) -> None:
@@ -278,15 +278,15 @@ def test_after_the_yes_the_batch_deletes_them_unasked(emptied: Stage) -> None:
     assert emptied.visible() == emptied.expected()
 
 
-def owes(stage: Stage, since_ms: int) -> tuple[debt.Debt, ...]:
+def owes(stage: Stage, since_ms: int) -> tuple[gaps.Debt, ...]:
     env = stage.open("owes")
-    debt.owe(env.files, env.layout, debt.Debt(f"away {since_ms}", "away", "dict", since_ms, 0, 1))
-    return debt.debts(env.files, env.layout)
+    gaps.owe(env.files, env.layout, gaps.Debt(f"away {since_ms}", "away", "dict", since_ms, 0, 1))
+    return gaps.debts(env.files, env.layout)
 
 
 def unpaid(stage: Stage) -> int:
     env = stage.open("looks")
-    return len(debt.debts(env.files, env.layout))
+    return len(gaps.debts(env.files, env.layout))
 
 
 def test_a_comparison_pays_what_was_owed_before_it_began(stage: Stage) -> None:

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.sources.admission import slices_of
-from loader.sources.windows import Window
+from loader.sources.hbase.backlog import slices_of
+from loader.sources.hbase.windows import Window
 
 WINDOW = Window(100, 200, True, 150)
 KEYS = st.dictionaries(st.binary(min_size=1, max_size=3), st.integers(100, 199), max_size=40)

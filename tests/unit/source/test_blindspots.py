@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from loader.debt import debts
-from loader.files import LocalFiles
-from loader.layout import Layout
-from loader.sources.absence import Retention, retention_of
-from loader.sources.blindspots import Blindspots
-from loader.sources.sighting import Sighting
-from loader.sources.windows import Window
-from partitioner.manifest import Span
+from loader.sources.hbase.absence import Retention, retention_of
+from loader.sources.hbase.blind_spots import Blindspots
+from loader.sources.hbase.table_identity import Sighting
+from loader.sources.hbase.windows import Window
+from loader.state.gaps import debts
+from loader.state.layout import Layout
+from loader.storage.files import LocalFiles
+from partitioner.history.manifest import Span
 
 FILES = LocalFiles()
 HOUR = 3_600_000

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.mapping import Mapping
-from loader.sources.columns import gather_packed
-from loader.sources.packed import PackedRows, parse
+from loader.sources.hbase.columns import gather_packed
+from loader.sources.hbase.thrift2.packed import PackedRows, parse
 from tests.unit.source.test_packed import RowTuple, spelled
 
 COLUMNS = {"id": "string", "a": "string", "b": "bigint", "c": "binary", "t": "bigint"}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from loader.debt import Debt, debts, owe, pay
-from loader.errors import Damage
-from loader.files import LocalFiles
-from loader.layout import Layout
+from loader.basics.errors import Damage
+from loader.state.gaps import Debt, debts, owe, pay
+from loader.state.layout import Layout
+from loader.storage.files import LocalFiles
 
 FILES = LocalFiles()
 AWAY = Debt("away since 100", "the loader was away for 2 h", "hbase:ads", since_ms=900, start_ms=100, end_ms=800)

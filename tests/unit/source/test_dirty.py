@@ -3,10 +3,10 @@
 import pyarrow as pa
 import pytest
 
-from loader.sources.dirty import DIRTY, SCANNED, IncompleteScan, dirty_keys_from_rows, marker
-from loader.sources.idl import cell
-from loader.sources.marks import row_marks
-from loader.sources.windows import Taken, Window
+from loader.sources.hbase.dirty_keys import DIRTY, SCANNED, IncompleteScan, dirty_keys_from_rows, marker
+from loader.sources.hbase.seen_cells import row_marks
+from loader.sources.hbase.thrift2.idl import cell
+from loader.sources.hbase.windows import Taken, Window
 
 WINDOW = Window(100, 200, False, 50)
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
 
-from loader.sources.idl import CALLS, Row
-from loader.sources.marks import packed_marks, row_marks
-from loader.sources.packed import PackedRows, parse
-from loader.sources.receive import Prefilled, receive
+from loader.sources.hbase.seen_cells import packed_marks, row_marks
+from loader.sources.hbase.thrift2.idl import CALLS, Row
+from loader.sources.hbase.thrift2.packed import PackedRows, parse
+from loader.sources.hbase.thrift2.receive import Prefilled, receive
 
 CellTuple = tuple[bytes, bytes, bytes, int, int]
 RowTuple = tuple[bytes, Sequence[CellTuple]]

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader.errors import SourceError
-from loader.sources.connection import ConnectionLost, ScannerGone
-from loader.sources.cursor import ANSWER, CELLS, FEWEST, WHOLE, Cursor, size_of
-from loader.sources.idl import Row, TScan, cell
-from loader.sources.marks import packed_marks, row_marks
-from loader.sources.packed import PackedRows, parse
-from loader.sources.parts import Batch, Parts, weights
+from loader.basics.errors import SourceError
+from loader.sources.hbase.seen_cells import packed_marks, row_marks
+from loader.sources.hbase.thrift2.connection import ConnectionLost, ScannerGone
+from loader.sources.hbase.thrift2.cursor import ANSWER, CELLS, FEWEST, WHOLE, Cursor, size_of
+from loader.sources.hbase.thrift2.idl import Row, TScan, cell
+from loader.sources.hbase.thrift2.packed import PackedRows, parse
+from loader.sources.hbase.thrift2.parts import Batch, Parts, weights
 from tests.unit.source.test_packed import CellTuple, RowTuple, plain, spelled
 
 Plain = list[tuple[bytes, list[CellTuple]]]

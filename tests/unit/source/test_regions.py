@@ -11,8 +11,8 @@ from thrift.Thrift import TApplicationException, TMessageType, TType
 from thrift.transport.TSocket import TSocket
 from thrift.transport.TTransport import TBufferedTransport, TTransportException
 
-from loader.sources.connection import Refused, ServerBusy
-from loader.sources.thrift2 import Endpoint, Patience, Region, Thrift2
+from loader.sources.hbase.thrift2.client import Endpoint, Patience, Region, Thrift2
+from loader.sources.hbase.thrift2.connection import Refused, ServerBusy
 
 NULL_POINTER = TApplicationException(TApplicationException.INTERNAL_ERROR, "Internal error processing it")
 UNKNOWN = TApplicationException(TApplicationException.UNKNOWN_METHOD, "Invalid method name")

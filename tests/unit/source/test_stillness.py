@@ -2,10 +2,10 @@
 
 import pytest
 
-from loader.errors import SourceError, Unavailable
-from loader.sources.stillness import BLIND_MS, LONGEST_MS, Stillness
-from loader.sources.windows import Window, WindowRules
-from partitioner.manifest import Span
+from loader.basics.errors import SourceError, Unavailable
+from loader.sources.hbase.idle_check import BLIND_MS, LONGEST_MS, Stillness
+from loader.sources.hbase.windows import Window, WindowRules
+from partitioner.history.manifest import Span
 
 RULES = WindowRules(lag_ms=0, overlap_ms=10, deep_overlap_ms=100, deep_every_ms=60_000)
 SETTLED = Span("s", 0, 100_000, 99_900)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.sources.windows import Mark, Taken, Window, WindowRules, window_end, window_to
-from partitioner.manifest import Span
+from loader.sources.hbase.windows import Mark, Taken, Window, WindowRules, window_end, window_to
+from partitioner.history.manifest import Span
 
 RULES = WindowRules(lag_ms=1_000, overlap_ms=5_000, deep_overlap_ms=300_000, deep_every_ms=60_000)
 NOW = 10_000_000

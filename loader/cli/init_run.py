@@ -1,0 +1,105 @@
+"""The verbs that load: `init` once, `run` for ever after."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loader.basics.quantities import counted
+from loader.cli import options
+from loader.cli.output import Output
+
+if TYPE_CHECKING:
+    from loader.report.reports import InitReport, SampledRow
+
+
+def init(
+    context: typer.Context,
+    table: options.Table = None,
+    sample: Annotated[
+        int | None, typer.Option("--sample", metavar="N", min=1, help="Show N rows: raw bytes beside what they become.")
+    ] = None,
+    config: options.Config = options.DEFAULT_CONFIG,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Check HBase, create the Hive table or check that it fits, and claim its location.
+
+    Loads nothing. Run it once for each table; running it again checks again. `--sample` is the way to see whether the
+    mapping is right before anything is written.
+
+    \b
+    Examples:
+      hotswap init ads.performance --sample 20
+      hotswap init ads.performance --json
+    """
+    session = options.session_of(context)
+    settings = session.backend.load(config)
+    chosen = settings.table(table)
+    settings.check(chosen)
+    report = session.backend.initialise(settings, chosen, sample)
+    if json:
+        session.out.json(report)
+    else:
+        _show_init(session.out, report)
+
+
+def _show_init(out: Output, report: "InitReport") -> None:
+    for row in report.sample:
+        _show_row(out, row)
+    out.line(f"{report.table} is {'created' if report.created else 'fit'} and claimed", style="bold")
+    columns = ", ".join(f"{name} {kind}" for name, kind in report.columns)
+    keys = ", ".join(f"{name} {kind}" for name, kind in report.partition_keys)
+    out.facts(
+        [
+            ("HBase table", f"{report.hbase_table}, {counted(report.regions, 'region')}"),
+            ("location", report.location),
+            ("columns", columns),
+            ("partitioned by", keys),
+        ]
+    )
+    for warning in report.warnings:
+        out.line(f"  ! {warning}", style="yellow")
+    out.line(f"Next: hotswap run {report.table}; for many millions of rows hotswap bootstrap {report.table} before it")
+
+
+def _show_row(out: Output, row: "SampledRow") -> None:
+    out.line(f"row {row.key} → {row.partition or 'quarantine'}", style="bold")
+    cells = [
+        (cell.column, cell.cell, "-" if cell.raw is None else cell.raw, cell.error or str(cell.value))
+        for cell in row.cells
+    ]
+    out.table(("column", "cell", "bytes", "becomes"), cells)
+    out.line()
+
+
+def run(
+    context: typer.Context,
+    table: options.Table = None,
+    once: Annotated[bool, typer.Option("--once", help="Load what there is now, then end.")] = False,
+    confirm_deletes: Annotated[
+        bool, typer.Option("--confirm-deletes", help="Publish a batch even if it deletes more than max_delete_share.")
+    ] = False,
+    config: options.Config = options.DEFAULT_CONFIG,
+    json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Keep the Hive table equal to the HBase table until stopped.
+
+    Waits for a server that is away, and says so; with --once that is an error. Stopping it at any moment, even with
+    kill -9, loses nothing: the next start settles what was under way. Each batch is one line on standard output: JSON,
+    unless that is a terminal. Spark's own messages go to standard error.
+
+    \b
+    Examples:
+      hotswap run ads.performance
+      hotswap run ads.performance --once
+      hotswap run ads.performance >> batches.jsonl
+    """
+    from loader.report import log  # noqa: PLC0415
+
+    session = options.session_of(context)
+    settings = session.backend.load(config)
+    chosen = settings.table(table)
+    settings.check(chosen)
+    log.configure(session.stdout, json_lines=json or not session.out.for_a_person)
+    log.ended(session.backend.run(settings, chosen, once, confirm_deletes))

@@ -1,0 +1,1 @@
+"""The YAML configuration, parsed once into typed settings; each problem is told with its line."""

@@ -1,0 +1,325 @@
+"""The configuration: one YAML file as frozen, typed values. `load` reads it, `Settings.check` proves what costs more.
+
+Durations are float seconds, sizes int bytes. What every setting means stands in conf/hotswap.example.yaml.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from loader.basics.errors import ConfigError
+from loader.basics.quantities import parse_share
+from loader.config.document import Document, KeyPath, dotted, nearest, read_document
+from loader.config.problems import config_error
+from loader.config.setting_types import (
+    Addresses,
+    Bytes,
+    Columns,
+    Grace,
+    HiveTable,
+    Location,
+    MetastoreUris,
+    Seconds,
+    Secret,
+    Share,
+    TimeZone,
+    at_key,
+    listen_address,
+)
+from metastore.api import TableName
+from metastore.auth import Auth, Mechanism, Tls
+from partitioner.values import lies_within
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, populate_by_name=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_unknown_key(cls, data: Any) -> Any:
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        for key in data if isinstance(data, dict) else ():
+            if key not in known and key not in cls.model_fields:
+                near = nearest(key, known)
+                raise at_key("unknown key" + (f"; did you mean {near}?" if near else ""), key)
+        return data
+
+
+class TlsSettings(_Model):
+    """Paths of PEM files: see `metastore.auth.Tls`."""
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
+class MetastoreSettings(_Model):
+    """The Hive metastore. `uris` are tried in turn; `timeout` is that of one call, the swap included."""
+
+    uris: MetastoreUris
+    timeout: Seconds = 600.0
+    auth: Literal["none", "ldap", "kerberos"] = "none"
+    user: str = ""
+    password: Secret = SecretStr("")
+    kerberos_service: str = "hive"
+    tls: TlsSettings | bool = False
+
+    @model_validator(mode="after")
+    def _can_log_in(self) -> "MetastoreSettings":
+        self.log_in()
+        return self
+
+    def log_in(self) -> Auth:
+        """Who the loader is to the metastore. ValueError for what does not go together."""
+        files = self.tls if isinstance(self.tls, TlsSettings) else TlsSettings()
+        return Auth(
+            Mechanism(self.auth),
+            user=self.user,
+            password=self.password.get_secret_value(),
+            service=self.kerberos_service,
+            tls=Tls(files.ca, files.certificate, files.key) if self.tls else None,
+        )
+
+
+class HBaseSettings(_Model):
+    """HBase's Thrift2 servers as `host:port`, tried in turn; `timeout` is that of one call.
+
+    `clock_table`: a table of ours into which a cell may be put now and then, to see what time the servers have.
+    """
+
+    thrift: Addresses
+    timeout: Seconds = 60.0
+    clock_table: str | None = None
+
+
+class Cell(_Model):
+    """Where a column's bytes are: `cell` is `family:qualifier`, `family:` or `:key`; `type` how they are encoded."""
+
+    cell: str
+    type: str | None = None
+
+
+class RowKey(_Model):
+    """A row key made of several columns: cut at `delimiter`, or into pieces of `widths` bytes."""
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    delimiter: str | None = None
+    widths: tuple[int, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_cut(self) -> "RowKey":
+        if (self.delimiter is None) == (self.widths is None):
+            raise ValueError("give either delimiter or widths")
+        return self
+
+
+class PartitionBy(_Model):
+    """One partition key: the column `from` (default: that of the same name), `as` some expression over it."""
+
+    name: str
+    type: str | None = None
+    source: str | None = Field(None, alias="from")
+    expression: str | None = Field(None, alias="as")
+
+
+class Transform(_Model):
+    """Spark SQL over each decoded row: `select` (name → expression) and `where`; rows filtered out count as deleted."""
+
+    select: Mapping[str, str] | None = None
+    where: str | None = None
+
+
+class ReconcileSettings(_Model):
+    """The comparison with HBase: `every` so often beside the stream (None: never), `rate` in rows a second."""
+
+    every: Seconds | None = None
+    repair: bool = True
+    rate: Annotated[int, Field(ge=0)] = 20_000
+    wait: Seconds = 900.0
+
+
+class KeepFor(_Model):
+    """Of the batches committed `within` so long ago, keep one `every` so often (0: all) for rollback."""
+
+    every: Seconds = 0.0
+    within: Seconds
+
+
+class Alarms(_Model):
+    """When a table wants a person: in `status --check`, the log and the metrics. `null` switches one off."""
+
+    lag: Seconds | None = 300.0
+    watermark_age: Seconds | None = 1800.0
+    swap_age: Seconds | None = None
+    partition_age: Seconds | None = None
+    size_change: Annotated[float, BeforeValidator(parse_share), Field(gt=0)] | None = 0.5
+    quarantine_age: Seconds | None = 86400.0
+    hold_age: Seconds | None = 0.0
+    debt_age: Seconds | None = 0.0
+    lock_age: Seconds | None = 600.0
+    free_space: Share | None = 0.1
+
+
+class Metrics(_Model):
+    """Where a running loader tells Prometheus how it does; without `listen` it does not."""
+
+    listen: Annotated[str, BeforeValidator(listen_address)] | None = None
+
+
+def _short_cell(value: Any) -> Any:
+    return {"cell": value} if isinstance(value, str) else value
+
+
+def _short_partition(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class TableSettings(_Model):
+    """One Hive table and the HBase table that it is kept equal to."""
+
+    hbase_table: str = Field(min_length=1)
+    hive_table: HiveTable
+    columns: Columns
+    mapping: str | Mapping[str, Annotated[Cell, BeforeValidator(_short_cell)]]
+    row_key: RowKey | None = None
+    partition_by: tuple[Annotated[PartitionBy, BeforeValidator(_short_partition)], ...] = Field(min_length=1)
+    transform: Transform = Transform()
+    time_zone: TimeZone | None = None
+    location: Location | None = None
+    state: Location | None = None
+    poll_every: Annotated[Seconds, Field(gt=0)] = 1.0
+    publish_every: Seconds = 30.0
+    lag: Seconds = 1.0
+    overlap: Seconds = 5.0
+    wal_sync_timeout: Seconds = 300.0
+    bytes_per_file: Annotated[Bytes, Field(ge=1024)] = 32 << 20
+    format: Literal["parquet", "orc"] = "parquet"
+    compression: Literal["snappy", "zstd", "gzip", "none"] = "snappy"
+    timestamps: Literal["int96", "int64"] = "int96"
+    row_group_bytes: Annotated[Bytes, Field(ge=1 << 20)] = 64 << 20
+    sort_by: tuple[str, ...] = ()
+    max_keys: Annotated[int, Field(ge=1)] = 1_000_000
+    max_row_bytes: Annotated[Bytes, Field(ge=1 << 20, le=1 << 30)] = 64 << 20
+    max_rejected: Annotated[int, Field(ge=0)] = 1000
+    max_delete_share: Share = 0.5
+    max_partition_delete_share: Share = 1.0
+    partitions_per_swap: Annotated[int, Field(ge=2)] | None = None
+    lock_wait: Seconds = 60.0
+    fence: bool = True
+    reconcile: ReconcileSettings = ReconcileSettings()
+    reader_grace: Grace = 3 * 3600.0
+    history: tuple[KeepFor, ...] = (
+        KeepFor(every=0.0, within=3600.0),
+        KeepFor(every=900.0, within=86400.0),
+        KeepFor(every=3600.0, within=3 * 86400.0),
+    )
+    alarms: Alarms = Alarms()
+
+    @model_validator(mode="after")
+    def _state_is_hidden_from_readers(self) -> "TableSettings":
+        if self.state and self.location and lies_within(self.state, self.location):
+            below = self.state.removeprefix(self.location).lstrip("/")
+            if not below.startswith(("_", ".")):
+                message = "lies inside the table's location, where readers would take it for data: put it elsewhere"
+                raise at_key(message, "state")
+        return self
+
+
+def _name_is_hive_table(tables: Any) -> Any:
+    """A table entered under its Hive table's name need not repeat it."""
+    if not isinstance(tables, dict):
+        return tables
+    return {
+        name: {"hive_table": name} | table if isinstance(table, dict) and "." in name else table
+        for name, table in tables.items()
+    }
+
+
+class Settings(_Model):
+    """The whole file. `tables` is keyed as in the file; `table` finds one by that name or by its Hive table."""
+
+    metastore: MetastoreSettings
+    hbase: HBaseSettings
+    tables: Annotated[Mapping[str, TableSettings], BeforeValidator(_name_is_hive_table)] = Field(min_length=1)
+    spark: Mapping[str, Secret] = {}
+    metrics: Metrics = Metrics()
+    _document: Document | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _one_writer_a_table(self) -> "Settings":
+        seen: dict[TableName, str] = {}
+        for name, table in self.tables.items():
+            if other := seen.get(table.hive_table):
+                raise at_key(f"writes the same Hive table as {other}", "tables", name)
+            seen[table.hive_table] = name
+        return self
+
+    @property
+    def file(self) -> str:
+        """The file that they were read from."""
+        return self._document.file if self._document else "the configuration"
+
+    def table(self, name: str | None = None) -> TableSettings:
+        """The table of this name; without a name, the only one. ConfigError names the nearest and lists all."""
+        if name is None and len(self.tables) == 1:
+            return next(iter(self.tables.values()))
+        for key, table in self.tables.items():
+            if name is not None and (name == key or name.lower() == str(table.hive_table)):
+                return table
+        raise self._no_such_table(name)
+
+    def _no_such_table(self, name: str | None) -> ConfigError:
+        listed = ", ".join(self.tables)
+        if name is None:
+            return ConfigError(f"{self.file} describes {len(self.tables)} tables", f"Name one of {listed}.")
+        near = nearest(name, [*self.tables, *(str(table.hive_table) for table in self.tables.values())])
+        hint = f"Did you mean {near}? " if near else ""
+        return ConfigError(f"{self.file} describes no table {name}", f"{hint}Tables there: {listed}.")
+
+    def check(self, only: TableSettings | None = None) -> None:
+        """Prove each table's mapping. Costs an import of pyarrow; ConfigError with file, line and key."""
+        for name, table in self.tables.items():
+            if only is None or table is only:
+                self._check_mapping(name, table)
+
+    def _check_mapping(self, name: str, table: TableSettings) -> None:
+        from loader.datafiles.write_settings import check_files  # noqa: PLC0415 - likewise
+        from loader.mapping import Mapping as CellMapping  # noqa: PLC0415 - pulls in pyarrow, which `status` must not
+        from loader.mapping.transform import transform_of  # noqa: PLC0415 - likewise
+
+        computed = tuple(table.transform.select or ())
+        try:
+            mapping = CellMapping.build(
+                table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed
+            )
+            transform_of(table.transform.select, table.transform.where, mapping)
+            check_files(table, mapping.schema)
+        except ConfigError as error:
+            path = ("tables", name, *getattr(error, "path", ("mapping",)))
+            raise ConfigError(self._placed(path, error.message), error.hint) from error
+
+    def _placed(self, path: KeyPath, message: str) -> str:
+        place = f"{self._document.place(path)}: " if self._document else ""
+        return f"{place}{dotted(path)}: {message}"
+
+
+def load(path: str | Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read and type the configuration. ConfigError: one line for each thing that is wrong, with file, line and key."""
+    document = read_document(path, environment)
+    try:
+        settings = Settings.model_validate(document.data)
+    except ValidationError as error:
+        raise config_error(document, error) from None
+    settings._document = document
+    return settings

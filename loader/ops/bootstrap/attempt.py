@@ -1,0 +1,100 @@
+"""The bootstrap as an attempt: its files are there already, so it links them, records them and swaps."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from loader.basics.errors import Conflict
+from loader.publish import moves, preconditions
+from loader.publish.batch import Batch, DirtyKeys
+from loader.publish.publish import publish
+from loader.publish.steps import Step, claim, lock, read_live, record, settle
+from loader.publish.swap import add_missing, check, conclude, read_back, swap
+from loader.state.change_sets import store_change_set
+from loader.state.open_table import Environment
+from loader.state.quarantine import Rejected, store_rejected
+from loader.storage.files import join
+from partitioner.arrow_types import arrow_schema
+from partitioner.changes.change_set import META, ChangeSet
+from partitioner.history.manifest import Counts, Kind, Span
+from partitioner.values import DataFile, PartitionValues, Version, canonical_location
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that is published: partition → (folder, its files); the key index's segments; what could not be decoded."""
+
+    files: dict[PartitionValues, tuple[str, tuple[DataFile, ...]]]
+    index: tuple[str, ...]
+    rejected: Sequence[Rejected]
+    span: Span
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for _, files in self.files.values() for file in files)
+
+
+def publish_bootstrap(env: Environment, prepared: Prepared) -> Batch:
+    """Raises Conflict if anything was published meanwhile, and what a publish raises."""
+
+    def place(batch: Batch) -> None:
+        _place(batch, prepared)
+
+    steps: tuple[Step, ...] = (
+        lock,
+        settle,
+        check_unloaded,
+        claim,
+        place,
+        read_live,
+        record,
+        add_missing,
+        check,
+        swap,
+        read_back,
+        conclude,
+    )
+    return publish(Batch(env, Kind.BOOTSTRAP), steps)
+
+
+def check_unloaded(batch: Batch) -> None:
+    """Nothing was ever published. Raises Conflict."""
+    if batch.before.batch:
+        raise Conflict(
+            f"{batch.env.table} is loaded already, up to batch {batch.before.batch}",
+            "Bootstrap is for a table's first load. `hotswap reconcile` finds what is missing.",
+        )
+
+
+def _place(batch: Batch, prepared: Prepared) -> None:
+    """Version directories with links to the files; the change set without rows tells a crash what to delete."""
+    env, attempt = batch.env, batch.attempt.attempt
+    partitions = tuple(sorted(prepared.files))
+    empty = pa.schema([*META, *arrow_schema(env.columns)]).empty_table()
+    for name in prepared.index:  # under the lock: what no manifest names yet, a clean would delete
+        env.files.make_dirs(env.layout.index_segment(name).rpartition("/")[0])
+        with suppress(FileExistsError):
+            env.files.link(join(env.layout.bootstrap, name), env.layout.index_segment(name))
+    store_rejected(env.files, env.layout, attempt, prepared.rejected)
+    store_change_set(env.files, env.layout, attempt, ChangeSet(empty, partitions))
+    batch.found = {seen.values: seen for seen in env.metastore.partitions(env.table, list(partitions))}
+    batch.moves = tuple(moves.move(batch, values, _version(batch, values, prepared)) for values in partitions)
+    batch.index, batch.counts = prepared.index, Counts(upserts=prepared.rows, rejected=len(prepared.rejected))
+    batch.dirty = DirtyKeys(pa.array([], pa.binary()), prepared.span)
+
+
+def _version(batch: Batch, values: PartitionValues, prepared: Prepared) -> Version:
+    env, (folder, files) = batch.env, prepared.files[values]
+    name = env.name_of(values)
+    location = canonical_location(env.layout.version(name, batch.attempt.attempt))
+    env.files.make_dirs(location)
+    for file in files:
+        env.files.link(join(folder, file.name), join(location, file.name))
+    preconditions.check_written(env, location, files)
+    folders = [location]
+    for _ in env.partition_keys:
+        folders.append(folders[-1].rpartition("/")[0])
+    env.files.sync([*(join(location, file.name) for file in files), *folders])
+    return Version(values, batch.attempt.attempt, location, env.format, env.columns, files)

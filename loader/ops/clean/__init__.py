@@ -1,0 +1,1 @@
+"""`hotswap clean`: delete versions and state objects that nothing needs any more."""

@@ -1,0 +1,128 @@
+"""Collect old versions, off the hot path: what nobody can be reading and no rollback may want.
+
+Under the lock the list is stored before anything is deleted, and a rollback refuses what is on it: so a cleaner that
+sleeps past its lock's life and wakes up deletes nothing that a rollback has made live meanwhile.
+"""
+
+import json
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from loader.ops.clean.state_objects import FOLD_AT_LEAST, Forgotten, forget, preview_forget
+from loader.state.layout import Layout
+from loader.state.lock import table_lock
+from loader.state.open_table import Environment
+from loader.state.reserve import keep_reserve, with_room
+from loader.storage.files import Files, join
+from partitioner.history.retention import Condemned, RetentionRules, condemned, forgotten_attempts
+from partitioner.values import AttemptId
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What went, or, of a dry run, would go. `failed`: directories that could not be deleted; the next run tries."""
+
+    directories: tuple[Condemned, ...]
+    change_sets: int
+    failed: tuple[str, ...] = ()
+    forgotten: Forgotten = field(default_factory=Forgotten)
+
+
+def preview_clean(env: Environment, rules: RetentionRules) -> Cleaned:
+    """What a clean would do now. Changes nothing."""
+    attempts = env.state.records().attempts
+    forgotten = forgotten_attempts(attempts, rules, env.clock())
+    change_sets = sum(_has_changes(env, item) for item in forgotten)
+    return Cleaned(_still_there(env, _condemned(env, rules)), change_sets, (), preview_forget(env, rules))
+
+
+def clean(env: Environment, rules: RetentionRules, fold_at_least: int = FOLD_AT_LEAST) -> Cleaned:
+    """Delete what `preview_clean` shows. Raises LockHeld; an unsettled attempt stops it: nothing is deleted."""
+    return with_room(env, lambda: _clean(env, rules, fold_at_least))
+
+
+def _clean(env: Environment, rules: RetentionRules, fold_at_least: int) -> Cleaned:
+    lock = table_lock(env)
+    lock.acquire()
+    try:
+        if env.state.records().unsettled:
+            return Cleaned((), 0)
+        items = _still_there(env, _condemned(env, rules))
+        if items:
+            _store(env, items)
+            lock.ensure()
+        failed = tuple(item.location for item in items if not _deleted(env.files, item))
+        change_sets = _delete_change_sets(env, rules)
+        forgotten = forget(env, rules, lock.ensure, fold_at_least)
+        keep_reserve(env)
+        return Cleaned(items, change_sets, failed, forgotten)
+    finally:
+        lock.release()
+
+
+def condemned_locations(files: Files, layout: Layout) -> frozenset[str]:
+    """Every directory that was ever condemned: deleted, or about to be."""
+    try:
+        names = [entry.name for entry in files.list(layout.condemned) if entry.name[:1].isdigit()]
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset(place for name in names for place in json.loads(files.read(join(layout.condemned, name))))
+
+
+def _condemned(env: Environment, rules: RetentionRules) -> tuple[Condemned, ...]:
+    live = [partition.location for partition in env.metastore.all_partitions(env.table)]
+    return condemned(env.state.records().attempts, rules, env.clock(), live)
+
+
+def _still_there(env: Environment, items: Iterable[Condemned]) -> tuple[Condemned, ...]:
+    return tuple(item for item in items if _is_there(env.files, item))
+
+
+def _is_there(files: Files, item: Condemned) -> bool:
+    if item.files is None:
+        return files.exists(item.location)
+    return any(files.exists(join(item.location, name)) for name in item.files)
+
+
+def _store(env: Environment, items: Iterable[Condemned]) -> None:
+    name = f"{env.clock():015d}-{env.identity.run}.json"
+    env.files.create(join(env.layout.condemned, name), json.dumps([item.location for item in items]).encode())
+
+
+def _deleted(files: Files, item: Condemned) -> bool:
+    """An adopted directory may hold anything: of it only what was taken over goes."""
+    location = item.location
+    try:
+        if item.files is not None:
+            _delete_adopted(files, item.location, item.files)
+            return True
+        files.delete_tree(location)
+    except OSError as error:
+        log.warning("%s could not be deleted: %s", location, error)
+        return False
+    with suppress(OSError):  # the partition's folder of versions, once it is empty
+        files.remove_empty_dir(location.rpartition("/")[0])
+    return True
+
+
+def _delete_adopted(files: Files, location: str, names: Iterable[str]) -> None:
+    for name in names:
+        with suppress(FileNotFoundError):
+            files.delete_file(join(location, name))
+
+
+def _delete_change_sets(env: Environment, rules: RetentionRules) -> int:
+    deleted = 0
+    for attempt in forgotten_attempts(env.state.records().attempts, rules, env.clock()):
+        if _has_changes(env, attempt):
+            env.files.delete_file(env.layout.changes(attempt))
+            deleted += 1
+    return deleted
+
+
+def _has_changes(env: Environment, attempt: AttemptId) -> bool:
+    return env.files.exists(env.layout.changes(attempt))

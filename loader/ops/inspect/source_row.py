@@ -1,0 +1,89 @@
+"""One key of the real HBase, for `show --key`: its row as the mapping reads it, and its raw cells' times."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from loader.basics.errors import SourceError, Unavailable
+from loader.mapping import Mapping
+from loader.ops.inspect.inspect import Asked, KeyReport, RawTimes, View, look_at
+from loader.ops.table import open_table
+from loader.sources.hbase.reread import RowReader
+from loader.sources.hbase.scan import ALL_VERSIONS, RAW
+from loader.sources.hbase.thrift2.client import Patience, Thrift2
+from loader.sources.hbase.thrift2.idl import Cell, TColumn, TScan
+from loader.state.key_index_files import KeyStore
+from loader.wiring.source import connector, mapping_of, reader_of
+from partitioner.changes.change_set import Op
+from partitioner.values import PartitionValues
+
+if TYPE_CHECKING:
+    from loader.config.settings import Settings, TableSettings
+
+PUT = 4
+"""`TColumnValue.type` of a put; all others are delete markers."""
+
+
+def show_key(settings: "Settings", table: "TableSettings", key: bytes) -> KeyReport:
+    """Look at one key of the table. HBase may be away: then the report says so."""
+    env = open_table(settings, table).env
+    try:
+        mapping = mapping_of(table)
+        from_key = mapping.partition_from_key
+        env = replace(env, keystore=None if from_key else KeyStore(env.files, env.layout))
+        source = _Source(settings, table, mapping)
+        return look_at(env, key, View(mapping.raw_keys, source.ask, source.place if from_key else None))
+    finally:
+        env.metastore.close()
+
+
+class _Source:
+    """HBase, asked for one key at a time."""
+
+    def __init__(self, settings: "Settings", table: "TableSettings", mapping: Mapping) -> None:
+        self._settings, self._table, self._mapping = settings, table, mapping
+
+    def ask(self, key: bytes, at_ms: int) -> Asked:
+        try:
+            read = reader_of(self._settings, self._table, self._mapping).read([key], at_ms)
+            with self._connect() as client:
+                times = times_of(raw_cells(client, self._table.hbase_table, self._mapping.families, key))
+        except (Unavailable, SourceError) as error:
+            return Asked(None, problem=error.message)
+        gone = not any(op == Op.UPSERT for op in read.rows["__op"].to_pylist()) and not read.rejected
+        return Asked(read, times, filtered=gone and self._is_there(key, at_ms))
+
+    def _is_there(self, key: bytes, at_ms: int) -> bool:
+        """Whether the row exists before the transform's where leaves it out."""
+        if not self._table.transform.where:
+            return False
+        plain = RowReader(self._connect, self._table.hbase_table, self._mapping).read([key], at_ms)
+        return any(op == Op.UPSERT for op in plain.rows["__op"].to_pylist())
+
+    def place(self, key: bytes) -> PartitionValues | None:
+        partitions, targets = self._mapping.place_keys([key])
+        return partitions[targets[0]] if targets[0] is not None else None
+
+    def _connect(self) -> Thrift2:
+        return connector(self._settings, Patience(tries=2))()
+
+
+def raw_cells(client: Thrift2, table: str, families: Sequence[bytes], key: bytes) -> list[Cell]:
+    """Every cell and delete marker that HBase still has of a row, of the mapped families, hidden or not."""
+    scan = TScan(
+        startRow=key,
+        stopRow=key + b"\0",
+        columns=[TColumn(family=family) for family in families],
+        caching=1,
+        maxVersions=ALL_VERSIONS,
+        attributes=RAW,
+        cacheBlocks=False,
+    )
+    return [cell for rows in client.scan(table, scan, 1) for row in rows for cell in row.columnValues]
+
+
+def times_of(cells: Sequence[Cell]) -> RawTimes:
+    """The newest put and the newest marker."""
+    puts = [cell.timestamp for cell in cells if cell.type == PUT]
+    markers = [cell.timestamp for cell in cells if cell.type != PUT]
+    return RawTimes(max(puts, default=None), max(markers, default=None))

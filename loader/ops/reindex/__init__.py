@@ -1,0 +1,1 @@
+"""`hotswap rebuild-index`: make the key index of a table anew from its rows."""

@@ -1,0 +1,132 @@
+"""The verbs over one table that ask HBase and Hive both, or hand keys to the next batch."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loader.basics.errors import NeedsConfirmation
+from loader.ops import quarantine
+from loader.ops.evolve import EvolveReport, evolve, preview_evolve
+from loader.ops.quarantine import QuarantinedKey
+from loader.ops.reconcile.report import ReconcileReport, report_of, sample_of
+from loader.ops.reconcile.run import Reconcile, Rules
+from loader.ops.reconcile.tally import Progress
+from loader.ops.reconcile.values import Drift, TableMapping
+from loader.ops.table import open_table
+from loader.sources.hbase.key_ranges import Ranges
+from loader.sources.hbase.scan import scan_window
+from loader.sources.hbase.windows import Window
+from loader.state.open_table import Environment
+from loader.wiring.source import connector, mapping_of, ranges_of, tools_of
+
+if TYPE_CHECKING:
+    from loader.config.settings import Settings, TableSettings
+    from loader.datafiles.split_file import Tools
+    from loader.ops.bootstrap.run import BootstrapRules, Loaded, Told
+    from loader.ops.bootstrap.sample import Sample
+
+Confirm = Callable[[str], None]
+"""Asked a question; raises NeedsConfirmation unless the answer is yes."""
+
+
+def unconfirmed(question: str) -> None:
+    raise NeedsConfirmation(question, "Run `hotswap reconcile TABLE --repair` and say yes, if HBase really lost them.")
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """One table. `mapping` and `ranges` are made when a verb needs them: they cost, and may be wrong."""
+
+    env: Environment
+    mapping: Callable[[], TableMapping]
+    ranges: Callable[[], Ranges]
+    source: str
+    tools: "Callable[[], Tools]"
+    dirty: Callable[[int, int], Sequence[bytes]]
+
+    def bootstrap(
+        self,
+        rules: "BootstrapRules",
+        told: "Told" = lambda phase, done, of, rows: None,
+        shown: "Callable[[Sample], None]" = lambda sample: None,
+    ) -> "Loaded":
+        """Raises what `Bootstrap.run` raises."""
+        from loader.ops.bootstrap.run import Bootstrap  # noqa: PLC0415
+
+        return Bootstrap(
+            self.env, self.ranges(), self.mapping(), self.tools(), rules, self.source, self.dirty, told, shown
+        ).run()
+
+    def preview_evolve(self) -> EvolveReport:
+        """What `evolve` would add. Raises UnsuitableTable."""
+        return preview_evolve(self.env, self.mapping().columns)
+
+    def evolve(self) -> EvolveReport:
+        """Add the columns that are new in the configuration."""
+        mapping = self.mapping()
+        return evolve(self.env, mapping.columns, mapping.digest, self.source)
+
+    def in_quarantine(self) -> tuple[QuarantinedKey, ...]:
+        return quarantine.in_quarantine(self.env)
+
+    def one_in_quarantine(self, key: bytes) -> QuarantinedKey:
+        """Raises ConfigError if it is not there."""
+        return quarantine.one(self.env, key)
+
+    def retry(self, keys: Sequence[bytes]) -> int:
+        """Hand quarantined keys to the next batch, all if none are named; how many. Raises ConfigError."""
+        return quarantine.retry(self.env, keys)
+
+    def reconcile(
+        self,
+        rules: Rules,
+        confirm: Confirm = unconfirmed,
+        told: Callable[[Progress], None] = lambda progress: None,
+        export: Path | None = None,
+    ) -> ReconcileReport:
+        """Raises what `Reconcile.run` raises. `export`: a file that gets a line of JSON for each key that differs."""
+
+        def ask(extra: int, rows: int) -> None:
+            confirm(f"A repair would delete {extra:,} of the {rows:,} rows of {self.env.table}. Delete them?")
+
+        with _exporting(export) as write:
+            outcome = Reconcile(self.env, self.ranges(), self.mapping(), rules, ask, told, write).run()
+        return report_of(str(self.env.table), outcome)
+
+
+def open_upkeep(settings: "Settings", table: "TableSettings") -> Upkeep:
+    """Connect to the metastore and check the claim."""
+    env = open_table(settings, table).env
+
+    def dirty(start_ms: int, end_ms: int) -> Sequence[bytes]:
+        window = Window(start_ms, end_ms, False, start_ms)
+        families = mapping_of(table).families
+        keys: list[bytes] = scan_window(connector(settings), table.hbase_table, families, window).keys.to_pylist()
+        return keys
+
+    return Upkeep(
+        env=env,
+        mapping=lambda: mapping_of(table),
+        ranges=lambda: ranges_of(settings, table, mapping_of(table)),
+        source=f"hbase:{table.hbase_table}",
+        tools=lambda: tools_of(table, env, mapping_of(table)),
+        dirty=dirty,
+    )
+
+
+@contextmanager
+def _exporting(path: Path | None) -> Iterator[Callable[[Drift], None]]:
+    if path is None:
+        yield lambda drift: None
+        return
+    with path.open("w", encoding="utf-8") as file:
+
+        def write(drift: Drift) -> None:
+            sample = sample_of(drift)
+            line = {"key": sample.key, "hex": drift.key.hex(), "kind": sample.kind, "partition": sample.partition}
+            file.write(json.dumps(line) + "\n")
+
+        yield write

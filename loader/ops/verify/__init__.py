@@ -1,0 +1,1 @@
+"""`hotswap verify`: metastore, manifests, files, rows and keys, checked against each other."""

@@ -1,0 +1,229 @@
+"""One table's loop: turn a window's scan into a batch, remember what was taken, keep the index compact.
+
+Knows neither Spark nor threads: `job.py` calls `turn` from its stream, tests call it directly.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from loader.basics.beside import Beside, at_once
+from loader.basics.errors import Damage, Held, HotswapError
+from loader.datafiles.split_file import Rewriter
+from loader.ops.clean.clean import clean
+from loader.ops.recover.stale_writes import astray, repair, warn_of
+from loader.publish.batch import Batch, DirtyKeys, RowReader, Work
+from loader.publish.publish import Watch, no_watch, publish
+from loader.report.reports import BatchReport
+from loader.runtime.batch_report import report_of
+from loader.runtime.compactor import Compactor
+from loader.sources.hbase.backlog import Slice, slices_of
+from loader.sources.hbase.blind_spots import Blindspots
+from loader.sources.hbase.dirty_keys import DirtyKeys as Scanned
+from loader.sources.hbase.dirty_keys import IncompleteScan
+from loader.sources.hbase.windows import Taken
+from loader.state.open_table import Environment
+from loader.state.quarantine import quarantined
+from loader.state.recently_published import Recently
+from metastore.errors import MetastoreError
+from partitioner.history.manifest import Kind
+from partitioner.history.retention import RetentionRules
+from partitioner.planning.plan import PlanRules
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_EVERY = 64
+"""Attempts that are settled between two checkpoints."""
+CLEAN_EVERY_MS = 600_000
+WATCH_EVERY_MS = 60_000
+"""How often all locations are compared with what is committed: a stale write (ANALYZE) must not stand for long."""
+POSITION_EVERY_MS = 15_000
+"""How often a quiet table's position is stored: lag is told from it, and an alarm at a minute must not flap."""
+
+
+MAX_KEYS = 1_000_000
+"""Dirty keys a batch."""
+SCANS = 3
+"""So often a window is read again in one turn, because the table was replaced meanwhile."""
+
+
+@dataclass(slots=True)
+class Pending:
+    """What one scan found and is not published yet: its slices, `slices[0]` next. `rows`: of the table before them."""
+
+    scanned: Scanned
+    slices: deque[Slice]
+    rows: int
+    deleted: int = 0
+
+
+@dataclass(slots=True)
+class Loop:
+    """The state of one loader run between batches. `publish_every_ms`: the least time between two swaps."""
+
+    env: Environment
+    source_id: str
+    reader: RowReader
+    rewriter: Rewriter
+    rules: PlanRules
+    parallelism: int
+    publish_every_ms: int = 0
+    max_rejected: int | None = None
+    max_delete_share: float = 1.0
+    max_keys: int = MAX_KEYS
+    max_partition_delete_share: float = 1.0  # not asked for where `max_delete_share` is 1, that is, confirmed
+    partitions_per_swap: int | None = None
+    blindspots: Blindspots | None = None  # None: nobody looks at the table itself
+    retention: RetentionRules | None = None  # None: nothing is collected
+    watch: Watch = no_watch
+    merging: Beside = at_once  # how segments of the key index are merged: a stream does it beside its batches
+    taken: Taken = field(default_factory=Taken)
+    recently: Recently = field(init=False)
+    compactor: Compactor = field(init=False)
+    published_ms: int | None = None
+    position_ms: int | None = None
+    cleaned_ms: int | None = None
+    watched_ms: int | None = None
+    pending: Pending | None = None
+    cut: bool = False  # the last batch left keys to the next one: it was larger than one call
+
+    def __post_init__(self) -> None:
+        self.recently = Recently(self.env.files, self.env.layout)
+        self.compactor = Compactor(self.env, self.merging)
+
+    def due(self) -> bool:
+        """Whether a batch may be published now. A poll that is not due is skipped whole: the window just grows."""
+        return self.published_ms is None or self.env.clock() - self.published_ms >= self.publish_every_ms
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last scan found more than one batch takes: `turn` goes on with it at once."""
+        return self.pending is not None or self.cut
+
+    def turn(self, scan: Callable[[], Scanned]) -> BatchReport | None:
+        """Scan, and publish what is new; while `behind`, publish the next part of it. None: nothing was new."""
+        try:
+            batch = publish(Batch(self.env, Kind.BATCH, self._work(scan)), watch=self.watch)
+        except BaseException as error:
+            self.pending = None  # the next window begins where the last part was settled
+            if isinstance(error, Held):
+                self.watch_locations()
+            raise
+        self._settled(batch)
+        self.cut = batch.rest is not None
+        if batch.written_back:
+            self.watched_ms = None  # where one partition was put back, others may have been
+        self.watch_locations()
+        if batch.idle:
+            self._remember_quiet(batch)
+            return None
+        self.published_ms = self.position_ms = self.env.clock()
+        records = self.env.state.records()
+        self.compactor.after_batch(records.state.index)
+        self._checkpoint()
+        self.recently.refresh(records)  # read it back now, so that the next batch need not
+        return report_of(batch)
+
+    def _work(self, scan: Callable[[], Scanned]) -> Work:
+        return Work(
+            lambda: self._next(scan),
+            self.reader,
+            self.rewriter,
+            self.rules,
+            self.parallelism,
+            self.recently,
+            self.max_rejected,
+            self._delete_share(),
+            1.0 if self.max_delete_share >= 1.0 else self.max_partition_delete_share,
+            self.partitions_per_swap,
+        )
+
+    def _next(self, scan: Callable[[], Scanned]) -> DirtyKeys:
+        """The next slice; of a new scan if there is none."""
+        if self.pending is None:
+            scanned = self._believed(scan)
+            keys = scanned.not_taken(self.taken)
+            slices = slices_of(scanned.oldest(keys), scanned.window, self.max_keys)
+            self.pending = Pending(scanned, deque(slices), self._rows())
+        part = self.pending.slices[0]
+        return DirtyKeys(pa.array(part.keys, pa.binary()), part.window.span(self.source_id))
+
+    def _believed(self, scan: Callable[[], Scanned]) -> Scanned:
+        """A table that is truncated in mid-scan ends the scan early and without an error: then scan again."""
+        settled = self.env.state.position()
+        for _ in range(SCANS):
+            scanned = scan()
+            if self.blindspots is None or self.blindspots.after_scan(scanned.window, settled):
+                return scanned
+        raise IncompleteScan(f"the HBase table of {self.env.table} is replaced again and again while it is read")
+
+    def _settled(self, batch: Batch) -> None:
+        """Published, or read and found as it was. What the scan saw is taken once all of it is."""
+        pending = self.pending
+        if pending is None:
+            return
+        pending.slices.popleft()
+        pending.deleted += batch.counts.deletes
+        if not pending.slices:
+            pending.scanned.take(self.taken)
+            self.pending = None
+
+    def _delete_share(self) -> float:
+        """A share of the table's rows; the parts of one backlog have one share together."""
+        if self.pending is None or not self.pending.deleted:
+            return self.max_delete_share
+        left = self.max_delete_share * self.pending.rows - self.pending.deleted
+        return max(0.0, left / max(1, self._rows()))
+
+    def _rows(self) -> int:
+        return sum(version.rows for version in self.env.state.records().state.live.values())
+
+    def _remember_quiet(self, batch: Batch) -> None:
+        """A position object now and then keeps the next window short, also after a restart."""
+        span, now = batch.dirty.span if batch.dirty else None, self.env.clock()
+        if span is None or span.start == span.end:
+            return
+        if self.position_ms is None or now - self.position_ms >= POSITION_EVERY_MS:
+            self.env.state.store_position(span)
+            self.position_ms = now
+
+    def collect_old(self) -> None:
+        """Old versions past their grace go, now and then. Another loader's lock, or a failure, can wait."""
+        now = self.env.clock()
+        if self.retention is None or (self.cleaned_ms is not None and now - self.cleaned_ms < CLEAN_EVERY_MS):
+            return
+        self.cleaned_ms = now
+        try:
+            done = clean(replace(self.env, lock_wait=0.0), self.retention)
+        except (MetastoreError, OSError) as error:
+            log.warning("old versions of %s are collected later: %s", self.env.table, error)
+            return
+        if done.directories:
+            log.info("%s: %s old versions deleted", self.env.table, len(done.directories))
+
+    def watch_locations(self) -> None:
+        """Every minute: what a stale write has put back is mended, also where no batch would touch it."""
+        now = self.env.clock()
+        if self.watched_ms is not None and now - self.watched_ms < WATCH_EVERY_MS:
+            return
+        self.watched_ms = now
+        try:
+            found = astray(self.env)
+            if found.foreign:
+                log.warning("%s", warn_of(self.env, found.foreign))
+            if found.mendable:
+                repair(replace(self.env, lock_wait=0.0))
+        except Damage:
+            raise
+        except (MetastoreError, HotswapError, OSError) as error:
+            log.warning("the locations of %s are compared later: %s", self.env.table, error)
+
+    def _checkpoint(self) -> None:
+        """Now and then, so that `status` and the next window need not read the whole history."""
+        state = self.env.state
+        if state.settled_since_checkpoint() >= CHECKPOINT_EVERY:
+            waiting = quarantined(self.env.files, self.env.layout, state.records().attempts)
+            state.store_checkpoint(sorted(waiting))

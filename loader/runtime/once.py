@@ -1,0 +1,61 @@
+"""`run --once`: load what there is now, in this process: for one batch Spark's start costs more than it gives.
+
+Under spark-submit `job.py` does the same with the cluster's tasks.
+"""
+
+import time
+from typing import TYPE_CHECKING
+
+from loader.datafiles.in_process import LocalRewriter, threads_for
+from loader.datafiles.split_file import Tools
+from loader.ops.table import open_table
+from loader.publish.requests import any_open
+from loader.report import log as events
+from loader.report.reports import BatchReport, RunReport
+from loader.sources.hbase.dirty_keys import DirtyKeys
+from loader.sources.hbase.scan import scan_window
+from loader.sources.hbase.windows import window_end, window_to
+from loader.wiring.source import READ_THREADS, connector, mapping_of, measured_rules, open_loop
+
+if TYPE_CHECKING:
+    from loader.config.settings import Settings, TableSettings
+
+CORES = 2
+
+
+def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool = False) -> RunReport:
+    """One window and all keys that were asked for, in as many batches as they want, or none.
+
+    Waits for nobody: raises what stands in the way.
+    """
+    started = time.perf_counter()
+    env = open_table(settings, table).env
+    try:
+        share = 1.0 if confirm_deletes else table.max_delete_share
+
+        def rewriter(tools: Tools) -> LocalRewriter:
+            return LocalRewriter(tools, env.layout.temporary, threads_for(CORES))
+
+        loop = open_loop(settings, table, env, rewriter, CORES, max_delete_share=share)
+        families, rules = mapping_of(table).families, measured_rules(settings, table, env.clock)
+
+        def scan() -> DirtyKeys:
+            env.sleep(table.lag)  # so that what was put before the command is in the window
+            window = window_to(window_end(env.clock(), rules), env.state.position(), rules)
+            return scan_window(connector(settings), table.hbase_table, families, window, READ_THREADS)
+
+        published: list[BatchReport | None] = []
+        while not published or loop.behind or (published[-1] is not None and any_open(env, env.state.records().state)):
+            published.append(loop.turn(scan))
+            if published[-1] is not None:
+                events.batch_done(published[-1])
+        loop.collect_old()
+        position = env.state.position()
+    finally:
+        env.metastore.close()
+    return RunReport(
+        table=str(table.hive_table),
+        batches=tuple(report for report in published if report is not None),
+        low_watermark_ms=position.low if position else None,
+        seconds=time.perf_counter() - started,
+    )

@@ -1,0 +1,1 @@
+"""Changes out of HBase: windows of dirty keys, their rows read again, and what a window misses."""

@@ -1,0 +1,120 @@
+"""What the next window cannot see, noticed and owed: a long absence, a table that was truncated or made again."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+
+from loader.basics.quantities import duration_text
+from loader.sources.hbase.absence import Retention, retention_of
+from loader.sources.hbase.table_identity import Sighting, sighting_of
+from loader.sources.hbase.thrift2.client import Thrift2
+from loader.sources.hbase.windows import Window
+from loader.state.gaps import Debt, owe
+from loader.state.layout import Layout
+from loader.storage.files import Files, join
+from partitioner.history.manifest import Span
+
+log = logging.getLogger(__name__)
+
+Look = Callable[[], tuple[Sighting | None, Retention]]
+"""The table as it is now, and how long it keeps what a raw scan shows."""
+
+
+def look_at(connect: Callable[[], Thrift2], table: str, families: Sequence[bytes]) -> Look:
+    """Raises NoSuchTable, NoSuchFamily, TableDisabled, Unavailable."""
+
+    def look() -> tuple[Sighting | None, Retention]:
+        with connect() as client:
+            client.check_table(table, families)
+            settings = client.family_settings(table)
+            return sighting_of(client, table), retention_of(settings[family] for family in families)
+
+    return look
+
+
+@dataclass
+class Blindspots:
+    """Of one table and loader run. `allowed_ms`: an absence up to which the windows' own overlap answers for all."""
+
+    files: Files
+    layout: Layout
+    source: str
+    allowed_ms: int
+    look: Look
+    clock: Callable[[], int]
+    _known: Sighting | None = field(default=None, init=False)
+    _blind: bool = field(default=False, init=False)
+
+    def after_scan(self, window: Window, settled: Span | None) -> bool:
+        """Call it when a window has been read. False: read it again, for it was another table's before its end.
+
+        What no window will ever show is recorded as a debt before anything is published. Raises what `look` raises.
+        """
+        seen, retention = self.look()
+        self._absence(window, settled, retention)
+        if seen is None:
+            self._cannot_tell()
+            return True
+        known = self._known or self._stored()
+        replaced = known is not None and seen.replaces(known)
+        if known is not None and replaced:
+            self._owe(f"replaced {seen.oldest_ms}", _REPLACED, 0, seen.oldest_ms)
+        self._remember(seen)
+        return not replaced
+
+    def _absence(self, window: Window, settled: Span | None, retention: Retention) -> None:
+        limit = retention.absence_ms
+        if settled is None or limit is None or window.empty:
+            return
+        away = window.end_ms - settled.end
+        if away > max(limit, self.allowed_ms):
+            kept = f"{_about(limit)} for sure" if limit else "no time for sure"
+            reason = (
+                f"no window was read for {_about(away)}, and HBase keeps deletes and expired cells for"
+                f" {kept} (hbase.hstore.time.to.purge.deletes, TTL)"
+            )
+            self._owe(f"away since {settled.end}", reason, settled.low, window.end_ms)
+
+    def _owe(self, what: str, reason: str, start_ms: int, end_ms: int) -> None:
+        debt = Debt(what, reason, self.source, self.clock(), start_ms, end_ms)
+        if owe(self.files, self.layout, debt):
+            log.warning("%s: %s. Run `hotswap reconcile`.", self.source, reason)
+
+    def _cannot_tell(self) -> None:
+        if not self._blind:
+            log.warning("%s: hbase:meta may not be read, so a truncated table will not be noticed", self.source)
+        self._blind = True
+
+    def _stored(self) -> Sighting | None:
+        names = self._names()
+        return Sighting(**json.loads(self.files.read(join(self.layout.sightings, names[-1])))) if names else None
+
+    def _remember(self, seen: Sighting) -> None:
+        """Written when a region or the table's state is new; older ones go. Forgetting one hides a replacement."""
+        name = f"{seen.newest_ms:015d}-{seen.enabled_ms:015d}.json"
+        older = [] if seen == self._known else self._names()
+        if seen != self._known and name not in older:
+            with suppress(FileExistsError):  # another loader of the table saw the same
+                self.files.create(join(self.layout.sightings, name), json.dumps(asdict(seen)).encode())
+            for each in older:
+                self.files.delete_file(join(self.layout.sightings, each))
+        self._known = seen
+
+    def _names(self) -> list[str]:
+        try:
+            return [entry.name for entry in self.files.list(self.layout.sightings) if entry.name.endswith(".json")]
+        except FileNotFoundError:
+            return []
+
+
+def _about(milliseconds: float) -> str:
+    """To the second, from two minutes on to the minute."""
+    unit = 60 if milliseconds >= 120_000 else 1
+    return duration_text(float(round(milliseconds / 1000 / unit) * unit))
+
+
+_REPLACED = (
+    "the HBase table was truncated, or dropped and made again: rows that went with the old one may still be in Hive"
+)

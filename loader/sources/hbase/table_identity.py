@@ -1,0 +1,59 @@
+"""Which table it is that answers: one that was truncated, or dropped and made again, has the same name and no past.
+
+Thrift2 tells neither a table's age nor its regions' ids, but it scans `hbase:meta` like any table. A region's row there
+is `table,start,id.name.`, its id the time in ms (by the master's clock) when it was made; the row `table` holds
+`table:state`, written anew whenever the table is enabled. A split or a merge makes new regions, but not all at once and
+without touching the state; enabling touches the state, but makes no region. Both together are a new table.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from loader.sources.hbase.thrift2.client import NoSuchTable, TColumn, Thrift2, TScan
+from loader.sources.hbase.thrift2.connection import Refused
+from loader.sources.hbase.thrift2.idl import Row
+
+META = "hbase:meta"
+_REGION_ID = re.compile(rb",([0-9]+)(?:_[0-9A-F]{4})?(?:\.[0-9a-f]{32}\.)?$")  # replicas have a suffix
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Times in ms: when the oldest and the newest region were made, and when the table was last enabled."""
+
+    oldest_ms: int
+    newest_ms: int
+    enabled_ms: int
+
+    def replaces(self, known: "Sighting") -> bool:
+        """Nothing of the table that `known` saw is left."""
+        return self.oldest_ms > known.newest_ms and self.enabled_ms != known.enabled_ms
+
+
+def sighting_of(client: Thrift2, table: str) -> Sighting | None:
+    """The table as it is now; None if `hbase:meta` may not be read. Raises NoSuchTable, Unavailable."""
+    try:
+        rows = [row for rows in client.scan(META, _scan(table)) for row in rows]
+    except Refused:
+        return None
+    name = _name_in_meta(table)
+    ids = [int(found[1]) for row in rows if row.row != name and (found := _REGION_ID.search(row.row))]
+    if not ids:
+        raise NoSuchTable(f"HBase has no table {table!r} any more", "Check hbase_table and its namespace.")
+    return Sighting(min(ids), max(ids), max((_enabled(row) for row in rows if row.row == name), default=0))
+
+
+def _scan(table: str) -> Any:
+    """The table's own row, and those of its regions: no name has a character between `,` and `-`."""
+    name = _name_in_meta(table)
+    columns = [TColumn(family=b"table"), TColumn(family=b"info", qualifier=b"state")]
+    return TScan(startRow=name, stopRow=name + b"-", columns=columns, caching=1000, cacheBlocks=True)
+
+
+def _name_in_meta(table: str) -> bytes:
+    return table.removeprefix("default:").encode()
+
+
+def _enabled(row: Row) -> int:
+    return max((cell.timestamp for cell in row.columnValues if cell.family == b"table"), default=0)

@@ -1,0 +1,1 @@
+"""What a table remembers in its state folder, and `Environment`, the handle on one open table."""

@@ -1,0 +1,78 @@
+"""The key index on files: segments are Arrow IPC files, memory-mapped where they are local."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+import pyarrow as pa
+
+from loader.state.layout import Layout
+from loader.storage.files import Files, local_path
+from partitioner.changes.key_index import Compaction, compaction, count_living, look_up, merge_segments, stored
+from partitioner.values import AttemptId, scheme_of
+
+
+class KeyStore:
+    """Writes each segment once; keeps the opened ones, for none changes."""
+
+    def __init__(self, files: Files, layout: Layout) -> None:
+        self._files, self._layout = files, layout
+        self._opened: dict[str, pa.Table] = {}
+
+    def look_up(self, segments: Sequence[str], hashes: np.ndarray, keys: pa.Array) -> pa.Array:
+        """Escaped partition name of each key, null where the key lives nowhere."""
+        return look_up([self.open(name) for name in segments], hashes, keys)
+
+    def count_living(self, segments: Sequence[str]) -> int:
+        """How many keys live somewhere."""
+        return count_living([self.open(name) for name in segments])
+
+    def write(self, attempt: AttemptId, segment: pa.Table) -> str:
+        """Store an attempt's delta; its name goes into the manifest. A delta is valid only if that is committed."""
+        return self._store(f"{attempt}.arrow", segment)
+
+    def write_piece(self, attempt: AttemptId, number: int, segment: pa.Table) -> str:
+        """One of several segments of an attempt that makes the index anew."""
+        return self._store(f"{attempt}-{number:04d}.arrow", segment)
+
+    def compact(self, segments: Sequence[str]) -> Compaction | None:
+        """Merge neighbours where it pays; None: it does not. A manifest may name the merged segment in their place."""
+        run = compaction([self.open(name).num_rows for name in segments])
+        if run is None:
+            return None
+        chosen = tuple(segments[run])
+        merged = merge_segments([self.open(name) for name in chosen], oldest=run.start == 0)
+        name = f"{chosen[0].removesuffix('.arrow')}_{chosen[-1].removesuffix('.arrow').rpartition('_')[2]}.arrow"
+        return Compaction(chosen, self._store(name, merged), bottom=run.start == 0)
+
+    def has(self, name: str) -> bool:
+        """Whether the segment's file is there."""
+        return self._files.exists(self._layout.index_segment(name))
+
+    def close_others(self, segments: Sequence[str]) -> None:
+        """Keep only these open: a mapped file that was deleted still takes its space."""
+        self._opened = {name: table for name, table in list(self._opened.items()) if name in segments}
+
+    def size(self, name: str) -> int:
+        """Bytes of a segment's file."""
+        path = self._layout.index_segment(name)
+        folder, _, own = path.rpartition("/")
+        return next(entry.size for entry in self._files.list(folder) if entry.name == own)
+
+    def _store(self, name: str, segment: pa.Table) -> str:
+        sink, table = pa.BufferOutputStream(), stored(segment)
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        with suppress(FileExistsError):  # the same merge of the same segments, written by an earlier run
+            self._files.create(self._layout.index_segment(name), sink.getvalue().to_pybytes())
+        return name
+
+    def open(self, name: str) -> pa.Table:
+        """One segment, sorted by hash."""
+        segment = self._opened.get(name)
+        if segment is None:
+            path = self._layout.index_segment(name)
+            local = scheme_of(path) == "file"
+            source = pa.memory_map(str(local_path(path))) if local else pa.BufferReader(self._files.read(path))
+            segment = self._opened[name] = pa.ipc.open_file(source).read_all()
+        return segment

@@ -1,0 +1,57 @@
+"""The quarantine of one table: rows that could not be decoded, as committed batches left them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from loader.state.layout import Layout
+from loader.storage.files import Files
+from partitioner.history.table_state import Attempt
+from partitioner.values import AttemptId
+
+QuarantinedRow = Mapping[str, Any]
+"""`key` (hex), `reason`, `column` (or null), `cells`: [family, qualifier, timestamp, value], bytes in hex."""
+
+
+class Rejected(Protocol):
+    """A row that could not be decoded; see loader.mapping.rejected."""
+
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def column(self) -> str | None: ...
+    @property
+    def cells(self) -> tuple[tuple[bytes, bytes, int, bytes], ...]: ...
+
+
+def quarantined(
+    files: Files, layout: Layout, attempts: Iterable[Attempt], before: Iterable[str] = ()
+) -> dict[str, QuarantinedRow]:
+    """Rows whose last reading could not be decoded, by key (hex). `before`: the keys that were so before `attempts`."""
+    rows: dict[str, QuarantinedRow] = {key: {"key": key} for key in before}
+    for attempt in attempts:
+        if not attempt.committed or attempt.manifest is None:
+            continue
+        if attempt.folded is not None:
+            rows = dict(attempt.folded.quarantined)
+            continue
+        for key in attempt.manifest.healed:
+            rows.pop(key, None)
+        if attempt.manifest.counts.rejected:
+            plain = json.loads(files.read(layout.quarantine(attempt.intent.attempt)))
+            rows.update((row["key"], {**row, "batch": attempt.intent.batch}) for row in plain["rejected"])
+    return rows
+
+
+def store_rejected(files: Files, layout: Layout, attempt: AttemptId, rejected: Sequence[Rejected]) -> None:
+    """Bytes and reason of every row of the batch that could not be decoded."""
+    if rejected:
+        plain = {"attempt": attempt, "rejected": [_plain(row) for row in rejected]}
+        files.create(layout.quarantine(attempt), json.dumps(plain).encode())
+
+
+def _plain(row: Rejected) -> dict[str, object]:
+    cells = [[family.hex(), qualifier.hex(), stamp, value.hex()] for family, qualifier, stamp, value in row.cells]
+    return {"key": row.key.hex(), "reason": row.reason, "column": row.column, "cells": cells}

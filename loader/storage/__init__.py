@@ -1,0 +1,1 @@
+"""Bytes and durability: one `Files` protocol, its file systems, and the record of effects."""

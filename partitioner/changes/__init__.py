@@ -1,0 +1,1 @@
+"""What one batch changed, and which partition each key lives in."""

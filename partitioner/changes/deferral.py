@@ -1,0 +1,27 @@
+"""Which changes must wait: a key whose old or new partition is held is put aside whole. Pure."""
+
+from collections.abc import Collection
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from partitioner.changes.change_set import NOWHERE, ChangeSet
+from partitioner.values import PartitionValues
+
+
+def touching(changes: ChangeSet, partitions: Collection[PartitionValues]) -> pa.ChunkedArray:
+    """A mask: the changes whose target or origin is one of `partitions`."""
+    chosen = pa.array([partition in partitions for partition in changes.partitions], pa.bool_())
+    return pc.or_(_at(changes.rows["__target"], chosen), _at(changes.rows["__origin"], chosen))
+
+
+def without_held(changes: ChangeSet, held: Collection[PartitionValues]) -> tuple[ChangeSet, pa.Array]:
+    """The changes that go on, and the keys of those that wait: neither side of such a change is published."""
+    waits = touching(changes, held)
+    keys = changes.rows.filter(waits)["__key"].combine_chunks()
+    return ChangeSet(changes.rows.filter(pc.invert(waits)), changes.partitions), keys
+
+
+def _at(places: pa.ChunkedArray, chosen: pa.Array) -> pa.ChunkedArray:
+    known = pc.if_else(pc.greater(places, NOWHERE), places, None).combine_chunks()
+    return pa.chunked_array([pc.fill_null(chosen.take(known), False)])

@@ -1,0 +1,1 @@
+"""What happened to a table: manifests, folded into the state that the next batch starts from."""

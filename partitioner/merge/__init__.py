@@ -1,0 +1,1 @@
+"""How rows combine within one split: merge rules, column types, order and encoding."""

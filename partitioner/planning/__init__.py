@@ -1,0 +1,1 @@
+"""Which files a batch reads, writes and links, and which task does each."""
