@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from loader.basics.beside import each_durable
 from loader.basics.errors import Damage
 from loader.datafiles.split_file import count_rows, write_empty
 from loader.publish.batch import Batch
@@ -11,6 +10,7 @@ from loader.publish.parameters import fence_parameters, moved
 from loader.state.open_table import Environment
 from loader.storage.files import join
 from loader.storage.folders import make_all_dirs
+from loader.storage.parallel import each_durable
 from metastore.api import Partition
 from partitioner.history.manifest import PartitionMove
 from partitioner.planning.batch_plan import BatchPlan, PartitionPlan, SplitResult

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from loader.basics.beside import each
 from loader.basics.errors import Conflict, ForeignChange, StorageError, UnsuitableTable
 from loader.publish.settling import foreign_change, sightings
 from loader.state.open_table import Environment
 from loader.storage.files import Entry
+from loader.storage.parallel import each
 from metastore.api import Column, Partition, Table, TableName
 from partitioner.history.manifest import PartitionMove
 from partitioner.history.stale_writes import past_of, written_back

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from loader.basics.beside import each, each_durable
 from loader.basics.errors import Held
 from loader.publish import collect as collecting
 from loader.publish import moves, preconditions, requests
@@ -18,6 +17,7 @@ from loader.state.lock import table_lock
 from loader.state.open_table import Environment
 from loader.state.quarantine import store_rejected
 from loader.storage.folders import make_all_dirs
+from loader.storage.parallel import each, each_durable
 from partitioner.changes.change_set import NOWHERE
 from partitioner.changes.key_index import segment_of
 from partitioner.changes.unchanged import Recent, without_unchanged

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from loader.basics.beside import each_durable
 from loader.storage.files import Files
+from loader.storage.parallel import each_durable
 
 
 def make_all_dirs(files: Files, paths: Iterable[str]) -> None:
