@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from loader.ops.clean.state_objects import FOLD_AT_LEAST, Forgotten, forget, preview_forget
-from loader.state.layout import Layout
 from loader.state.lock import table_lock
 from loader.state.open_table import Environment
 from loader.state.reserve import keep_reserve, with_room
@@ -62,15 +61,6 @@ def _clean(env: Environment, rules: RetentionRules, fold_at_least: int) -> Clean
         return Cleaned(items, change_sets, failed, forgotten)
     finally:
         lock.release()
-
-
-def condemned_locations(files: Files, layout: Layout) -> frozenset[str]:
-    """Every directory that was ever condemned: deleted, or about to be."""
-    try:
-        names = [entry.name for entry in files.list(layout.condemned) if entry.name[:1].isdigit()]
-    except FileNotFoundError:
-        return frozenset()
-    return frozenset(place for name in names for place in json.loads(files.read(join(layout.condemned, name))))
 
 
 def _condemned(env: Environment, rules: RetentionRules) -> tuple[Condemned, ...]:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from loader.basics.errors import Held, PlanChanged, StorageError
 from loader.datafiles.split_file import write_empty
-from loader.ops.clean.clean import condemned_locations
 from loader.publish import preconditions
 from loader.publish.batch import Batch
 from loader.publish.key_moves import index_delta, key_moves, keystore_of, moved_since, undone_keys
 from loader.publish.steps import Step, claim, lock, read_live, record, settle
 from loader.publish.swap import add_missing, check, conclude, read_back, swap
+from loader.state.condemned import condemned_locations
 from loader.state.keys_aside import put_aside
 from loader.state.open_table import Environment
 from loader.state.records import Records
