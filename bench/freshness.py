@@ -17,12 +17,12 @@ from devservers.hbase import HBase
 from devservers.metastore import Metastore23
 from loader.config.settings import Settings, load
 from loader.ops.init import initialise
-from loader.ops.table import now_ms
 from loader.report.reports import BatchReport
 from loader.runtime.job import Job
 from loader.runtime.waiting import Waiting
 from loader.sources.hbase.thrift2.client import TColumnValue, Thrift2, TPut
 from loader.wiring.source import connector
+from loader.wiring.table import now_ms
 
 TABLE, DAYS, BURSTS_A_SECOND = "fresh", 10, 20
 SETTINGS = """\

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Service(Protocol):
-    """One table as the verbs see it; `loader.service.TableService` is the real one."""
+    """One table as the verbs see it; `loader.ops.table.TableService` is the real one."""
 
     def status(self) -> "Status": ...
 
@@ -107,9 +107,10 @@ class Loader:
         return load(path)
 
     def open_table(self, settings: "Settings", table: "TableSettings") -> Service:
-        from loader.ops.table import open_table  # noqa: PLC0415
+        from loader.ops.table import TableService  # noqa: PLC0415
+        from loader.wiring.table import open_table  # noqa: PLC0415
 
-        return open_table(settings, table)
+        return TableService(open_table(settings, table))
 
     def upkeep(self, settings: "Settings", table: "TableSettings") -> "Upkeep":
         from loader.ops.table_with_source import open_upkeep  # noqa: PLC0415

@@ -4,12 +4,12 @@ from collections.abc import Mapping as Dict
 from typing import TYPE_CHECKING
 
 from loader.basics.errors import ConfigError, UnsuitableTable
-from loader.ops.table import FORMATS, identity, layout_of, open_metastore
 from loader.publish.preconditions import check_configured, check_suitable, specs
 from loader.report import reports
 from loader.state.claim import check_unclaimed, claim_of, make_claim
 from loader.storage.choose import files_of
 from loader.storage.files import join
+from loader.wiring.table import FORMATS, identity, layout_of, open_metastore
 from metastore.api import Column, Metastore, Table
 from metastore.errors import NoSuchTable
 from metastore.fence import fence_values

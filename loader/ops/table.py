@@ -3,35 +3,24 @@
 Needs the metastore and the files; neither HBase nor Spark.
 """
 
-import getpass
-import secrets
-import socket
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from loader.basics.beside import in_thread
 from loader.ops import hold
 from loader.ops.recover import recover
 from loader.ops.rollback import rollback
 from loader.report import reports
-from loader.state.claim import check_claim, claim_of
-from loader.state.fences import Fences
 from loader.state.gaps import debts
-from loader.state.layout import Layout
-from loader.state.open_table import Environment, Identity
+from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
-from loader.state.records import Records, State
+from loader.state.records import Records
 from loader.state.rereads import open_asks
-from loader.storage.choose import files_of
-from loader.storage.files import Files
 from loader.wiring.retention import retention_of
-from metastore.api import ORC, PARQUET, Metastore, Table
 from partitioner.history.table_state import Attempt, TableState, unsettled
 
 if TYPE_CHECKING:
-    from loader.config.settings import Settings, TableSettings
+    from loader.config.settings import TableSettings
     from loader.ops.analyze import AnalyzeReport
     from loader.ops.reconcile.store import Store
     from loader.ops.reconcile.values import Begun
@@ -39,81 +28,6 @@ if TYPE_CHECKING:
     from loader.ops.show import BatchDetail, Difference
     from loader.ops.verify.verify import VerifyReport
     from loader.report.health import Vitals
-
-FORMATS = {"parquet": PARQUET, "orc": ORC}
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-def identity() -> Identity:
-    return Identity(secrets.token_hex(4), getpass.getuser(), socket.gethostname())
-
-
-def open_metastore(settings: "Settings") -> Metastore:
-    from metastore.client import connect  # noqa: PLC0415 - the generated client is slow to import
-
-    return connect(settings.metastore.uris, timeout_s=settings.metastore.timeout, auth=settings.metastore.log_in())
-
-
-def layout_of(table: "TableSettings", location: str) -> Layout:
-    return Layout.of(location, table.state)
-
-
-def environment(
-    metastore: Metastore,
-    files: Files,
-    hive: Table,
-    table: "TableSettings",
-    who: Identity,
-    clock: Callable[[], int] = now_ms,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Environment:
-    """Everything a publish to `hive` needs but the key index, which only a batch looks up."""
-    layout = layout_of(table, hive.location)
-    state = State(files, layout)
-    storage = FORMATS[table.format]
-    fences = Fences(
-        table=hive.name,
-        keys=hive.partition_keys,
-        columns=hive.columns,
-        storage=storage,
-        metastore=metastore,
-        files=files,
-        layout=layout,
-        state=state,
-        run=who.run,
-        enabled=table.fence,
-    )
-    return Environment(
-        table=hive.name,
-        partition_keys=hive.partition_keys,
-        columns=tuple((column.name, column.type) for column in hive.columns),
-        format=table.format,
-        storage=storage,
-        layout=layout,
-        files=files,
-        metastore=metastore,
-        state=state,
-        keystore=None,
-        fences=fences,
-        identity=who,
-        clock=clock,
-        sleep=sleep,
-        lock_wait=table.lock_wait,
-        partitions_per_swap=table.partitions_per_swap,
-        beside=in_thread,
-    )
-
-
-def open_table(settings: "Settings", table: "TableSettings") -> "TableService":
-    """Connect and check the claim. Raises ForeignClaim, and what the metastore raises."""
-    metastore = open_metastore(settings)
-    hive = metastore.table(table.hive_table)
-    env = environment(metastore, files_of(hive.location, table.state), hive, table, identity())
-    check_claim(env.files, env.layout, claim_of(metastore, hive))
-    return TableService(env)
 
 
 @dataclass(frozen=True, slots=True)

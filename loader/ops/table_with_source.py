@@ -15,12 +15,12 @@ from loader.ops.reconcile.report import ReconcileReport, report_of, sample_of
 from loader.ops.reconcile.run import Reconcile, Rules
 from loader.ops.reconcile.tally import Progress
 from loader.ops.reconcile.values import Drift, TableMapping
-from loader.ops.table import open_table
 from loader.sources.hbase.key_ranges import Ranges
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import Window
 from loader.state.open_table import Environment
 from loader.wiring.source import connector, mapping_of, ranges_of, tools_of
+from loader.wiring.table import open_table
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
@@ -99,7 +99,7 @@ class Upkeep:
 
 def open_upkeep(settings: "Settings", table: "TableSettings") -> Upkeep:
     """Connect to the metastore and check the claim."""
-    env = open_table(settings, table).env
+    env = open_table(settings, table)
 
     def dirty(start_ms: int, end_ms: int) -> Sequence[bytes]:
         window = Window(start_ms, end_ms, False, start_ms)

@@ -9,13 +9,13 @@ import pyarrow as pa
 from loader.datafiles.in_process import LocalRewriter
 from loader.datafiles.split_file import Tools
 from loader.ops.plan import NextBatch, Patience, preview
-from loader.ops.table import open_table
 from loader.publish.batch import DirtyKeys, Work
 from loader.runtime.parallelism import tasks_at_once
 from loader.sources.hbase.backlog import slices_of
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import window_end, window_to
 from loader.wiring.source import connector, mapping_of, open_loop, window_rules
+from loader.wiring.table import open_table
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def preview_next(settings: "Settings", table: "TableSettings", within_s: float) -> NextBatch:
     """What a loader that starts now would publish first. Rows are read for `within_s` seconds at most."""
-    env = open_table(settings, table).env
+    env = open_table(settings, table)
     try:
 
         def never_used(tools: Tools) -> LocalRewriter:

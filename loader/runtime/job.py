@@ -22,7 +22,7 @@ from loader.datafiles.in_process import LocalRewriter, threads_for
 from loader.datafiles.spark_merge import SparkRewriter
 from loader.datafiles.split_file import Tools
 from loader.ops.reconcile.schedule import Beside
-from loader.ops.table import TableService, open_table
+from loader.ops.table import TableService
 from loader.report import log as events
 from loader.report.reports import BatchReport, RunReport
 from loader.runtime.loop import Loop
@@ -31,6 +31,7 @@ from loader.runtime.waiting import Waiting
 from loader.runtime.watch import Watchman, keep_looking, watchman_of
 from loader.sources.hbase.dirty_keys import IncompleteScan
 from loader.state.open_table import Environment
+from loader.wiring.table import open_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,9 +120,7 @@ class Job:
         """One query from start to end. Its checkpoint is a temporary one: the position belongs to the table."""
         from loader.sources.hbase.spark_stream import HBaseSource  # noqa: PLC0415
 
-        env = (
-            self.loop.env if self.loop else open_table(self.settings, self.table).env
-        )  # fails sooner than Spark starts
+        env = self.loop.env if self.loop else open_table(self.settings, self.table)  # fails sooner than Spark starts
         self.session = self.session or open_session(self.settings, self.name)
         self.loop = self.loop or self._open_loop(env, self.session)
         self._watch(env)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from loader.datafiles.in_process import LocalRewriter, threads_for
 from loader.datafiles.split_file import Tools
-from loader.ops.table import open_table
 from loader.publish.requests import any_open
 from loader.report import log as events
 from loader.report.reports import BatchReport, RunReport
@@ -16,6 +15,7 @@ from loader.sources.hbase.dirty_keys import DirtyKeys
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import window_end, window_to
 from loader.wiring.source import READ_THREADS, connector, mapping_of, measured_rules, open_loop
+from loader.wiring.table import open_table
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
@@ -29,7 +29,7 @@ def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool
     Waits for nobody: raises what stands in the way.
     """
     started = time.perf_counter()
-    env = open_table(settings, table).env
+    env = open_table(settings, table)
     try:
         share = 1.0 if confirm_deletes else table.max_delete_share
 

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from loader.basics.errors import HotswapError, from_foreign
 from loader.cli.main import main
 from loader.cli.session import Loader, Session
-from loader.ops.table import open_metastore
 from loader.publish.batch import Batch
 from loader.sources.hbase.thrift2.client import Endpoint, Patience, TColumnValue, TDelete, Thrift2, TPut
 from loader.storage.choose import files_of
+from loader.wiring.table import open_metastore
 from metastore.api import Column, Metastore, Partition
 from metastore.fence import is_fence
 from tests.integration.oracle.kept import LAG_MS, Kept, fresh_name, keep

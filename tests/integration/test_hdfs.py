@@ -9,11 +9,11 @@ import pytest
 
 from loader.basics.errors import ConfigError, StorageError, Unavailable, from_foreign
 from loader.ops.clean.clean import clean
-from loader.ops.table import now_ms
 from loader.storage.choose import files_of
 from loader.storage.files import join
 from loader.storage.hdfs import HdfsFiles
 from loader.wiring.retention import retention_of
+from loader.wiring.table import now_ms
 from tests.hdfs import RunningHdfs
 from tests.integration.clicks import CHANGED, THREE, Clicks, NewClicks, Scene, failure_of, hotswap
 

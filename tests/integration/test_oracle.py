@@ -13,7 +13,7 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
-from loader.ops.table import now_ms
+from loader.wiring.table import now_ms
 from partitioner.planning.plan import PlanRules
 from partitioner.planning.sizing import SizingRules
 from tests.integration.oracle.kept import Kept, fresh_name, keep

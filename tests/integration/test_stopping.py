@@ -11,11 +11,11 @@ import pytest
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
 from loader.datafiles.in_process import LocalRewriter
-from loader.ops.table import open_table
 from loader.runtime.job import Job
 from loader.runtime.loop import Loop
 from loader.runtime.waiting import Waiting
 from loader.wiring.source import open_loop
+from loader.wiring.table import open_table
 from tests.integration.clicks import Clicks, new_clicks
 from tests.integration.test_end_to_end import wait_for
 
@@ -55,7 +55,7 @@ class StoppedAtItsBatch:
 def test_a_batch_that_begins_while_the_stream_is_stopped_is_not_made(spark: Any, table: Clicks) -> None:
     """Each would wait for the other: the stop for the batch to return, the batch for its turn."""
     settings, mine = table.kept.settings, table.kept.table
-    env = open_table(settings, mine).env
+    env = open_table(settings, mine)
     loop = open_loop(settings, mine, env, lambda tools: LocalRewriter(tools, env.layout.temporary), 1)
     stopped = StoppedAtItsBatch(loop)
     job = Job(settings, mine, False, False, Waiting(threading.Event()), session=spark, loop=cast(Loop, stopped))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from loader.datafiles.split_file import RawKeys
 from loader.ops.adopt.attempt import AdoptReport, Origin, adopt, preview_adopt
 from loader.ops.init import check_fits, properties_of
-from loader.ops.table import environment, identity, layout_of, open_metastore
 from loader.state.claim import check_claim, claim_of, make_claim
 from loader.state.open_table import Environment
 from loader.storage.choose import files_of
 from loader.wiring.source import inspect_source, mapping_of, window_rules
+from loader.wiring.table import environment, identity, layout_of, open_metastore
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings

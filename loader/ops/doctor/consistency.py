@@ -9,7 +9,6 @@ from platform import python_version
 from loader.basics.quantities import size_text
 from loader.ops.doctor.subject import Patient, to_do
 from loader.ops.init import FOLDER_PROPERTY, HBASE_PROPERTY
-from loader.ops.table import FORMATS
 from loader.ops.verify.partitions import snapshot, verify_table
 from loader.publish.preconditions import specs
 from loader.report.alarms import space_alarms
@@ -19,6 +18,7 @@ from loader.state.claim import check_claim, claim_of
 from loader.state.open_table import Environment
 from loader.storage.files import local_path
 from loader.wiring.source import mapping_of
+from loader.wiring.table import FORMATS
 from metastore.fence import fence_values
 from partitioner.history.table_state import TableState
 from partitioner.values import ColumnSpec, same_location, scheme_of

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from loader.basics.errors import SourceError, Unavailable
 from loader.mapping import Mapping
 from loader.ops.inspect.inspect import Asked, KeyReport, RawTimes, View, look_at
-from loader.ops.table import open_table
 from loader.sources.hbase.reread import RowReader
 from loader.sources.hbase.scan import ALL_VERSIONS, RAW
 from loader.sources.hbase.thrift2.client import Patience, Thrift2
 from loader.sources.hbase.thrift2.idl import Cell, TColumn, TScan
 from loader.state.key_index_files import KeyStore
 from loader.wiring.source import connector, mapping_of, reader_of
+from loader.wiring.table import open_table
 from partitioner.changes.change_set import Op
 from partitioner.values import PartitionValues
 
@@ -26,7 +26,7 @@ PUT = 4
 
 def show_key(settings: "Settings", table: "TableSettings", key: bytes) -> KeyReport:
     """Look at one key of the table. HBase may be away: then the report says so."""
-    env = open_table(settings, table).env
+    env = open_table(settings, table)
     try:
         mapping = mapping_of(table)
         from_key = mapping.partition_from_key

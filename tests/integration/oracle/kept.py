@@ -15,7 +15,7 @@ from loader.config.settings import Settings, TableSettings, load
 from loader.datafiles.in_process import LocalRewriter
 from loader.datafiles.split_file import Tools
 from loader.ops.init import initialise
-from loader.ops.table import TableService, environment, identity, now_ms, open_metastore, open_table
+from loader.ops.table import TableService
 from loader.publish.publish import Watch, no_watch
 from loader.report.reports import BatchReport
 from loader.runtime.loop import Loop
@@ -26,6 +26,7 @@ from loader.sources.hbase.windows import WindowRules, window_end, window_to
 from loader.state.open_table import Environment
 from loader.storage.files import Files
 from loader.wiring.source import mapping_of, open_loop
+from loader.wiring.table import environment, identity, now_ms, open_metastore, open_table
 from metastore.errors import NoSuchTable
 
 _session, _numbers = secrets.token_hex(3), itertools.count(1)
@@ -70,7 +71,7 @@ class Kept:
         metastore.close()
 
     def service(self) -> TableService:
-        return open_table(self.settings, self.table)
+        return TableService(open_table(self.settings, self.table))
 
     def environment(self, files: Files) -> Environment:
         """As `open_table` makes it, over other files."""

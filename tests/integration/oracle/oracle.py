@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from loader.ops.table import now_ms
 from loader.runtime.loop import Loop
 from loader.sources.hbase.thrift2.client import TColumn, TGet, Thrift2
+from loader.wiring.table import now_ms
 from tests.integration.clicks import hotswap
 from tests.integration.oracle.dice import Dice, composite_keys_of, keys_of
 from tests.integration.oracle.kept import ALL_VISIBLE, LAG_MS, RULES, Kept
