@@ -10,7 +10,7 @@ from devservers.hbase import HBase
 from devservers.hbase_conf import JAVA_OPTIONS, PROPERTIES, site
 from devservers.jvm import Jvm
 from devservers.site import write_conf
-from loader.mapping import Mapping
+from loader.mapping.build import build_mapping
 from loader.sources.hbase.filters import rows_filter
 from loader.sources.hbase.reread import CHUNK
 from loader.sources.hbase.thrift2.client import Endpoint, TColumnValue, Thrift2, TPut
@@ -18,11 +18,11 @@ from loader.sources.hbase.thrift2.client import Endpoint, TColumnValue, Thrift2,
 NAMES = [f"c{number}" for number in range(10)]
 KINDS = ["string", "bigint", "string", "int", "string", "bigint", "double", "string", "string", "string"]
 BINARY = {"bigint": 8, "int": 4, "double": 8}
-WIDE = Mapping.build(
+WIDE = build_mapping(
     {"id": "string", **dict(zip(NAMES, KINDS, strict=True))},
     ":key," + ",".join(f"d:{name}{'#b' if kind in BINARY else ''}" for name, kind in zip(NAMES, KINDS, strict=True)),
 )
-LONG = Mapping.build({"id": "string", "c0": "string"}, ":key,d:c0")
+LONG = build_mapping({"id": "string", "c0": "string"}, ":key,d:c0")
 _BATCH = 2_000
 
 

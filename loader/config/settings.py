@@ -295,12 +295,12 @@ class Settings(_Model):
 
     def _check_mapping(self, name: str, table: TableSettings) -> None:
         from loader.datafiles.write_settings import check_files  # noqa: PLC0415 - likewise
-        from loader.mapping import Mapping as CellMapping  # noqa: PLC0415 - pulls in pyarrow, which `status` must not
+        from loader.mapping.build import build_mapping  # noqa: PLC0415 - pulls in pyarrow, which `status` must not
         from loader.mapping.transform import transform_of  # noqa: PLC0415 - likewise
 
         computed = tuple(table.transform.select or ())
         try:
-            mapping = CellMapping.build(
+            mapping = build_mapping(
                 table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed
             )
             transform_of(table.transform.select, table.transform.where, mapping)

@@ -23,11 +23,15 @@ Source = tuple[Place, str | None]
 def build_mapping(
     columns: MappingOf[str, str],
     mapping: Any,
-    partition_by: Sequence[Any],
-    time_zone: str | None,
-    row_key: Any | None,
-    computed: Sequence[str],
+    partition_by: Sequence[Any] = (),
+    time_zone: str | None = None,
+    row_key: Any | None = None,
+    computed: Sequence[str] = (),
 ) -> Mapping:
+    """From the configuration's typed values; `computed`: columns that the transform's select gives a value.
+
+    Raises MappingError with the exact column and the nearest right name.
+    """
     types = _types(columns)
     given = frozenset(name.lower() for name in computed)
     _check_known(given, types, "transform")

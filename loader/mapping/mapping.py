@@ -52,7 +52,7 @@ class DecodedRows:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Made by `build`, which proves it. Immutable; two mappings with one `digest` decode alike."""
+    """Made by `build_mapping`, which proves it. Immutable; two mappings with one `digest` decode alike."""
 
     types: tuple[tuple[str, HiveType], ...]  # every column of the configuration, in order
     row_key: RowKey
@@ -63,23 +63,6 @@ class Mapping:
     identity: frozenset[str]  # columns that are partition keys and so not in the files
     computed: frozenset[str]  # columns that only the transform fills
     spelling: str  # what the digest is made of
-
-    @staticmethod
-    def build(
-        columns: MappingOf[str, str],
-        mapping: object,
-        partition_by: Sequence[object] = (),
-        time_zone: str | None = None,
-        row_key: object | None = None,
-        computed: Sequence[str] = (),
-    ) -> "Mapping":
-        """From the configuration's typed values; `computed`: columns that the transform's select gives a value.
-
-        Raises MappingError with the exact column and the nearest right name.
-        """
-        from loader.mapping.build import build_mapping  # noqa: PLC0415 - it makes Mappings
-
-        return build_mapping(columns, mapping, partition_by, time_zone, row_key, computed)
 
     @property
     def columns(self) -> tuple[ColumnSpec, ...]:

@@ -13,6 +13,7 @@ from loader.datafiles.orc_limits import WithinOrc
 from loader.datafiles.split_file import Rewriter, Tools
 from loader.datafiles.write_settings import write_settings
 from loader.mapping import Mapping
+from loader.mapping.build import build_mapping
 from loader.mapping.transform import Transform, transform_of
 from loader.publish.preconditions import check_configured, specs
 from loader.report import reports
@@ -47,7 +48,7 @@ LEAST_ABSENCE_MS = 300_000
 def mapping_of(table: "TableSettings") -> Mapping:
     """Raises MappingError."""
     computed = tuple(table.transform.select or ())
-    return Mapping.build(table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed)
+    return build_mapping(table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed)
 
 
 def reader_of(

@@ -9,7 +9,7 @@ import pytest
 
 from devservers.hbase import HBase
 from loader.basics.errors import SourceError, Unavailable
-from loader.mapping import Mapping
+from loader.mapping.build import build_mapping
 from loader.sources.hbase.dirty_keys import DirtyKeys
 from loader.sources.hbase.reread import RowReader
 from loader.sources.hbase.sample import sample
@@ -34,7 +34,7 @@ from loader.sources.hbase.windows import Window
 from loader.sources.rows import ReadRows
 from partitioner.changes.change_set import NOWHERE, Op
 
-MAPPING = Mapping.build({"id": "string", "campaign": "string", "clicks": "bigint"}, ":key,d:c,d:n#b", ("campaign",))
+MAPPING = build_mapping({"id": "string", "campaign": "string", "clicks": "bigint"}, ":key,d:c,d:n#b", ("campaign",))
 _numbers = itertools.count(1)
 
 
@@ -375,7 +375,7 @@ def test_chunks_together_are_the_whole(table: Table) -> None:
 def test_a_delete_goes_to_the_keys_own_partition_where_the_key_tells(table: Table) -> None:
     columns = {"campaign": "string", "ad": "string", "clicks": "bigint"}
     row_key = {"columns": ["campaign", "ad"], "delimiter": "|"}
-    mapping = Mapping.build(columns, {"clicks": "d:n#b"}, ("campaign",), row_key=row_key)
+    mapping = build_mapping(columns, {"clicks": "d:n#b"}, ("campaign",), row_key=row_key)
     table.put(b"red|1", 100)
     read = RowReader(table.connect, table.name, mapping).read([b"red|1", b"blue|2", b"no delimiter"], 9999)
     assert summary(read) == [(b"blue|2", "DELETE", None, ("blue",)), (b"red|1", "UPSERT", 1, ("red",))]

@@ -7,13 +7,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from loader.mapping import Mapping
+from loader.mapping.build import build_mapping
 from loader.mapping.transform_sql import SqlTransform
 
 TYPES = {"a": "string", "b": "string", "n": "bigint", "i": "int", "x": "double", "d": "date", "t": "timestamp"}
 COLUMNS = {"id": "string", **TYPES, "m": "decimal(10,2)", "ok": "boolean"}
 RESULTS = {"text": "string", "long": "bigint", "real": "double", "day": "date", "flag": "boolean"}
-MAPPING = Mapping.build(
+MAPPING = build_mapping(
     {**COLUMNS, **RESULTS},
     {"id": ":key", **{name: f"d:{name}" for name in COLUMNS if name != "id"}},
     ["a"],

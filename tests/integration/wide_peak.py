@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from loader.mapping import Mapping
+from loader.mapping.build import build_mapping
 from loader.sources.hbase.reread import RowReader
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.thrift2.client import Endpoint, Thrift2
 from loader.sources.hbase.windows import Window
 from loader.sources.rows import ReadRows
 
-MAPPING = Mapping.build({"id": "string", "campaign": "string", "rest": "map<string,binary>"}, ":key,d:c,w:")
+MAPPING = build_mapping({"id": "string", "campaign": "string", "rest": "map<string,binary>"}, ":key,d:c,w:")
 
 
 _STATUS = Path("/proc/self/status")

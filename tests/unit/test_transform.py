@@ -5,12 +5,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from loader.mapping import Mapping, MappingError
+from loader.mapping import MappingError
+from loader.mapping.build import build_mapping
 from loader.mapping.transform import transform_of
 from loader.mapping.transform_sql import SqlTransform
 
 COLUMNS = {"id": "string", "c": "string", "n": "bigint", "small": "tinyint", "x": "double"}
-MAPPING = Mapping.build(COLUMNS, ":key,d:c,d:n,d:small,d:x", ("c",))
+MAPPING = build_mapping(COLUMNS, ":key,d:c,d:n,d:small,d:x", ("c",))
 
 
 def rows(**columns: list[Any]) -> pa.Table:

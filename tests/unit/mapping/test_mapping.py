@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.mapping import Mapping, MappingError
+from loader.mapping.build import build_mapping
 from loader.sources.hbase.thrift2.idl import cell
 from tests.unit.mapping.builders import NOW, row, row_of
 
@@ -20,7 +21,7 @@ BY_NAME = dict(zip(COLUMNS, CELLS.split(","), strict=True))
 def build(
     columns: dict[str, str] = COLUMNS, mapping: Any = CELLS, partition_by: Any = ("campaign",), **rest: Any
 ) -> Mapping:
-    return Mapping.build(columns, mapping, partition_by, **rest)
+    return build_mapping(columns, mapping, partition_by, **rest)
 
 
 def long(number: int) -> bytes:

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader.mapping import Mapping
+from loader.mapping.build import build_mapping
 from loader.sources.hbase.columns import gather_packed
 from loader.sources.hbase.thrift2.packed import PackedRows, parse
 from tests.unit.source.test_packed import RowTuple, spelled
 
 COLUMNS = {"id": "string", "a": "string", "b": "bigint", "c": "binary", "t": "bigint"}
 LONG = "a-name-of-more-than-two-words"
-MAPPING = Mapping.build(COLUMNS, f":key,d:a,d:b#b,family:{LONG},:timestamp")
+MAPPING = build_mapping(COLUMNS, f":key,d:a,d:b#b,family:{LONG},:timestamp")
 NAMES = [(b"d", b"a"), (b"d", b"b"), (b"d", b"ab"), (b"family", LONG.encode()), (b"family", LONG.encode()[:-1] + b"x")]
 VALUES = {b"b": st.binary(min_size=8, max_size=8) | st.binary(max_size=9)}
 
@@ -61,5 +61,5 @@ def test_what_is_not_simple_is_left_to_the_loop_over_cells(cells: list[tuple[byt
 
 
 def test_a_family_as_a_map_is_left_to_the_loop_over_cells() -> None:
-    mapping = Mapping.build({"id": "string", "m": "map<string,string>"}, ":key,d:")
+    mapping = build_mapping({"id": "string", "m": "map<string,string>"}, ":key,d:")
     assert gather_packed(packed_rows((b"k", [PUT])), mapping) is None
