@@ -35,9 +35,7 @@ def adopt(
       hotswap adopt ads.performance --yes && hotswap reconcile ads.performance --repair
     """
     session = options.session_of(context)
-    settings = session.backend.load(config)
-    chosen = settings.table(table)
-    settings.check(chosen)
+    settings, chosen = session.proved(config, table)
     adopter = session.backend.adopter(settings, chosen)
     plan = adopter.preview()
     if not plan.partitions:

@@ -44,9 +44,7 @@ def bootstrap(
     from partitioner.planning.sizing import SizingRules  # noqa: PLC0415
 
     session = options.session_of(context)
-    settings = session.backend.load(config)
-    chosen = settings.table(table)
-    settings.check(chosen)
+    settings, chosen = session.proved(config, table)
     windows = window_rules(chosen)
     rules = BootstrapRules(
         sizing=SizingRules(bytes_per_file=chosen.bytes_per_file),

@@ -32,9 +32,7 @@ def evolve(
       hotswap evolve ads.performance --yes
     """
     session = options.session_of(context)
-    settings = session.backend.load(config)
-    chosen = settings.table(table)
-    settings.check(chosen)
+    settings, chosen = session.proved(config, table)
     upkeep = session.backend.upkeep(settings, chosen)
     plan = upkeep.preview_evolve()
     if not plan.added:

@@ -33,9 +33,7 @@ def init(
       hotswap init ads.performance --json
     """
     session = options.session_of(context)
-    settings = session.backend.load(config)
-    chosen = settings.table(table)
-    settings.check(chosen)
+    settings, chosen = session.proved(config, table)
     report = session.backend.initialise(settings, chosen, sample)
     if json:
         session.out.json(report)
@@ -98,8 +96,6 @@ def run(
     from loader.report import log  # noqa: PLC0415
 
     session = options.session_of(context)
-    settings = session.backend.load(config)
-    chosen = settings.table(table)
-    settings.check(chosen)
+    settings, chosen = session.proved(config, table)
     log.configure(session.stdout, json_lines=json or not session.out.for_a_person)
     log.ended(session.backend.run(settings, chosen, once, confirm_deletes))

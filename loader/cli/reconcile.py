@@ -68,9 +68,7 @@ def reconcile(
     from loader.ops.reconcile.run import Rules  # noqa: PLC0415 - brings pyarrow
 
     session = options.session_of(context)
-    settings = session.backend.load(config)
-    chosen = settings.table(table)
-    settings.check(chosen)
+    settings, chosen = session.proved(config, table)
     given = chosen.reconcile
     rules = Rules(
         rate=given.rate if rate is None else rate,

@@ -76,6 +76,13 @@ class Service(Protocol):
     def clean(self, settings: "TableSettings", /, dry: bool, empty_partitions: bool = False) -> "CleanReport": ...
 
 
+def prove(settings: "Settings", table: "TableSettings") -> None:
+    """Raises ConfigError where the table's mapping, transform or files cannot be."""
+    from loader.wiring.check import check_settings  # noqa: PLC0415 - brings pyarrow
+
+    check_settings(settings, table)
+
+
 class Backend(Protocol):
     """What the command line calls."""
 
@@ -169,6 +176,13 @@ class Session:
     @property
     def err(self) -> Output:
         return Output(self.stderr, self.environment)
+
+    def proved(self, config: str, table: str | None) -> "tuple[Settings, TableSettings]":
+        """The configuration, and the table of that name with its mapping proved. Raises ConfigError."""
+        settings = self.backend.load(config)
+        chosen = settings.table(table)
+        prove(settings, chosen)
+        return settings, chosen
 
     def require_yes(self, question: str, yes: bool, json: bool) -> None:
         """Return if the operator agrees. Only a terminal is asked; raises NeedsConfirmation for any other answer."""

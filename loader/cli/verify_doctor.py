@@ -9,6 +9,7 @@ from loader.basics.quantities import counted, size_text
 from loader.cli import options
 from loader.cli.output import Output
 from loader.cli.rebuild_index import rebuild
+from loader.cli.session import prove
 from loader.cli.times import span_text
 from loader.report.findings import Finding, Grade, exit_code
 
@@ -111,7 +112,7 @@ def doctor(
     settings = session.backend.load(config)
     chosen = [settings.table(table)] if table else list(settings.tables.values())
     for item in chosen:
-        settings.check(item)
+        prove(settings, item)
     found = [session.backend.doctor(settings, item, clock_table) for item in chosen]
     if json:
         session.out.json({"tables": found})

@@ -1,4 +1,4 @@
-"""The configuration: one YAML file as frozen, typed values. `load` reads it, `Settings.check` proves what costs more.
+"""The configuration: one YAML file as frozen, typed values. `load` reads it; wiring/check.py proves what costs more.
 
 Durations are float seconds, sizes int bytes. What every setting means stands in conf/hotswap.example.yaml.
 """
@@ -287,29 +287,8 @@ class Settings(_Model):
         hint = f"Did you mean {near}? " if near else ""
         return ConfigError(f"{self.file} describes no table {name}", f"{hint}Tables there: {listed}.")
 
-    def check(self, only: TableSettings | None = None) -> None:
-        """Prove each table's mapping. Costs an import of pyarrow; ConfigError with file, line and key."""
-        for name, table in self.tables.items():
-            if only is None or table is only:
-                self._check_mapping(name, table)
-
-    def _check_mapping(self, name: str, table: TableSettings) -> None:
-        from loader.datafiles.write_settings import check_files  # noqa: PLC0415 - likewise
-        from loader.mapping.build import build_mapping  # noqa: PLC0415 - pulls in pyarrow, which `status` must not
-        from loader.mapping.transform import transform_of  # noqa: PLC0415 - likewise
-
-        computed = tuple(table.transform.select or ())
-        try:
-            mapping = build_mapping(
-                table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed
-            )
-            transform_of(table.transform.select, table.transform.where, mapping)
-            check_files(table, mapping.schema)
-        except ConfigError as error:
-            path = ("tables", name, *getattr(error, "path", ("mapping",)))
-            raise ConfigError(self._placed(path, error.message), error.hint) from error
-
-    def _placed(self, path: KeyPath, message: str) -> str:
+    def placed(self, path: KeyPath, message: str) -> str:
+        """`message` with file, line and key."""
         place = f"{self._document.place(path)}: " if self._document else ""
         return f"{place}{dotted(path)}: {message}"
 

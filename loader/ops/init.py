@@ -24,7 +24,8 @@ HBASE_PROPERTY = "hotswap.hbase.table"
 
 def initialise(settings: "Settings", table: "TableSettings", sample: int | None) -> reports.InitReport:
     """Raises what HBase and the metastore raise, UnsuitableTable, ForeignClaim."""
-    from loader.wiring.source import inspect_source, mapping_of, sample_rows  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.mapping import mapping_of  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.source import inspect_source, sample_rows  # noqa: PLC0415 - brings pyarrow
 
     mapping = mapping_of(table)
     regions = inspect_source(settings, table, mapping)

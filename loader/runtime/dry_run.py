@@ -14,7 +14,8 @@ from loader.runtime.parallelism import tasks_at_once
 from loader.sources.hbase.backlog import slices_of
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import window_end, window_to
-from loader.wiring.source import connector, mapping_of, open_loop, window_rules
+from loader.wiring.mapping import mapping_of
+from loader.wiring.source import connector, open_loop, window_rules
 from loader.wiring.table import open_table
 
 if TYPE_CHECKING:

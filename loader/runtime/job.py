@@ -177,7 +177,8 @@ class Job:
 
     def _source(self, loop: Loop) -> "SourceSettings":
         from loader.sources.hbase.spark_stream import SourceSettings  # noqa: PLC0415
-        from loader.wiring.source import mapping_of, window_rules  # noqa: PLC0415
+        from loader.wiring.mapping import mapping_of  # noqa: PLC0415
+        from loader.wiring.source import window_rules  # noqa: PLC0415
 
         return SourceSettings(
             thrift=",".join(self.settings.hbase.thrift),

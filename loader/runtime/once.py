@@ -14,7 +14,8 @@ from loader.report.reports import BatchReport, RunReport
 from loader.sources.hbase.dirty_keys import DirtyKeys
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import window_end, window_to
-from loader.wiring.source import READ_THREADS, connector, mapping_of, measured_rules, open_loop
+from loader.wiring.mapping import mapping_of
+from loader.wiring.source import READ_THREADS, connector, measured_rules, open_loop
 from loader.wiring.table import open_table
 
 if TYPE_CHECKING:

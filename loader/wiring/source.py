@@ -13,8 +13,7 @@ from loader.datafiles.orc_limits import WithinOrc
 from loader.datafiles.split_file import Rewriter, Tools
 from loader.datafiles.write_settings import write_settings
 from loader.mapping import Mapping
-from loader.mapping.build import build_mapping
-from loader.mapping.transform import Transform, transform_of
+from loader.mapping.transform import Transform
 from loader.publish.preconditions import check_configured, specs
 from loader.report import reports
 from loader.runtime.loop import Loop
@@ -28,6 +27,7 @@ from loader.sources.hbase.windows import WindowRules
 from loader.sources.rows import ReadRows, joined
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
+from loader.wiring.mapping import mapping_of, transform_of
 from loader.wiring.retention import retention_of
 from partitioner.planning.plan import PlanRules
 from partitioner.planning.sizing import SizingRules
@@ -43,12 +43,6 @@ READ_THREADS = 4
 DEEP_EVERY_MS = 60_000
 LEAST_ABSENCE_MS = 300_000
 """A loader that was away for less is taken for one that was restarted."""
-
-
-def mapping_of(table: "TableSettings") -> Mapping:
-    """Raises MappingError."""
-    computed = tuple(table.transform.select or ())
-    return build_mapping(table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed)
 
 
 def reader_of(
@@ -67,7 +61,7 @@ def ranges_of(settings: "Settings", table: "TableSettings", mapping: Mapping) ->
 
 def _transform(table: "TableSettings", mapping: Mapping) -> Transform | None:
     """Raises MappingError."""
-    transform = transform_of(table.transform.select, table.transform.where, mapping)
+    transform = transform_of(table, mapping)
     return WithinOrc(mapping.schema, transform) if table.format == "orc" else transform
 
 

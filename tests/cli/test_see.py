@@ -115,7 +115,8 @@ import os, sys
 from loader.cli.main import main
 from loader.cli.session import Loader, Session
 from loader.storage.files import LocalFiles
-from loader.ops.table import TableService, environment, identity
+from loader.ops.table import TableService
+from loader.wiring.table import environment, identity
 import metastore.client
 from metastore.memory import InMemoryMetastore
 from metastore.api import PARQUET, Column, Table, TableName

@@ -7,6 +7,8 @@ from pydantic import ValidationError
 
 from loader.basics.errors import ConfigError
 from loader.config.settings import Settings, load
+from loader.wiring.check import check_settings
+from loader.wiring.mapping import mapping_of, transform_of
 from metastore.api import TableName
 
 GOOD = """\
@@ -210,7 +212,7 @@ def test_settings_can_be_made_without_a_file() -> None:
 def test_a_mapping_that_cannot_be_used_is_named_with_its_line(file: Path) -> None:
     file.write_text(GOOD.replace("partition_by: [day]", "partition_by: [clik]"))
     with pytest.raises(ConfigError) as caught:
-        load(file).check()
+        check_settings(load(file))
     assert caught.value.message.replace(str(file), "FILE").startswith("FILE:12: tables.ads.performance.partition_by")
 
 
@@ -218,9 +220,15 @@ def test_columns_that_the_transform_computes_need_no_cell(file: Path) -> None:
     text = GOOD.replace("clicks: bigint", "clicks: bigint\n      size: int").replace("[day]", "[clicks]")
     file.write_text(text.replace('":key,f:clicks#b"', '{id: ":key", clicks: "f:clicks"}'))
     with pytest.raises(ConfigError, match="size is not mapped"):
-        load(file).check()
+        check_settings(load(file))
     file.write_text(file.read_text() + '    transform: {select: {size: "length(id)"}}\n')
-    load(file).check()
+    check_settings(load(file))
+
+
+def test_without_select_and_where_there_is_no_transform(file: Path) -> None:
+    file.write_text(GOOD.replace("[day]", "[clicks]"))
+    table = load(file).table()
+    assert transform_of(table, mapping_of(table)) is None
 
 
 @pytest.mark.parametrize("name", ["idd", "clicks"])
@@ -233,7 +241,7 @@ def test_files_can_be_sorted_by_their_own_columns_only(file: Path, name: str) ->
 
 def said(file: Path) -> str:
     with pytest.raises(ConfigError) as caught:
-        load(file).check()
+        check_settings(load(file))
     return caught.value.message.replace(str(file), "FILE")
 
 

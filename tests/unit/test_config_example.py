@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from loader.config import settings
 from loader.config.document import read_document
+from loader.wiring.check import check_settings
 
 EXAMPLE = Path(__file__).parents[2] / "conf" / "hotswap.example.yaml"
 TABLE = ("tables", "ads.performance")
@@ -77,4 +78,4 @@ def test_every_model_of_the_configuration_is_looked_at_here() -> None:
 
 
 def test_the_example_is_a_valid_configuration() -> None:
-    settings.load(EXAMPLE, {}).check()
+    check_settings(settings.load(EXAMPLE, {}))

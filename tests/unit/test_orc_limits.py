@@ -11,6 +11,7 @@ from pyarrow import orc
 from loader.basics.errors import ConfigError
 from loader.config.settings import load
 from loader.datafiles.orc_limits import FIRST, LAST, WithinOrc
+from loader.wiring.check import check_settings
 
 SCHEMA = pa.schema([("id", pa.string()), ("at", pa.timestamp("us"))])
 MICROSECOND = timedelta(microseconds=1)
@@ -69,4 +70,4 @@ def test_timestamps_inside_of_others_are_refused_for_orc(tmp_path: Path) -> None
     file = tmp_path / "hotswap.yaml"
     file.write_text(CONFIG)
     with pytest.raises(ConfigError, match="column seen has timestamps inside"):
-        load(file).check()
+        check_settings(load(file))

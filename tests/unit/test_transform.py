@@ -7,7 +7,6 @@ import pytest
 
 from loader.mapping import MappingError
 from loader.mapping.build import build_mapping
-from loader.mapping.transform import transform_of
 from loader.mapping.transform_sql import SqlTransform
 
 COLUMNS = {"id": "string", "c": "string", "n": "bigint", "small": "tinyint", "x": "double"}
@@ -56,10 +55,6 @@ def test_a_row_on_which_an_expression_fails_is_a_problem_of_its_own() -> None:
 
 def test_no_rows_are_no_rows() -> None:
     assert len(SqlTransform({"n": "1"}, "true", MAPPING).apply(rows(id=[])).rows) == 0
-
-
-def test_without_select_and_where_there_is_no_transform() -> None:
-    assert transform_of(None, None, MAPPING) is None
 
 
 REFUSED = [

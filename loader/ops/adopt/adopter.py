@@ -10,7 +10,8 @@ from loader.ops.init import check_fits, properties_of
 from loader.state.claim import check_claim, claim_of, make_claim
 from loader.state.open_table import Environment
 from loader.storage.choose import files_of
-from loader.wiring.source import inspect_source, mapping_of, window_rules
+from loader.wiring.mapping import mapping_of
+from loader.wiring.source import inspect_source, window_rules
 from loader.wiring.table import environment, identity, layout_of, open_metastore
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from loader.report.space import space_of
 from loader.state.claim import check_claim, claim_of
 from loader.state.open_table import Environment
 from loader.storage.files import local_path
-from loader.wiring.source import mapping_of
+from loader.wiring.mapping import mapping_of
 from loader.wiring.table import FORMATS
 from metastore.fence import fence_values
 from partitioner.history.table_state import TableState

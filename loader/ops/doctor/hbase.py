@@ -11,7 +11,8 @@ from loader.sources.hbase.absence import retention_of
 from loader.sources.hbase.clock import measure_skew
 from loader.sources.hbase.scan import ALL_VERSIONS, RAW
 from loader.sources.hbase.thrift2.idl import TColumn, TScan, TTimeRange
-from loader.wiring.source import mapping_of, reader_of
+from loader.wiring.mapping import mapping_of
+from loader.wiring.source import reader_of
 
 SAMPLE = 200
 FUTURE_MS = 5_000

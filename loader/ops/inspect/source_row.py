@@ -12,7 +12,8 @@ from loader.sources.hbase.scan import ALL_VERSIONS, RAW
 from loader.sources.hbase.thrift2.client import Patience, Thrift2
 from loader.sources.hbase.thrift2.idl import Cell, TColumn, TScan
 from loader.state.key_index_files import KeyStore
-from loader.wiring.source import connector, mapping_of, reader_of
+from loader.wiring.mapping import mapping_of
+from loader.wiring.source import connector, reader_of
 from loader.wiring.table import open_table
 from partitioner.changes.change_set import Op
 from partitioner.values import PartitionValues

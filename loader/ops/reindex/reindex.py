@@ -9,7 +9,7 @@ from loader.mapping import Mapping
 from loader.ops.reindex.attempt import rebuild_index
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
-from loader.wiring.source import mapping_of
+from loader.wiring.mapping import mapping_of
 
 if TYPE_CHECKING:
     from loader.config.settings import TableSettings

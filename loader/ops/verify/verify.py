@@ -30,7 +30,7 @@ def verify(env: Environment, table: "TableSettings", deep: bool) -> VerifyReport
     """Compare; with `deep` read the files as well."""
     from loader.ops.verify.partitions import snapshot, verify_table  # noqa: PLC0415 - likewise
     from loader.ops.verify.rows import Reading, verify_rows  # noqa: PLC0415 - likewise
-    from loader.wiring.source import mapping_of  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.mapping import mapping_of  # noqa: PLC0415 - brings pyarrow
 
     started = time.perf_counter()
     seen = snapshot(env)

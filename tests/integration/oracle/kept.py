@@ -25,7 +25,8 @@ from loader.sources.hbase.thrift2.client import Endpoint, Patience, Thrift2
 from loader.sources.hbase.windows import WindowRules, window_end, window_to
 from loader.state.open_table import Environment
 from loader.storage.files import Files
-from loader.wiring.source import mapping_of, open_loop
+from loader.wiring.mapping import mapping_of
+from loader.wiring.source import open_loop
 from loader.wiring.table import environment, identity, now_ms, open_metastore, open_table
 from metastore.errors import NoSuchTable
 
