@@ -1,15 +1,9 @@
-"""The stream: Spark Structured Streaming polls HBase, and each trigger becomes a batch. Also spark-submit's entry.
-
-spark-submit --master yarn …/loader/runtime/job.py ads.performance --config hotswap.yaml
-"""
+"""The stream: Spark Structured Streaming polls HBase, and each trigger becomes a batch."""
 
 import logging
-import os
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyspark.errors import PySparkException
@@ -26,7 +20,8 @@ from loader.ops.table import TableService
 from loader.report import log as events
 from loader.report.reports import BatchReport, RunReport
 from loader.runtime.loop import Loop
-from loader.runtime.signals import ctrl_c_kept, stopped_by_signals
+from loader.runtime.signals import stopped_by_signals
+from loader.runtime.spark_session import open_session
 from loader.runtime.waiting import Waiting
 from loader.runtime.watch import Watchman, keep_looking, watchman_of
 from loader.sources.hbase.dirty_keys import IncompleteScan
@@ -264,41 +259,6 @@ class Job:
             self.loop.env.metastore.close()
 
 
-LOG_SETTINGS = Path(__file__).with_name("spark_log4j2.properties")
-
-LOCAL_SESSION = {
-    "spark.master": "local[*]",
-    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOG_SETTINGS}",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.sql.streaming.metricsEnabled": "false",
-}
-
-
-def open_session(settings: "Settings", table: str) -> SparkSession:
-    """The session of spark-submit if there is one; else a local one that nobody else can reach."""
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder: Any = SparkSession.builder.appName(f"hotswap {table}")
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        for name, value in LOCAL_SESSION.items():
-            builder = builder.config(name, value)
-    for name, secret in settings.spark.items():
-        builder = builder.config(name, secret.get_secret_value())
-    with ctrl_c_kept():
-        session: SparkSession = builder.config("spark.sql.session.timeZone", "UTC").getOrCreate()
-    session.conf.set("spark.sql.streaming.forceDeleteTempCheckpointLocation", "true")
-    one_job_a_shuffle(session)
-    return session
-
-
-def one_job_a_shuffle(session: SparkSession) -> None:
-    """Adaptive planning makes a job of each side of a shuffle, and the merge's is placed task by task already."""
-    session.conf.set("spark.sql.adaptive.enabled", "false")
-
-
 def _metastore_errors() -> tuple[type[Exception], ...]:
     from metastore.errors import MetastoreError  # noqa: PLC0415
     from partitioner.errors import PartitionerError  # noqa: PLC0415
@@ -309,15 +269,3 @@ def _metastore_errors() -> tuple[type[Exception], ...]:
 def _last_line(error: Exception) -> str:
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
-
-
-def main() -> None:
-    """`spark-submit job.py TABLE …` is `hotswap run TABLE …`."""
-    from loader.cli.main import main as command  # noqa: PLC0415
-
-    sys.argv[1:1] = ["run"]
-    sys.exit(command())
-
-
-if __name__ == "__main__":
-    main()

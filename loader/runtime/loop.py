@@ -1,6 +1,6 @@
 """One table's loop: turn a window's scan into a batch, remember what was taken, keep the index compact.
 
-Knows neither Spark nor threads: `job.py` calls `turn` from its stream, tests call it directly.
+Knows neither Spark nor threads: runtime/job.py calls `turn` from its stream, tests call it directly.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """`run --once`: load what there is now, in this process: for one batch Spark's start costs more than it gives.
 
-Under spark-submit `job.py` does the same with the cluster's tasks.
+Under spark-submit runtime/job.py does the same with the cluster's tasks.
 """
 
 import time
