@@ -13,11 +13,12 @@ import pyarrow as pa
 from rich.console import Console
 
 from bench.source_tables import NAMES, WIDE, FastHBase, client, key_of
+from loader.sources.hbase.chunked import ChunkedReader
 from loader.sources.hbase.dirty_keys import DIRTY
 from loader.sources.hbase.reread import RowReader
 from loader.sources.hbase.scan import Part, scan_part
 from loader.sources.hbase.windows import Window
-from loader.wiring.source import READ_THREADS, ChunkedReader
+from loader.wiring.source import READ_THREADS
 
 NO_END = 1 << 62
 WARM = 2

@@ -24,8 +24,9 @@ HBASE_PROPERTY = "hotswap.hbase.table"
 
 def initialise(settings: "Settings", table: "TableSettings", sample: int | None) -> reports.InitReport:
     """Raises what HBase and the metastore raise, UnsuitableTable, ForeignClaim."""
+    from loader.ops.sample import sample_rows  # noqa: PLC0415 - brings pyarrow
     from loader.wiring.mapping import mapping_of  # noqa: PLC0415 - brings pyarrow
-    from loader.wiring.source import inspect_source, sample_rows  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.source import inspect_source  # noqa: PLC0415 - brings pyarrow
 
     mapping = mapping_of(table)
     regions = inspect_source(settings, table, mapping)

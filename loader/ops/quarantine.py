@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loader.basics.errors import ConfigError
-from loader.ops.inspect.inspect import printable
+from loader.basics.printable import printable
 from loader.state import rereads
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined

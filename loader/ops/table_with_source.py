@@ -19,8 +19,9 @@ from loader.sources.hbase.key_ranges import Ranges
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import Window
 from loader.state.open_table import Environment
+from loader.wiring.datafiles import tools_of
 from loader.wiring.mapping import mapping_of
-from loader.wiring.source import connector, ranges_of, tools_of
+from loader.wiring.source import connector, ranges_of
 from loader.wiring.table import open_table
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from loader.datafiles.in_process import LocalRewriter
 from loader.datafiles.split_file import Tools
 from loader.ops.plan import NextBatch, Patience, preview
 from loader.publish.batch import DirtyKeys, Work
+from loader.runtime.assemble import open_loop
 from loader.runtime.parallelism import tasks_at_once
 from loader.sources.hbase.backlog import slices_of
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import window_end, window_to
 from loader.wiring.mapping import mapping_of
-from loader.wiring.source import connector, open_loop, window_rules
+from loader.wiring.source import connector, window_rules
 from loader.wiring.table import open_table
 
 if TYPE_CHECKING:

@@ -193,7 +193,7 @@ class Job:
         return writer.trigger(processingTime=f"{int(self.table.poll_every * 1000)} milliseconds")
 
     def _open_loop(self, env: Environment, session: SparkSession) -> Loop:
-        from loader.wiring.source import open_loop  # noqa: PLC0415
+        from loader.runtime.assemble import open_loop  # noqa: PLC0415
 
         parallelism = session.sparkContext.defaultParallelism
 

@@ -11,11 +11,12 @@ from loader.datafiles.split_file import Tools
 from loader.publish.requests import any_open
 from loader.report import log as events
 from loader.report.reports import BatchReport, RunReport
+from loader.runtime.assemble import open_loop
 from loader.sources.hbase.dirty_keys import DirtyKeys
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import window_end, window_to
 from loader.wiring.mapping import mapping_of
-from loader.wiring.source import READ_THREADS, connector, measured_rules, open_loop
+from loader.wiring.source import READ_THREADS, connector, measured_rules
 from loader.wiring.table import open_table
 
 if TYPE_CHECKING:

@@ -20,12 +20,13 @@ from loader.ops.adopt.adopter import Adopter
 from loader.ops.adopt.attempt import Origin
 from loader.ops.doctor.doctor import DoctorReport, examine
 from loader.ops.doctor.subject import Patient
-from loader.ops.inspect.inspect import Asked, KeyReport, RawTimes, View, look_at
+from loader.ops.inspect.inspect import Asked, KeyReport, View, look_at
 from loader.ops.plan import NextBatch, Patience, preview
 from loader.ops.table import TableService
 from loader.ops.table_with_source import Upkeep
 from loader.publish.batch import Work
 from loader.report.reports import InitReport, RunReport
+from loader.sources.hbase.raw_row import RawTimes
 from loader.state.recently_published import Recently
 from metastore.memory import InMemoryMetastore
 from partitioner.planning.plan import PlanRules

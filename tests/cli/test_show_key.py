@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loader.ops.inspect.inspect import RawTimes
+from loader.sources.hbase.raw_row import RawTimes
 from tests.cli.stage import Stage, hotswap
 
 

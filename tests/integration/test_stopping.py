@@ -11,10 +11,10 @@ import pytest
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
 from loader.datafiles.in_process import LocalRewriter
+from loader.runtime.assemble import open_loop
 from loader.runtime.job import Job
 from loader.runtime.loop import Loop
 from loader.runtime.waiting import Waiting
-from loader.wiring.source import open_loop
 from loader.wiring.table import open_table
 from tests.integration.clicks import Clicks, new_clicks
 from tests.integration.test_end_to_end import wait_for

@@ -15,12 +15,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 ROOMS = ("loader", "partitioner", "metastore")
 OUTSIDE = {"pyspark", "py4j"}
-SPARK_MAY = {
-    "loader/sources/hbase/spark_stream.py",
-    "loader/runtime/job.py",
-    "loader/runtime/spark_session.py",
-    "loader/datafiles/spark_merge.py",
-}
+SPARK_MAY = {"loader/runtime/job.py"}  # and files whose names begin with spark_
 EFFECTS = {"os", "io", "pathlib", "shutil", "tempfile", "time", "random", "secrets", "socket", "subprocess", "logging"}
 ARROW_FILES = {"pyarrow.parquet", "pyarrow.orc", "pyarrow.fs", "pyarrow.dataset"}
 OWN_NAMES = {"loader", "metastore", "partitioner", "conf", "tests", "devservers", "bench"}

@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loader.basics.printable import printable
 from loader.datafiles.split_file import RawKeys, read_rows
 from loader.publish.batch import ReadRows
+from loader.sources.hbase.raw_row import NOTHING_LEFT, RawTimes
 from loader.state.change_sets import load_change_set
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
@@ -26,19 +28,11 @@ from partitioner.values import DataFile, PartitionValues, Version
 
 
 @dataclass(frozen=True, slots=True)
-class RawTimes:
-    """The newest put and the newest delete marker that HBase still has of a row; None: none."""
-
-    put: int | None
-    marker: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Asked:
     """What HBase says of one key. `read` None: it could not be asked, and `problem` says why."""
 
     read: ReadRows | None
-    times: RawTimes = RawTimes(None, None)
+    times: RawTimes = NOTHING_LEFT
     filtered: bool = False  # the transform's where leaves the row out
     problem: str = ""
 
@@ -115,11 +109,6 @@ def look_at(env: Environment, key: bytes, view: View) -> KeyReport:
         reasons=reasons(facts),
         problem=asked.problem,
     )
-
-
-def printable(key: bytes) -> str:
-    """As HBase's shell prints it: printable ASCII as it is, the rest as `\\xNN`."""
-    return "".join(chr(byte) if 32 <= byte < 127 and byte != 92 else f"\\x{byte:02X}" for byte in key)
 
 
 def _home(

@@ -1,16 +1,14 @@
 """One key of the real HBase, for `show --key`: its row as the mapping reads it, and its raw cells' times."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from loader.basics.errors import SourceError, Unavailable
 from loader.mapping import Mapping
-from loader.ops.inspect.inspect import Asked, KeyReport, RawTimes, View, look_at
+from loader.ops.inspect.inspect import Asked, KeyReport, View, look_at
+from loader.sources.hbase.raw_row import raw_cells, times_of
 from loader.sources.hbase.reread import RowReader
-from loader.sources.hbase.scan import ALL_VERSIONS, RAW
 from loader.sources.hbase.thrift2.client import Patience, Thrift2
-from loader.sources.hbase.thrift2.idl import Cell, TColumn, TScan
 from loader.state.key_index_files import KeyStore
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import connector, reader_of
@@ -20,9 +18,6 @@ from partitioner.values import PartitionValues
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
-
-PUT = 4
-"""`TColumnValue.type` of a put; all others are delete markers."""
 
 
 def show_key(settings: "Settings", table: "TableSettings", key: bytes) -> KeyReport:
@@ -67,24 +62,3 @@ class _Source:
 
     def _connect(self) -> Thrift2:
         return connector(self._settings, Patience(tries=2))()
-
-
-def raw_cells(client: Thrift2, table: str, families: Sequence[bytes], key: bytes) -> list[Cell]:
-    """Every cell and delete marker that HBase still has of a row, of the mapped families, hidden or not."""
-    scan = TScan(
-        startRow=key,
-        stopRow=key + b"\0",
-        columns=[TColumn(family=family) for family in families],
-        caching=1,
-        maxVersions=ALL_VERSIONS,
-        attributes=RAW,
-        cacheBlocks=False,
-    )
-    return [cell for rows in client.scan(table, scan, 1) for row in rows for cell in row.columnValues]
-
-
-def times_of(cells: Sequence[Cell]) -> RawTimes:
-    """The newest put and the newest marker."""
-    puts = [cell.timestamp for cell in cells if cell.type == PUT]
-    markers = [cell.timestamp for cell in cells if cell.type != PUT]
-    return RawTimes(max(puts, default=None), max(markers, default=None))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from loader.ops.inspect.inspect import printable
+from loader.basics.printable import printable
 from loader.ops.reconcile.tally import Outcome
 from loader.ops.reconcile.values import Drift, Kind
 

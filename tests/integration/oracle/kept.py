@@ -18,6 +18,7 @@ from loader.ops.init import initialise
 from loader.ops.table import TableService
 from loader.publish.publish import Watch, no_watch
 from loader.report.reports import BatchReport
+from loader.runtime.assemble import open_loop
 from loader.runtime.loop import Loop
 from loader.sources.hbase.dirty_keys import DirtyKeys
 from loader.sources.hbase.scan import scan_window
@@ -26,7 +27,6 @@ from loader.sources.hbase.windows import WindowRules, window_end, window_to
 from loader.state.open_table import Environment
 from loader.storage.files import Files
 from loader.wiring.mapping import mapping_of
-from loader.wiring.source import open_loop
 from loader.wiring.table import environment, identity, now_ms, open_metastore, open_table
 from metastore.errors import NoSuchTable
 

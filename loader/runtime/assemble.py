@@ -1,0 +1,63 @@
+"""From the configuration to the loop of one run, with all its parts."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from loader.datafiles.split_file import Rewriter, Tools
+from loader.publish.preconditions import check_configured, specs
+from loader.runtime.loop import Loop
+from loader.sources.hbase.blind_spots import Blindspots, look_at
+from loader.sources.hbase.chunked import ChunkedReader
+from loader.sources.hbase.thrift2.client import Patience
+from loader.state.key_index_files import KeyStore
+from loader.state.open_table import Environment
+from loader.wiring.datafiles import tools_of
+from loader.wiring.mapping import mapping_of
+from loader.wiring.retention import retention_of
+from loader.wiring.source import READ_THREADS, connector, reader_of, window_rules
+from partitioner.planning.plan import PlanRules
+from partitioner.planning.sizing import SizingRules
+
+if TYPE_CHECKING:
+    from loader.config.settings import Settings, TableSettings
+
+
+LEAST_ABSENCE_MS = 300_000
+"""A loader that was away for less is taken for one that was restarted."""
+
+
+def open_loop(
+    settings: "Settings",
+    table: "TableSettings",
+    env: Environment,
+    rewriter: Callable[[Tools], Rewriter],
+    parallelism: int,
+    patience: Patience | None = None,
+    **options: Any,
+) -> Loop:
+    """The loop of one run. `rewriter` makes what carries plans out; `patience`: with HBase; `options` go to Loop."""
+    mapping = mapping_of(table)
+    check_configured(env.table, "columns", env.columns, mapping.columns)
+    check_configured(env.table, "partition keys", specs(env.partition_keys), mapping.partition_keys)
+    keystore = None if mapping.partition_from_key else KeyStore(env.files, env.layout)
+    env = replace(env, keystore=keystore)
+    source = f"hbase:{table.hbase_table}"
+    look = look_at(connector(settings), table.hbase_table, mapping.families)
+    allowed_ms = max(window_rules(table).deep_overlap_ms, LEAST_ABSENCE_MS, round(2000 * table.publish_every))
+    return Loop(
+        env=env,
+        source_id=source,
+        blindspots=Blindspots(env.files, env.layout, source, allowed_ms, look, env.clock),
+        max_keys=table.max_keys,
+        max_partition_delete_share=table.max_partition_delete_share,
+        partitions_per_swap=table.partitions_per_swap,
+        reader=ChunkedReader(reader_of(settings, table, mapping, patience), READ_THREADS),
+        retention=retention_of(table),
+        rewriter=rewriter(tools_of(table, env, mapping)),
+        rules=PlanRules(sizing=SizingRules(bytes_per_file=table.bytes_per_file)),
+        parallelism=parallelism,
+        publish_every_ms=round(table.publish_every * 1000),
+        max_rejected=table.max_rejected,
+        **options,
+    )
