@@ -30,7 +30,8 @@ from metastore.api import ORC, PARQUET, Column, Metastore, Table, TableName
 from metastore.client import connect
 from partitioner.changes.change_set import META, NOWHERE, Op
 from partitioner.changes.hashing import hash_keys
-from partitioner.history.manifest import Kind, Span
+from partitioner.history.manifest import Kind
+from partitioner.history.position import Position
 from partitioner.planning.plan import PlanRules
 from partitioner.planning.sizing import SizingRules
 from partitioner.values import PartitionValues
@@ -103,7 +104,7 @@ class BenchTable:
     def publish(self, decoded: Decoded) -> Timed:
         """The clock runs from the batch's start until the swap is read back."""
         self.window += 1
-        dirty = DirtyKeys(decoded.rows["__key"].combine_chunks(), Span("bench", self.window - 1, self.window, 0))
+        dirty = DirtyKeys(decoded.rows["__key"].combine_chunks(), Position("bench", self.window - 1, self.window, 0))
         work = Work(lambda: dirty, Ready(decoded), self.rewriter, self.rules, 2, self.recently)
         confirmed: list[float] = []
 

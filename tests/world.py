@@ -23,7 +23,8 @@ from loader.storage.effects import Tap, tapped_files, tapped_metastore
 from loader.storage.files import Files, LocalFiles, join
 from metastore.api import PARQUET, Column, Metastore, Table, TableName
 from partitioner.changes.change_set import NOWHERE, Op
-from partitioner.history.manifest import Kind, Span
+from partitioner.history.manifest import Kind
+from partitioner.history.position import Position
 from partitioner.planning.plan import PlanRules
 from partitioner.planning.sizing import SizingRules
 from partitioner.values import PartitionValues
@@ -58,7 +59,8 @@ class Source:
 
     def scan(self) -> DirtyKeys:
         self.clock += 1
-        return DirtyKeys(pa.array(sorted(self.dirty), pa.binary()), Span("dict", self.clock - 1, self.clock, self.low))
+        position = Position("dict", self.clock - 1, self.clock, self.low)
+        return DirtyKeys(pa.array(sorted(self.dirty), pa.binary()), position)
 
     def read(self, keys: pa.Array, at_ms: int) -> "Image":
         wanted = [key for key in keys.to_pylist() if key not in self.bad]

@@ -3,6 +3,14 @@
 from datetime import UTC, datetime, tzinfo
 
 
+def passed(now_ms: int, since_ms: int | None, wait_ms: float) -> bool:
+    """Whether `wait_ms` have passed since; None: it was never begun. A clock that was set back has waited long enough.
+
+    A negative age must never read as "not yet": a clock that ran hours fast for a moment would stop things for hours.
+    """
+    return since_ms is None or not 0 <= now_ms - since_ms < wait_ms
+
+
 def parse_moment(text: str) -> int:
     """ISO 8601 with a zone → ms since 1970. ValueError for anything else, above all for a time without a zone."""
     try:

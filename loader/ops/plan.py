@@ -114,7 +114,7 @@ def preview(env: Environment, work: Work, patience: Patience) -> NextBatch:
     keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, owed, records.state.released))
     _, theirs = requests.look(env, records.state)
     keys = collecting.with_owed(keys, theirs.keys)
-    read = _read(work, keys, dirty.span.end if dirty.span else env.clock(), patience)
+    read = _read(work, keys, dirty.position.read_ms if dirty.position else env.clock(), patience)
     fraction = read.asked / len(keys) if len(keys) else 1.0
     goes_on, _ = collecting.what_goes_on(env, records.state, collecting.change_set_of(env, records.state, read.rows))
     found = collecting.effective(goes_on, records.state)
@@ -221,12 +221,12 @@ def _report(
 ) -> NextBatch:
     shown = tuple(_partition(env, partition, rows_after[partition.partition]) for partition in plan.partitions)
     tasks = _tasks(plan)
-    span, linked = seen.dirty.span, plan.bytes_linked
+    position, linked = seen.dirty.position, plan.bytes_linked
     return NextBatch(
         table=str(env.table),
         batch=plan.batch,
         follows=seen.records.state.batch or None,
-        window=(span.start, span.end) if span else None,
+        window=(position.since_ms, position.read_ms) if position else None,
         keys=seen.keys,
         read=seen.read,
         backlog=0,

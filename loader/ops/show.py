@@ -79,7 +79,7 @@ def detail_of(table: str, records: Records, batch: int, name: Name) -> BatchDeta
         raise ConfigError(f"{table} has no batch {batch}", f"Its last is {last}: `hotswap history {table}` lists them.")
     manifest, ending = attempt.manifest, attempt.ending
     before = fold(records.attempts, batch - 1).live
-    span = manifest.span if manifest else None
+    position = manifest.position if manifest else None
     return BatchDetail(
         table=table,
         batch=batch,
@@ -91,8 +91,8 @@ def detail_of(table: str, records: Records, batch: int, name: Name) -> BatchDeta
         started_ms=attempt.intent.started_ms,
         recorded_ms=manifest.recorded_ms if manifest else None,
         concluded_ms=ending.concluded_ms if ending else None,
-        window=(span.start, span.end) if span else None,
-        low_watermark_ms=span.low if span else None,
+        window=(position.since_ms, position.read_ms) if position else None,
+        low_watermark_ms=position.low_ms if position else None,
         upserts=manifest.counts.upserts if manifest else 0,
         deletes=manifest.counts.deletes if manifest else 0,
         moves=manifest.counts.moves if manifest else 0,

@@ -17,6 +17,7 @@ from loader.state.quarantine import quarantined
 from loader.state.records import Records
 from loader.state.rereads import open_asks
 from loader.wiring.retention import retention_of
+from partitioner.history.manifest import Manifest
 from partitioner.history.table_state import Attempt, TableState, unsettled
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class TableService:
             table=str(self.env.table),
             batch=standing.state.batch or None,
             committed_at_ms=standing.committed_ms,
-            low_watermark_ms=_earliest(position.low, standing.state.watermark) if position else None,
-            lag_s=max(0.0, (self.env.clock() - position.end) / 1000) if position else None,
+            low_watermark_ms=_earliest(position.low_ms, standing.state.watermark) if position else None,
+            lag_s=max(0.0, (self.env.clock() - position.read_ms) / 1000) if position else None,
             hold=hold.hold_report(self.env, whole) if whole else None,
             quarantine=len(waiting),
             unsettled=tuple(attempt.intent.attempt for attempt in unsettled(standing.attempts)),
@@ -175,6 +176,11 @@ class TableService:
         )
 
 
+def _window(manifest: Manifest | None) -> tuple[int, int] | None:
+    position = manifest.position if manifest else None
+    return (position.since_ms, position.read_ms) if position else None
+
+
 def _earliest(*marks: int | None) -> int | None:
     return min((mark for mark in marks if mark is not None), default=None)
 
@@ -239,6 +245,6 @@ def _entry(attempt: Attempt, live: bool) -> reports.HistoryEntry:
         moves=manifest.counts.moves if manifest else 0,
         partitions=len(manifest.moves) if manifest else 0,
         rejected=manifest.counts.rejected if manifest else 0,
-        window=(manifest.span.start, manifest.span.end) if manifest and manifest.span else None,
+        window=_window(manifest),
         live=live,
     )

@@ -14,7 +14,8 @@ from metastore.api import Partition, Table
 from metastore.errors import MetastoreError
 from metastore.locks import TableLock
 from partitioner.changes.change_set import ChangeSet
-from partitioner.history.manifest import Counts, Intent, KeySet, Kind, Manifest, PartitionMove, Span
+from partitioner.history.manifest import Counts, Intent, KeySet, Kind, Manifest, PartitionMove
+from partitioner.history.position import Position
 from partitioner.history.settling import Outcome
 from partitioner.history.table_state import TableState
 from partitioner.planning.batch_plan import BatchPlan, SplitResult
@@ -24,10 +25,10 @@ from partitioner.values import PartitionValues
 
 @dataclass(frozen=True, slots=True)
 class DirtyKeys:
-    """What a scan found: distinct raw keys (binary, sorted), and the span that was read (None: no window at all)."""
+    """What a scan found: distinct raw keys (binary, sorted), and what was read up to (None: no source was asked)."""
 
     keys: pa.Array
-    span: Span | None
+    position: Position | None
 
 
 class ReadRows(Protocol):

@@ -148,7 +148,7 @@ def defer(batch: Batch) -> None:
     if batch.left is not None:
         batch.rest = put_aside(env, attempt, batch.left, "rest")
     if batch.deferred or batch.rest:
-        batch.watermark = batch.before.span.low if batch.before.span else 0
+        batch.watermark = batch.before.position.low_ms if batch.before.position else 0
 
 
 def owed_keys(env: Environment, owed: Sequence[int], released: Sequence[KeySet] = ()) -> pa.Array:

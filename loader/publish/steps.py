@@ -1,6 +1,7 @@
 """The publish protocol, step by step. See docs/how-it-commits.md; each boundary is a point where a crash is safe."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from loader.basics.errors import Held
 from loader.publish import collect as collecting
@@ -22,6 +23,7 @@ from partitioner.changes.change_set import NOWHERE
 from partitioner.changes.key_index import segment_of
 from partitioner.changes.unchanged import Recent, without_unchanged
 from partitioner.history.manifest import Intent, Kind, Manifest, PartitionMove
+from partitioner.history.position import Position
 from partitioner.history.table_state import TableState
 from partitioner.planning.batch_plan import PartitionPlan
 from partitioner.planning.counts import count_changes
@@ -92,7 +94,7 @@ def collect(batch: Batch) -> None:
     keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, batch.paid, batch.before.released))
     batch.answered, theirs = requests.take(env, batch.before)
     keys = collecting.with_owed(keys, theirs.keys)
-    read = work.reader.read(keys, dirty.span.end if dirty.span else env.clock())
+    read = work.reader.read(keys, dirty.position.read_ms if dirty.position else env.clock())
     collecting.check_rejected(env, work, read.rejected)
     stored, batch.waiting = collecting.what_goes_on(
         env, batch.before, collecting.change_set_of(env, batch.before, read)
@@ -181,7 +183,7 @@ def record(batch: Batch) -> None:
         moves=batch.moves,
         index=index,
         counts=batch.counts,
-        span=batch.dirty.span if batch.dirty else None,
+        position=_position(batch),
         target=batch.target,
         undone=batch.undone,
         owed=batch.owed,
@@ -198,6 +200,13 @@ def record(batch: Batch) -> None:
     )
     env.state.record(manifest)
     batch.manifest = manifest
+
+
+def _position(batch: Batch) -> Position | None:
+    """What the source was read up to, as the newest position of all once this batch is committed."""
+    found = batch.dirty.position if batch.dirty else None
+    number = batch.env.state.next_position_number() if found else 0
+    return replace(found, number=number, batch=batch.attempt.batch) if found else None
 
 
 STEPS: tuple[Step, ...] = (

@@ -86,7 +86,7 @@ def vitals_of(env: Environment) -> Vitals:
     return Vitals(
         table=str(env.table),
         at_ms=now,
-        watermark_age_s=_age(now, position.low) if position else None,
+        watermark_age_s=_age(now, position.low_ms) if position else None,
         swap_age_s=_age(now, standing.committed_ms) if standing.committed_ms is not None else None,
         newest_partition=_newest(env, standing.state.live, now),
         grown=_grown(env, standing),

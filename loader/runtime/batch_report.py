@@ -12,7 +12,7 @@ OUTCOMES = {Outcome.COMMITTED: "committed", Outcome.NOT_COMMITTED: "aborted", Ou
 
 def report_of(batch: Batch) -> BatchReport:
     """For a batch that has claimed its number."""
-    span = batch.dirty.span if batch.dirty else None
+    position = batch.dirty.position if batch.dirty else None
     plan = batch.plan
     links = [file for partition in plan.partitions for file in partition.links] if plan else []
     return BatchReport(
@@ -20,7 +20,7 @@ def report_of(batch: Batch) -> BatchReport:
         batch=batch.attempt.batch,
         attempt=batch.attempt.attempt,
         outcome=OUTCOMES[batch.outcome],  # type: ignore[arg-type]
-        window=(span.start, span.end) if span else None,
+        window=(position.since_ms, position.read_ms) if position else None,
         upserts=batch.counts.upserts,
         deletes=batch.counts.deletes,
         moves=batch.counts.moves,

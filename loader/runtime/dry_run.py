@@ -14,7 +14,7 @@ from loader.runtime.assemble import open_loop
 from loader.runtime.parallelism import tasks_at_once
 from loader.sources.hbase.backlog import slices_of
 from loader.sources.hbase.scan import scan_window
-from loader.sources.hbase.windows import window_end, window_to
+from loader.sources.hbase.windows import reached_by, window_end, window_to
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import connector, window_rules
 from loader.wiring.table import open_table
@@ -40,11 +40,12 @@ def preview_next(settings: "Settings", table: "TableSettings", within_s: float) 
 
         def scan() -> DirtyKeys:
             env.sleep(table.lag)  # so that what was put before the command is in the window
-            window = window_to(window_end(env.clock(), rules), env.state.position(), rules)
+            now = env.clock()
+            window = window_to(window_end(now, rules), env.state.position(reached_by(now)), rules)
             scanned = scan_window(connector(settings), table.hbase_table, families, window)
             first, *rest = slices_of(scanned.oldest(scanned.keys.to_pylist()), window, loop.max_keys)
             later.extend(len(part.keys) for part in rest)
-            return DirtyKeys(pa.array(first.keys, pa.binary()), first.window.span(loop.source_id))
+            return DirtyKeys(pa.array(first.keys, pa.binary()), first.window.position(loop.source_id))
 
         work = Work(
             scan,

@@ -248,7 +248,7 @@ class Job:
         if self.loop is None:
             return None
         position = self.loop.env.state.position()
-        return position.low if position else None
+        return position.low_ms if position else None
 
     def close(self) -> None:
         if self.beside is not None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from loader.basics.beside import Beside, at_once
 from loader.basics.errors import Damage, Held, HotswapError
+from loader.basics.moments import passed
 from loader.datafiles.split_file import Rewriter
 from loader.ops.clean.clean import clean
 from loader.ops.recover.stale_writes import astray, repair, warn_of
@@ -96,7 +97,7 @@ class Loop:
 
     def due(self) -> bool:
         """Whether a batch may be published now. A poll that is not due is skipped whole: the window just grows."""
-        return self.published_ms is None or self.env.clock() - self.published_ms >= self.publish_every_ms
+        return passed(self.env.clock(), self.published_ms, self.publish_every_ms)
 
     @property
     def behind(self) -> bool:
@@ -149,7 +150,7 @@ class Loop:
             slices = slices_of(scanned.oldest(keys), scanned.window, self.max_keys)
             self.pending = Pending(scanned, deque(slices), self._rows())
         part = self.pending.slices[0]
-        return DirtyKeys(pa.array(part.keys, pa.binary()), part.window.span(self.source_id))
+        return DirtyKeys(pa.array(part.keys, pa.binary()), part.window.position(self.source_id))
 
     def _believed(self, scan: Callable[[], Scanned]) -> Scanned:
         """A table that is truncated in mid-scan ends the scan early and without an error: then scan again."""
@@ -183,17 +184,17 @@ class Loop:
 
     def _remember_quiet(self, batch: Batch) -> None:
         """A position object now and then keeps the next window short, also after a restart."""
-        span, now = batch.dirty.span if batch.dirty else None, self.env.clock()
-        if span is None or span.start == span.end:
+        position, now = batch.dirty.position if batch.dirty else None, self.env.clock()
+        if position is None or position.since_ms == position.read_ms:
             return
-        if self.position_ms is None or now - self.position_ms >= POSITION_EVERY_MS:
-            self.env.state.store_position(span)
+        if passed(now, self.position_ms, POSITION_EVERY_MS):
+            self.env.state.store_position(position)
             self.position_ms = now
 
     def collect_old(self) -> None:
         """Old versions past their grace go, now and then. Another loader's lock, or a failure, can wait."""
         now = self.env.clock()
-        if self.retention is None or (self.cleaned_ms is not None and now - self.cleaned_ms < CLEAN_EVERY_MS):
+        if self.retention is None or not passed(now, self.cleaned_ms, CLEAN_EVERY_MS):
             return
         self.cleaned_ms = now
         try:
@@ -207,7 +208,7 @@ class Loop:
     def watch_locations(self) -> None:
         """Every minute: what a stale write has put back is mended, also where no batch would touch it."""
         now = self.env.clock()
-        if self.watched_ms is not None and now - self.watched_ms < WATCH_EVERY_MS:
+        if not passed(now, self.watched_ms, WATCH_EVERY_MS):
             return
         self.watched_ms = now
         try:

@@ -14,7 +14,7 @@ from loader.report.reports import BatchReport, RunReport
 from loader.runtime.assemble import open_loop
 from loader.sources.hbase.dirty_keys import DirtyKeys
 from loader.sources.hbase.scan import scan_window
-from loader.sources.hbase.windows import window_end, window_to
+from loader.sources.hbase.windows import reached_by, window_end, window_to
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import READ_THREADS, connector, measured_rules
 from loader.wiring.table import open_table
@@ -43,7 +43,8 @@ def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool
 
         def scan() -> DirtyKeys:
             env.sleep(table.lag)  # so that what was put before the command is in the window
-            window = window_to(window_end(env.clock(), rules), env.state.position(), rules)
+            now = env.clock()
+            window = window_to(window_end(now, rules), env.state.position(reached_by(now)), rules)
             return scan_window(connector(settings), table.hbase_table, families, window, READ_THREADS)
 
         published: list[BatchReport | None] = []
@@ -58,6 +59,6 @@ def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool
     return RunReport(
         table=str(table.hive_table),
         batches=tuple(report for report in published if report is not None),
-        low_watermark_ms=position.low if position else None,
+        low_watermark_ms=position.low_ms if position else None,
         seconds=time.perf_counter() - started,
     )

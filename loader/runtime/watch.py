@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from loader.basics.errors import HotswapError
+from loader.basics.moments import passed
 from loader.report import log as events
 from loader.report.alarms import Alarm, alarms_of, vital_alarms
 from loader.report.reports import BatchReport
@@ -41,7 +42,7 @@ class Watchman:
     def look(self) -> None:
         """Twice a minute at most. A server that is away is told elsewhere."""
         now = self.service.env.clock()
-        if self.looked_ms is not None and now - self.looked_ms < LOOK_EVERY_MS:
+        if not passed(now, self.looked_ms, LOOK_EVERY_MS):
             return
         self.looked_ms = now
         try:

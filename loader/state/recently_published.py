@@ -22,7 +22,7 @@ class Recently:
 
     def refresh(self, records: Records) -> Recent:
         """Take in every batch that was committed since the last call."""
-        low = records.state.span.low if records.state.span else 0
+        low = _low(records)
         for attempt in _since(records, self._seen):
             self._take(attempt, low)
             self._seen = attempt.intent.batch
@@ -34,7 +34,7 @@ class Recently:
         if manifest is None or not attempt.committed:
             return
         counted = manifest.counts.upserts + manifest.counts.deletes
-        until = manifest.span.end if manifest.span else low
+        until = manifest.position.read_ms if manifest.position else low
         if manifest.kind in (Kind.REPAIR, Kind.HOLD, Kind.DROP):
             return  # the same versions as before
         if manifest.kind is not Kind.BATCH or counted + len(self._recent) > MOST_ROWS:
@@ -45,10 +45,15 @@ class Recently:
 
 def _since(records: Records, seen: int) -> list[Attempt]:
     """Attempts after batch `seen`; at the first call only those whose windows may be read again."""
-    low = records.state.span.low if records.state.span else 0
+    low = _low(records)
     return [attempt for attempt in records.attempts if attempt.intent.batch > seen and _may_recur(attempt, low)]
 
 
 def _may_recur(attempt: Attempt, low: int) -> bool:
-    span = attempt.manifest.span if attempt.manifest else None
-    return span is None or span.end > low
+    position = attempt.manifest.position if attempt.manifest else None
+    return position is None or position.read_ms > low
+
+
+def _low(records: Records) -> int:
+    position = records.state.position
+    return position.low_ms if position else 0

@@ -8,6 +8,7 @@ from typing import Any
 
 from loader.basics.errors import Conflict, Damage
 from loader.state.layout import Layout
+from loader.state.positions import Positions, Usable, any_position
 from loader.state.rereads import still_there
 from loader.storage.choose import files_of
 from loader.storage.files import Files, join
@@ -17,13 +18,13 @@ from partitioner.history.manifest import (
     Ending,
     Intent,
     Manifest,
-    Span,
     Verdict,
     ending_from,
     intent_from,
     manifest_from,
     to_plain,
 )
+from partitioner.history.position import Position
 from partitioner.history.table_state import Attempt, TableState, after, fold, unsettled
 
 
@@ -72,6 +73,7 @@ class State:
         self._files, self._layout = files, layout
         self._settled: list[Attempt] = []
         self._state = TableState()
+        self._positions = Positions(files, layout, lambda: self.latest().state.position, self._past_positions)
 
     def records(self) -> Records:
         """Read what is new since the last call."""
@@ -259,21 +261,22 @@ class State:
             number += 1
         return number
 
-    def store_position(self, span: Span) -> None:
-        """Remember a window in which nothing changed."""
-        plain = {"source": span.source, "start": span.start, "end": span.end, "low": span.low}
-        older = self._numbered(self._layout.positions)
-        if self._create(join(self._layout.positions, f"{span.end:015d}.json"), plain):
-            for name in older:
-                self._files.delete_file(join(self._layout.positions, name))
+    def store_position(self, position: Position) -> None:
+        """Remember a reading in which nothing changed."""
+        self._positions.store(position, self.latest().state.batch)
 
-    def position(self) -> Span | None:
-        """The last settled span: of the committed batches, or of a quiet window after them."""
-        state = self.latest().state
-        plain = self._newest(self._layout.positions)
-        quiet = Span(**plain) if plain else None
-        spans = [span for span in (state.span, quiet) if span is not None]
-        return max(spans, key=lambda span: span.end, default=None)
+    def position(self, usable: Usable = any_position) -> Position | None:
+        """Where the source goes on from: the newest position, of a batch or of a quiet reading, that is `usable`."""
+        return self._positions.newest(usable)
+
+    def next_position_number(self) -> int:
+        """Larger than any that a position of this table has."""
+        return self._positions.next_number()
+
+    def _past_positions(self) -> Iterator[Position]:
+        for attempt in reversed(self.records().attempts):
+            if attempt.committed and attempt.manifest and attempt.manifest.position:
+                yield attempt.manifest.position
 
     def _create(self, path: str, plain: dict[str, Any]) -> bool:
         try:
@@ -292,9 +295,9 @@ def _number(name: str) -> int:
     return int(name.partition(".")[0])
 
 
-def position_of(state: str) -> Span | None:
-    """The last settled span of the state folder `state`: where the next window starts."""
-    return State(files_of(state), Layout(table="", state=state)).position()
+def position_of(state: str, usable: Usable = any_position) -> Position | None:
+    """The newest usable position of the state folder `state`: where the next window starts."""
+    return State(files_of(state), Layout(table="", state=state)).position(usable)
 
 
 def committed_ms(attempt: Attempt) -> int | None:

@@ -10,13 +10,13 @@ from typing import Any
 from partitioner.history.manifest import (
     FORMAT,
     KeySet,
-    Span,
     checked,
     key_set_from,
     partitions_from,
     plain_of,
     version_from,
 )
+from partitioner.history.position import position_from, position_to
 from partitioner.history.table_state import Hold, TableState
 
 
@@ -44,7 +44,7 @@ def checkpoint_to(value: Checkpoint) -> dict[str, Any]:
         "batch": state.batch,
         "live": [plain_of(version) for version in state.live.values()],
         "index": list(state.index),
-        "span": plain_of(state.span) if state.span else None,
+        "position": position_to(state.position),
         "holds": [plain_of(hold) for hold in state.holds],
         "owed": list(state.owed),
         "deferred": [plain_of(aside) for aside in state.deferred],
@@ -62,7 +62,7 @@ def checkpoint_from(plain: Mapping[str, Any]) -> Checkpoint:
         batch=fields["batch"],
         live={version.partition: version for version in live},
         index=tuple(fields["index"]),
-        span=Span(**fields["span"]) if fields["span"] else None,
+        position=position_from(fields.get("position") or fields.get("span"), fields["batch"]),
         holds=_holds(fields),
         owed=tuple(fields["owed"]),
         deferred=_key_sets(fields.get("deferred", ())),

@@ -71,7 +71,7 @@ def folded_attempt(
             moves=tuple(PartitionMove(partition, None, version) for partition, version in sorted(state.live.items())),
             index=state.index,
             counts=Counts(),
-            span=state.span,
+            position=state.position,
         ),
         Ending(AttemptId(attempt), Verdict.COMMITTED, committed_ms),
         Folded(state, quarantined),

@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from partitioner.history.position import Position, position_from
 from partitioner.values import AttemptId, Bucket, DataFile, PartitionValues, Version
 
-FORMAT = 1
+FORMAT = 2
 """Version of the stored form. A reader refuses a larger one."""
 
 
@@ -30,16 +31,6 @@ class Verdict(StrEnum):
 
     COMMITTED = "committed"
     ABORTED = "aborted"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What a source read: `[start, end)` in its own units (HBase: ms of cell time). All that is before `low` is in."""
-
-    source: str
-    start: int
-    end: int
-    low: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +88,7 @@ class Manifest:
     moves: tuple[PartitionMove, ...]
     index: tuple[str, ...]
     counts: Counts = Counts()
-    span: Span | None = None
+    position: Position | None = None  # what the source was read up to; None: as before
     target: int | None = None  # rollback: the batch whose state it restores
     undone: tuple[int, ...] = ()  # rollback: committed batches that it takes back
     owed: tuple[int, ...] = ()  # resume: batches whose keys the next batch must read again
@@ -156,7 +147,7 @@ def manifest_from(plain: Mapping[str, Any]) -> Manifest:
         moves=tuple(_move(move) for move in fields["moves"]),
         index=tuple(fields["index"]),
         counts=Counts(**fields["counts"]),
-        span=Span(**fields["span"]) if fields["span"] else None,
+        position=position_from(fields.get("position") or fields.get("span"), fields["batch"]),
         target=fields["target"],
         undone=tuple(fields["undone"]),
         owed=tuple(fields["owed"]),

@@ -91,7 +91,8 @@ def condemned(
 def forgotten_attempts(attempts: Sequence[Attempt], rules: RetentionRules, now_ms: int) -> tuple[AttemptId, ...]:
     """Attempts whose change sets nothing needs any more: older than all of history, not owed, their windows closed."""
     reach = max((keep.within_ms for keep in rules.history), default=0) + rules.grace_ms
-    low = max((a.manifest.span.low for a in _committed(attempts) if a.manifest and a.manifest.span), default=0)
+    positions = [a.manifest.position for a in _committed(attempts) if a.manifest and a.manifest.position]
+    low = positions[-1].low_ms if positions else 0
     needed = _owed_at(attempts, restore_points(attempts, rules, now_ms))
     return tuple(
         attempt.intent.attempt
@@ -213,4 +214,4 @@ def _with_parents(live: Iterable[str]) -> frozenset[str]:
 
 
 def _window_closed(manifest: Manifest | None, low: int) -> bool:
-    return manifest is None or manifest.span is None or manifest.span.end <= low
+    return manifest is None or manifest.position is None or manifest.position.read_ms <= low

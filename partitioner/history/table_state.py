@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from partitioner.history.manifest import Ending, Intent, KeySet, Kind, Manifest, Span, Verdict
+from partitioner.history.manifest import Ending, Intent, KeySet, Kind, Manifest, Verdict
+from partitioner.history.position import Position
 from partitioner.values import PartitionValues, Version
 
 
@@ -47,7 +48,7 @@ class TableState:
     batch: int = 0  # number of the last committed manifest; 0: none yet
     live: dict[PartitionValues, Version] = field(default_factory=dict)
     index: tuple[str, ...] = ()
-    span: Span | None = None
+    position: Position | None = None  # of the newest committed manifest that has one, wherever it lies
     holds: tuple[Hold, ...] = ()
     owed: tuple[int, ...] = ()  # batches whose keys must be read again
     answered: tuple[str, ...] = ()  # asks that committed batches have answered
@@ -98,7 +99,7 @@ def after(state: TableState, manifest: Manifest) -> TableState:
         batch=manifest.batch,
         live=_live_after(state.live, manifest),
         index=manifest.index,
-        span=_later(state.span, manifest.span),
+        position=manifest.position or state.position,
         holds=holds,
         owed=owed,
         deferred=deferred,
@@ -115,13 +116,6 @@ def _live_after(live: dict[PartitionValues, Version], manifest: Manifest) -> dic
 
 def unsettled(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
     return tuple(attempt for attempt in attempts if attempt.ending is None)
-
-
-def _later(known: Span | None, new: Span | None) -> Span | None:
-    """A span never moves the position back: a loader that was overtaken may commit an older window."""
-    if known is None or new is None or known.source != new.source:
-        return new or known
-    return Span(new.source, new.start, max(known.end, new.end), max(known.low, new.low))
 
 
 def _holds_after(holds: tuple[Hold, ...], manifest: Manifest) -> tuple[Hold, ...]:

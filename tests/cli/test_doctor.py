@@ -36,8 +36,8 @@ class Aging(Source):
 
     def scan(self) -> DirtyKeys:
         found = super().scan()
-        assert found.span
-        return replace(found, span=replace(found.span, low=found.span.end))
+        assert found.position
+        return replace(found, position=replace(found.position, low_ms=found.position.read_ms))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from loader.state.open_table import Environment
 from loader.storage.effects import Tap
 from loader.storage.files import join
 from metastore.api import PARQUET, Column, Partition
-from partitioner.history.manifest import Span
+from partitioner.history.position import Position
 from partitioner.history.retention import Keep, RetentionRules
 from tests.crash.points import DieAround
 from tests.crash.scenario import (
@@ -179,8 +179,8 @@ class Forgetting(Source):
 
     def scan(self) -> DirtyKeys:
         found = super().scan()
-        assert found.span is not None
-        return replace(found, span=replace(found.span, low=found.span.end))
+        assert found.position is not None
+        return replace(found, position=replace(found.position, low_ms=found.position.read_ms))
 
 
 def aged(world: World) -> None:
@@ -381,11 +381,11 @@ def mislabelled(env: Environment) -> list[str]:
 
 def folds(world: World, tap: Tap) -> None:
     state = world.open("killed", tap).state
-    state.store_position(Span("dict", 1, 50, low=50))
-    state.store_position(Span("dict", 50, 60, low=60))
+    state.store_position(Position("dict", 1, 50, low_ms=50))
+    state.store_position(Position("dict", 50, 60, low_ms=60))
     state.records()
     state.store_checkpoint(())
-    state.store_position(Span("dict", 60, 70, low=70))
+    state.store_position(Position("dict", 60, 70, low_ms=70))
 
 
 def folded(world: World) -> list[str]:

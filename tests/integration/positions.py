@@ -1,16 +1,17 @@
 """Where a test's next window starts: a file that Spark's own processes read, as they read a state folder."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from partitioner.history.manifest import Span
+from partitioner.history.position import Position
 
 
-def settle(state: Path, span: Span) -> None:
-    state.write_text(json.dumps(asdict(span)))
+def settle(state: Path, position: Position) -> None:
+    state.write_text(json.dumps(asdict(position)))
 
 
-def settled(state: str) -> Span | None:
+def settled(state: str, usable: Callable[[Position], bool]) -> Position | None:
     path = Path(state)
-    return Span(**json.loads(path.read_text())) if path.exists() else None
+    return Position(**json.loads(path.read_text())) if path.exists() else None

@@ -20,7 +20,7 @@ from loader.sources.hbase.thrift2.client import Patience, TableDisabled, TColumn
 from loader.sources.hbase.thrift2.connection import ConnectionLost, Endpoint
 from loader.sources.hbase.windows import Window
 from loader.state.gaps import debts
-from partitioner.history.manifest import Span
+from partitioner.history.position import Position
 from tests.contract.proxy import Proxy, Trick
 from tests.integration.clicks import THREE, At, Clicks, NewClicks, hotswap
 from tests.integration.oracle.kept import LAG_MS, RULES, fresh_name
@@ -241,10 +241,10 @@ def test_a_cell_that_shows_after_its_windows_is_found_by_the_deep_one(clicks: Ne
     assert table.rows()["late"] == ("mon", 7)
 
 
-def settle_here(loop: Loop, span: Span, table: Clicks) -> None:
+def settle_here(loop: Loop, position: Position, table: Clicks) -> None:
     """A quiet table stores its position now and then: as if that had been just before the cell showed."""
     end = loop.env.clock() - LAG_MS
-    loop.env.state.store_position(Span(span.source, span.start, end, span.low))
+    loop.env.state.store_position(replace(position, read_ms=end))
 
 
 def test_a_server_that_was_stopped_in_the_middle_of_puts_hides_nothing(clicks: NewClicks, hbase: HBase) -> None:
@@ -330,7 +330,7 @@ def test_a_long_absence_is_owed_and_shown(clicks: NewClicks) -> None:
         assert settled is not None
         window = Window(0, loop.env.clock(), True, 0)
         assert loop.blindspots is not None
-        loop.blindspots.after_scan(window, Span(settled.source, 0, long_ago, 0))
+        loop.blindspots.after_scan(window, Position(settled.source, 0, long_ago, 0))
         assert "no window was read for 1h" in reasons(loop)[0]
     shown = hotswap(table.kept, "status", "--check")
     assert (shown.code, "provisional" in shown.out) == (6, True)

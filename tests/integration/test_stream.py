@@ -17,7 +17,7 @@ from loader.sources.hbase.spark_stream import HBaseSource, SourceSettings, Windo
 from loader.sources.hbase.thrift2.client import Endpoint, TColumnValue, Thrift2, TPut
 from loader.sources.hbase.thrift2.idl import TDelete
 from loader.sources.hbase.windows import WindowRules
-from partitioner.history.manifest import Span
+from partitioner.history.position import Position
 from tests.integration.positions import settle
 
 RULES = WindowRules(lag_ms=0, overlap_ms=10, deep_overlap_ms=100, deep_every_ms=1000)
@@ -63,7 +63,7 @@ def test_tasks_find_what_one_process_finds(spark: Any, hbase: HBase, client: Thr
 def test_a_lost_checkpoint_loses_nothing_and_repeats_nothing(
     spark: Any, hbase: HBase, client: Thrift2, tmp_path: Path
 ) -> None:
-    settle(tmp_path / "state", Span("s", 0, 1000, 900))
+    settle(tmp_path / "state", Position("s", 0, 1000, 900))
     put(client, b"new", timestamp=995)
     (found,) = run_once(spark, settings(hbase, tmp_path / "state"), tmp_path)
     assert found.keys.to_pylist() == [b"new"]
@@ -94,7 +94,7 @@ def test_regions_are_packed_with_their_neighbours(hbase: HBase, client: Thrift2,
 def test_windows_reach_back_as_far_as_the_servers_clocks_are_behind(
     hbase: HBase, client: Thrift2, tmp_path: Path
 ) -> None:
-    settle(tmp_path / "state", Span("s", 0, 700, 600))
+    settle(tmp_path / "state", Position("s", 0, 700, 600))
     ahead = time.time_ns() // 1_000_000 + 5_000
     source = reader(hbase, tmp_path / "state", now=lambda: ahead, clock_table=TABLE)
     offset = source.latestOffset({"end_ms": 0}, None)
@@ -120,13 +120,13 @@ def test_available_now_does_not_end_well_while_hbase_is_away(hbase: HBase, tmp_p
 
 
 def test_the_start_is_the_tables_and_not_the_checkpoints(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
-    settle(tmp_path / "state", Span("s", 0, 700, 600))
+    settle(tmp_path / "state", Position("s", 0, 700, 600))
     part, *_ = reader(hbase, tmp_path / "state").partitions({"end_ms": 0}, {"end_ms": 1000})
     assert (part.window.start_ms, part.window.end_ms) == (690, 1000)
 
 
 def test_a_replay_of_a_settled_batch_has_nothing_but_its_marker(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
-    settle(tmp_path / "state", Span("s", 0, 1000, 900))
+    settle(tmp_path / "state", Position("s", 0, 1000, 900))
     source = reader(hbase, tmp_path / "state")
     (part,) = source.partitions({"end_ms": 0}, {"end_ms": 1000})
     assert [row["end_ms"] for batch in source.read(part) for row in batch.to_pylist()] == [1000]
@@ -162,7 +162,7 @@ def standing(hbase: HBase, state: Path, clock: list[int]) -> tuple[WindowReader,
     """A reader that has planned its first batch, whose window ended at 1000; and the offset of that."""
     source = reader(hbase, state, now=lambda: clock[0], rules=replace(RULES, deep_every_ms=60_000))
     offset = source.latestOffset({"end_ms": 0}, None)
-    settle(state, Span("s", 0, 1000, 900))
+    settle(state, Position("s", 0, 1000, 900))
     source.partitions({"end_ms": 0}, offset)
     clock[0] += 100
     return source, offset

@@ -65,8 +65,8 @@ class Aging(Source):
 
     def scan(self) -> DirtyKeys:
         found = super().scan()
-        assert found.span is not None
-        return replace(found, span=replace(found.span, low=max(0, found.span.end - 2)))
+        assert found.position is not None
+        return replace(found, position=replace(found.position, low_ms=max(0, found.position.read_ms - 2)))
 
 
 @dataclass

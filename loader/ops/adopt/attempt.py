@@ -19,7 +19,8 @@ from loader.publish.swap import add_missing, check, conclude, read_back, swap
 from loader.state.gaps import Debt, owe
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
-from partitioner.history.manifest import Kind, PartitionMove, Span
+from partitioner.history.manifest import Kind, PartitionMove
+from partitioner.history.position import Position
 from partitioner.values import Version, canonical_location
 
 
@@ -113,10 +114,10 @@ class _Adoption:
             Rebuilding(store, self.raw_keys).rebuild(batch)
         else:
             batch.index = ()
-        if batch.before.span is None:
+        if batch.before.position is None:
             start = env.clock() - self.origin.lag_ms
-            span = Span(self.origin.source, start, start, max(0, start - self.origin.overlap_ms))
-            batch.dirty = DirtyKeys(pa.array([], pa.binary()), span)
+            position = Position(self.origin.source, start, start, max(0, start - self.origin.overlap_ms))
+            batch.dirty = DirtyKeys(pa.array([], pa.binary()), position)
 
     def owe(self, batch: Batch) -> None:
         """Before the manifest: an adoption moves nothing, so from then on it may be settled as committed.

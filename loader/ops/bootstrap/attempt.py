@@ -18,7 +18,8 @@ from loader.state.quarantine import Rejected, store_rejected
 from loader.storage.files import join
 from partitioner.arrow_types import arrow_schema
 from partitioner.changes.change_set import META, ChangeSet
-from partitioner.history.manifest import Counts, Kind, Span
+from partitioner.history.manifest import Counts, Kind
+from partitioner.history.position import Position
 from partitioner.values import DataFile, PartitionValues, Version, canonical_location
 
 
@@ -29,7 +30,7 @@ class Prepared:
     files: dict[PartitionValues, tuple[str, tuple[DataFile, ...]]]
     index: tuple[str, ...]
     rejected: Sequence[Rejected]
-    span: Span
+    position: Position
 
     @property
     def rows(self) -> int:
@@ -82,7 +83,7 @@ def _place(batch: Batch, prepared: Prepared) -> None:
     batch.found = {seen.values: seen for seen in env.metastore.partitions(env.table, list(partitions))}
     batch.moves = tuple(moves.move(batch, values, _version(batch, values, prepared)) for values in partitions)
     batch.index, batch.counts = prepared.index, Counts(upserts=prepared.rows, rejected=len(prepared.rejected))
-    batch.dirty = DirtyKeys(pa.array([], pa.binary()), prepared.span)
+    batch.dirty = DirtyKeys(pa.array([], pa.binary()), prepared.position)
 
 
 def _version(batch: Batch, values: PartitionValues, prepared: Prepared) -> Version:

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from loader.basics.errors import Conflict
+from loader.basics.moments import passed
 from loader.datafiles.split_file import Tools, count_rows, write_rows
 from loader.ops.bootstrap import spool
 from loader.ops.bootstrap.attempt import Prepared, publish_bootstrap
@@ -29,7 +30,7 @@ from loader.state.gaps import Debt, owe
 from loader.state.open_table import Environment
 from loader.storage.files import join
 from partitioner.arrow_types import arrow_schema
-from partitioner.history.manifest import Span
+from partitioner.history.position import Position
 from partitioner.merge.merge_split import MergeCounts
 from partitioner.planning.plan import file_name
 from partitioner.planning.sizing import SizingRules, first_split_count, rows_per_file
@@ -127,11 +128,11 @@ class Bootstrap:
         index = self._index(begun, parts)
         self._collect(begun, always=True)
         start = begun.begun_ms - self.rules.lag_ms
-        span = Span(self.source, 0, start, max(0, start - self.rules.overlap_ms))
+        position = Position(self.source, 0, start, max(0, start - self.rules.overlap_ms))
         rejected = [spool.rejected_of(row) for part in parts.values() for row in part.rejected]
         self.told("publishing", 0, 0, self.rows)
         self._owe(begun)  # before it is published: the debt of a load that then failed costs a comparison
-        batch = publish_bootstrap(self.env, Prepared(files, index, rejected, span))
+        batch = publish_bootstrap(self.env, Prepared(files, index, rejected, position))
         self._parts.clear()
         with suppress(FileNotFoundError):
             self.env.files.delete_tree(self._at())
@@ -210,7 +211,7 @@ class Bootstrap:
         """Ask for what changes meanwhile, before HBase can forget it. A window that was read twice is harmless."""
         now = self.env.clock()
         since = self.window_ms if self.window_ms is not None else begun.begun_ms
-        if not always and now - since < WINDOW_EVERY_MS:
+        if not always and not passed(now, since, WINDOW_EVERY_MS):
             return
         end = now - self.rules.lag_ms
         keys = self.dirty(max(0, since - self.rules.lag_ms - self.rules.overlap_ms), end) if end > since else ()
@@ -303,7 +304,7 @@ class Bootstrap:
     def _owe(self, begun: Begun) -> None:
         """What came and went between two looks is found by a comparison only."""
         now = self.env.clock()
-        if now - begun.begun_ms < WINDOW_EVERY_MS:
+        if not passed(now, begun.begun_ms, WINDOW_EVERY_MS):
             return
         reason = "rows may have been deleted, and their markers compacted away, while the table was loaded"
         owe(

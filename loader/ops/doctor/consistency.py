@@ -85,7 +85,7 @@ def state(patient: Patient) -> Iterator[Finding]:
         return
     yield from _checkpoint(env)
     position = env.state.position()
-    if position is not None and position.end > patient.clock():
+    if position is not None and position.read_ms > patient.clock():
         told = "the table was read up to a time that this machine's clock has not reached yet"
         yield to_do("clocks", str(env.table), told, "Set this machine's clock right: until then no change is seen.")
 

@@ -226,8 +226,8 @@ def _facts(
         now_ms=env.clock(),
         newest_put=asked.times.put,
         newest_marker=asked.times.marker,
-        window_end=position.end if position else None,
-        low=position.low if position else None,
+        window_end=position.read_ms if position else None,
+        low=position.low_ms if position else None,
         quarantined=_reason(waiting, asked),
         held=_held(records),
     )

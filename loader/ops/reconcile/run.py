@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from loader.basics.errors import Conflict, Held
+from loader.basics.moments import passed
 from loader.ops.reconcile.bad_rows import BadRows, listed_keys
 from loader.ops.reconcile.compare import Looked, Step, compare
 from loader.ops.reconcile.digests import VERSION, Digests
@@ -101,7 +102,7 @@ class Reconcile:
 
     def _resumed(self, store: Store) -> Begun | None:
         begun = None if self.rules.fresh else store.unfinished()
-        if begun is None or begun.digest != self.digest or self.env.clock() - begun.begun_ms > STALE_MS:
+        if begun is None or begun.digest != self.digest or passed(self.env.clock(), begun.begun_ms, STALE_MS):
             return None
         return begun
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from loader.basics.moments import passed
 from loader.basics.quantities import counted
 from loader.ops.reconcile.store import Store
 from loader.ops.reconcile.values import STALE_MS, Kind
@@ -105,7 +106,7 @@ class Beside:
 
     def _look(self) -> bool:
         now = self.clock()
-        if self.looked_ms is not None and now - self.looked_ms < LOOK_EVERY_MS:
+        if not passed(now, self.looked_ms, LOOK_EVERY_MS):
             return False
         self.looked_ms = now
         return True
@@ -113,14 +114,14 @@ class Beside:
     def _due(self) -> bool:
         """Its time has come, a debt wants to be paid, or one was left in the middle: but for a yes."""
         now, store = self.clock(), Store(self.files, self.layout)
-        if self.failed_ms is not None and now - self.failed_ms < TRY_AGAIN_MS:
+        if not passed(now, self.failed_ms, TRY_AGAIN_MS):
             return False
         last, left = store.last(), store.unfinished()
         if left is not None and store.unconfirmed(left) is not None:
-            return now - left.begun_ms >= STALE_MS  # a person is waited for, not worn out
+            return passed(now, left.begun_ms, STALE_MS)  # a person is waited for, not worn out
         if last is None or left is not None:
             return self.is_loaded()
-        if now - last.begun_ms >= (self.settings.every or 0) * 1000:
+        if passed(now, last.begun_ms, (self.settings.every or 0) * 1000):
             return True
         return any(debt.since_ms > last.begun_ms for debt in debts(self.files, self.layout))
 

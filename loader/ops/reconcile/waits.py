@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from loader.basics.moments import passed
 from loader.state.open_table import Environment
 
 NOBODY_LOADS_MS = 60_000
@@ -11,7 +12,7 @@ NOBODY_LOADS_MS = 60_000
 def low_watermark(env: Environment) -> int:
     """What is before it is in every state of the table that is read after this call; 0: nothing is known to be."""
     position, waits = env.state.position(), env.state.records().state.watermark
-    low = position.low if position else 0
+    low = position.low_ms if position else 0
     return low if waits is None else min(low, waits)
 
 
@@ -31,14 +32,14 @@ class Waits:
 
     def low(self) -> int:
         position = self.env.state.position()
-        if position and position.end != self.end:
-            self.end, self.moved_ms = position.end, self.env.clock()
+        if position and position.read_ms != self.end:
+            self.end, self.moved_ms = position.read_ms, self.env.clock()
         return low_watermark(self.env)
 
     def over(self) -> bool:
         """The time is over, or no loader runs."""
         now = self.env.clock()
-        return now - self.since_ms >= self.wait_s * 1000 or now - self.moved_ms >= NOBODY_LOADS_MS
+        return passed(now, self.since_ms, self.wait_s * 1000) or passed(now, self.moved_ms, NOBODY_LOADS_MS)
 
     def stood(self, key: bytes, digest: int | None, low: int) -> bool:
         """The watermark has passed the moment at which HBase had this very row: a cell of the future, say."""

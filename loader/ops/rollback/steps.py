@@ -144,7 +144,7 @@ def _check_debt(batch: Batch, undone: tuple[int, ...]) -> None:
 
 
 def _low(state: TableState) -> int:
-    return state.span.low if state.span else 0
+    return state.position.low_ms if state.position else 0
 
 
 def hold_steps(partitions: tuple[PartitionValues, ...] | None) -> tuple[Step, ...]:

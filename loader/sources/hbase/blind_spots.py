@@ -14,7 +14,7 @@ from loader.sources.hbase.windows import Window
 from loader.state.gaps import Debt, owe
 from loader.state.layout import Layout
 from loader.storage.files import Files, join
-from partitioner.history.manifest import Span
+from partitioner.history.position import Position
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Blindspots:
     _known: Sighting | None = field(default=None, init=False)
     _blind: bool = field(default=False, init=False)
 
-    def after_scan(self, window: Window, settled: Span | None) -> bool:
+    def after_scan(self, window: Window, settled: Position | None) -> bool:
         """Call it when a window has been read. False: read it again, for it was another table's before its end.
 
         What no window will ever show is recorded as a debt before anything is published. Raises what `look` raises.
@@ -64,18 +64,18 @@ class Blindspots:
         self._remember(seen)
         return not replaced
 
-    def _absence(self, window: Window, settled: Span | None, retention: Retention) -> None:
+    def _absence(self, window: Window, settled: Position | None, retention: Retention) -> None:
         limit = retention.absence_ms
         if settled is None or limit is None or window.empty:
             return
-        away = window.end_ms - settled.end
+        away = window.end_ms - settled.read_ms
         if away > max(limit, self.allowed_ms):
             kept = f"{_about(limit)} for sure" if limit else "no time for sure"
             reason = (
                 f"no window was read for {_about(away)}, and HBase keeps deletes and expired cells for"
                 f" {kept} (hbase.hstore.time.to.purge.deletes, TTL)"
             )
-            self._owe(f"away since {settled.end}", reason, settled.low, window.end_ms)
+            self._owe(f"away since {settled.read_ms}", reason, settled.low_ms, window.end_ms)
 
     def _owe(self, what: str, reason: str, start_ms: int, end_ms: int) -> None:
         debt = Debt(what, reason, self.source, self.clock(), start_ms, end_ms)

@@ -11,7 +11,7 @@ from loader.basics.errors import SourceError, Unavailable
 from loader.sources.hbase.scan import is_any_in
 from loader.sources.hbase.thrift2.client import Thrift2
 from loader.sources.hbase.windows import Window, WindowRules, window_to
-from partitioner.history.manifest import Span
+from partitioner.history.position import Position
 
 LOOK_S = 1.0
 """A look that is not answered by then is given up: the tasks read side by side what it reads alone."""
@@ -29,7 +29,7 @@ class Stillness:
     """
 
     look: Callable[[Window], bool]
-    settled: Span | None = None
+    settled: Position | None = None
     batch_ms: int | None = None
     blind_until_ms: int = 0
 

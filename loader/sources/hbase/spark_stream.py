@@ -5,10 +5,9 @@
     keys.writeStream.foreachBatch(lambda frame, _: dirty_keys_from_rows(frame.toArrow()))
 
 The streaming offset is the window's end, pinned before it is read, so that a replay ends at the same time. The start is
-the table's: whatever Spark's checkpoint says, a window starts from the last settled position of the state folder. Its
-rows are those of `dirty.SCANNED`. Option `position` names the function that finds that position ("module:function",
-called with the option `state`, returns a Span or None): this code runs in processes of Spark's that share nothing with
-the driver's.
+the table's: whatever Spark's checkpoint says, a window starts from the newest usable position of the state folder. Its
+rows are those of `dirty_keys.SCANNED`. Option `position` names the function that finds that position
+("module:function", see `FindPosition`): this code runs in processes of Spark's that share nothing with the driver's.
 """
 
 import importlib
@@ -23,13 +22,14 @@ from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPart
 from pyspark.sql.streaming.datasource import SupportsTriggerAvailableNow
 
 from loader.basics.errors import Unavailable
+from loader.basics.moments import passed
 from loader.sources.hbase.clock import Skew, measure_skew
 from loader.sources.hbase.dirty_keys import SCANNED
 from loader.sources.hbase.idle_check import LOOK_S, Stillness, look_with
 from loader.sources.hbase.scan import Part, parts_of, scan_part
 from loader.sources.hbase.thrift2.client import Patience, Thrift2, endpoints
-from loader.sources.hbase.windows import Window, WindowRules, window_end, window_to
-from partitioner.history.manifest import Span
+from loader.sources.hbase.windows import Window, WindowRules, reached_by, window_end, window_to
+from partitioner.history.position import Position
 
 FORMAT = "hotswap_hbase"
 CLOCK_EVERY_MS = 60_000
@@ -41,8 +41,10 @@ SCHEMA = (
 NULLABLE = pa.schema([pa.field(field.name, field.type) for field in SCANNED])
 """SCANNED as Spark wants it: it compares nullability too, and every column of a SCHEMA text may be null."""
 
-Position = Callable[[str], Span | None]
-"""Option `state` → the table's last settled span; None if it was never loaded."""
+FindPosition = Callable[[str, Callable[[Position], bool]], Position | None]
+"""Option `state`, and which positions are usable → the newest usable one; None if the table was never loaded."""
+JUMP_MS = 1_000
+"""A clock that is set back by more begins a new window there; by less it is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,11 @@ class SourceSettings:
         addresses = endpoints(self.thrift.split(","), timeout or self.timeout)
         return Thrift2(addresses, patience or Patience(self.patience))
 
-    def settled(self) -> Span | None:
+    def settled(self, now_ms: int) -> Position | None:
+        """Where the next window starts."""
         module, _, function = self.position.partition(":")
-        find: Position = getattr(importlib.import_module(module), function)
-        return find(self.state)
+        find: FindPosition = getattr(importlib.import_module(module), function)
+        return find(self.state, reached_by(now_ms))
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,8 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
     def __init__(self, settings: SourceSettings, now_ms: Callable[[], int] = _wall_ms) -> None:
         self._settings, self._now_ms = settings, now_ms
         self._target: dict[str, int] | None = None  # of trigger availableNow
-        self._skew, self._measured_ms = Skew(), -CLOCK_EVERY_MS
+        self._skew = Skew()
+        self._measured_ms: int | None = None
         self._away = False
         self._stillness = Stillness(look_with(self._glance, settings.table, settings.families))
 
@@ -149,12 +153,15 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
         return {"end_ms": 0}
 
     def latestOffset(self, start: dict[str, int], limit: Any) -> dict[str, int]:
-        """Now − lag; the start again while HBase is away or still, or the clock runs behind: then no batch is made."""
+        """Now − lag; the start again, and so no batch, while HBase is away or still.
+
+        A clock that was set back gives a smaller one, which is another offset to Spark and so a batch.
+        """
         if self._target is not None:
             return self._target if self._target["end_ms"] > start["end_ms"] else start
         now_ms, rules = self._now_ms(), self._settings.rules
         end_ms = window_end(now_ms, rules)
-        if end_ms <= start["end_ms"] or not self._reachable():
+        if -JUMP_MS <= end_ms - start["end_ms"] <= 0 or not self._reachable():
             return start
         if self._stillness.lasts(end_ms, now_ms, rules.behind(self._skew.behind_ms)):
             return start
@@ -164,9 +171,9 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
     def partitions(self, start: dict[str, int], end: dict[str, int]) -> Sequence[WindowPart]:
         settings = self._settings
         end_ms = end["end_ms"]
-        self._stillness.settled = settings.settled()
+        self._stillness.settled = settings.settled(self._now_ms())
         window = window_to(end_ms, self._stillness.settled, settings.rules.behind(end.get("behind_ms", 0)))
-        if window.empty or start["end_ms"] >= end_ms:  # a first batch while HBase is away ends where it starts
+        if window.empty or start["end_ms"] == end_ms:  # a first batch while HBase is away ends where it starts
             window = Window(end_ms, end_ms, False, min(window.low_ms, end_ms))
             return [WindowPart(Part(b"", b""), window)]
         with settings.connect() as client:
@@ -199,7 +206,7 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
         settings, now = self._settings, self._now_ms()
         with settings.connect(patience) as client:
             client.table_exists(settings.table)
-            if settings.clock_table and now - self._measured_ms >= CLOCK_EVERY_MS:
+            if settings.clock_table and passed(now, self._measured_ms, CLOCK_EVERY_MS):
                 self._skew, self._measured_ms = measure_skew(client, settings.clock_table, self._now_ms), now
 
     def _offset(self, end_ms: int) -> dict[str, int]:

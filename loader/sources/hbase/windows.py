@@ -7,10 +7,10 @@ one moves the low watermark, to its end − `deep_overlap_ms`: all cells older t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from partitioner.history.manifest import Span
+from partitioner.history.position import Position
 
 Mark = tuple[int, int]
 """The cells of one row and one timestamp: (timestamp in ms, 64-bit hash of those cells with types and values)."""
@@ -62,9 +62,9 @@ class Window:
         """Older cells need no mark of their own: nothing will ever compare them. Matters for the first window."""
         return self.low_ms if self.start_ms == 0 else self.start_ms
 
-    def span(self, source: str) -> Span:
+    def position(self, source: str) -> Position:
         """What a manifest or position object stores of it."""
-        return Span(source, self.start_ms, self.end_ms, self.low_ms)
+        return Position(source, self.start_ms, self.end_ms, self.low_ms)
 
 
 def window_end(now_ms: int, rules: WindowRules) -> int:
@@ -72,23 +72,31 @@ def window_end(now_ms: int, rules: WindowRules) -> int:
     return max(0, now_ms - rules.lag_ms)
 
 
-def window_to(end_ms: int, settled: Span | None, rules: WindowRules) -> Window:
-    """The window that ends at `end_ms` and follows the table's last settled span (None: the table was never loaded).
+def reached_by(now_ms: int) -> Callable[[Position], bool]:
+    """Whether a position is one that a window may start from: one beyond now was stored by a clock that ran ahead.
+
+    From it nothing would be read until that time has come, and what was put meanwhile never.
+    """
+    return lambda position: position.read_ms <= now_ms
+
+
+def window_to(end_ms: int, settled: Position | None, rules: WindowRules) -> Window:
+    """The window that ends at `end_ms` and follows the table's newest usable position (None: never loaded).
 
     Pure, so that a replay with the same end and position reads the same window. If `end_ms` is settled already (the
     batch was committed before the replay, or the clock ran backwards) the window is empty.
     """
     if settled is None:
         return Window(0, end_ms, True, max(0, end_ms - rules.deep_overlap_ms))
-    if end_ms <= settled.end:
-        return Window(end_ms, end_ms, False, settled.low)
+    if end_ms <= settled.read_ms:
+        return Window(end_ms, end_ms, False, settled.low_ms)
     if end_ms - _last_deep_end(settled, rules) >= rules.deep_every_ms:
-        return Window(settled.low, end_ms, True, max(settled.low, end_ms - rules.deep_overlap_ms))
-    return Window(max(settled.low, settled.end - rules.overlap_ms, 0), end_ms, False, settled.low)
+        return Window(settled.low_ms, end_ms, True, max(settled.low_ms, end_ms - rules.deep_overlap_ms))
+    return Window(max(settled.low_ms, settled.read_ms - rules.overlap_ms, 0), end_ms, False, settled.low_ms)
 
 
-def _last_deep_end(settled: Span, rules: WindowRules) -> int:
-    return settled.low + rules.deep_overlap_ms
+def _last_deep_end(settled: Position, rules: WindowRules) -> int:
+    return settled.low_ms + rules.deep_overlap_ms
 
 
 class Taken:

@@ -113,7 +113,7 @@ def test_the_stream_begins_where_the_load_began(scene: Scene) -> None:
     began = scene.bootstrap().begun_ms
     position = scene.open().state.position()
     assert position is not None
-    assert position.low < position.end < began
+    assert position.low_ms < position.read_ms < began
 
 
 class Killed(BaseException):

@@ -27,7 +27,7 @@ class Aging(Source):
 
     def scan(self):  # type: ignore[no-untyped-def]
         found = super().scan()
-        return replace(found, span=replace(found.span, low=found.span.end))
+        return replace(found, position=replace(found.position, low_ms=found.position.read_ms))
 
 
 class Table:

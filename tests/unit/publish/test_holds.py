@@ -210,8 +210,8 @@ class Aging(Source):
 
     def scan(self) -> DirtyKeys:
         found = super().scan()
-        assert found.span is not None
-        return replace(found, span=replace(found.span, low=found.span.end))
+        assert found.position is not None
+        return replace(found, position=replace(found.position, low_ms=found.position.read_ms))
 
 
 @pytest.fixture

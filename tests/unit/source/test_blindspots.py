@@ -12,13 +12,13 @@ from loader.sources.hbase.windows import Window
 from loader.state.gaps import debts
 from loader.state.layout import Layout
 from loader.storage.files import LocalFiles
-from partitioner.history.manifest import Span
+from partitioner.history.position import Position
 
 FILES = LocalFiles()
 HOUR = 3_600_000
 NOTHING_KEPT = Retention()
 FIRST = Sighting(oldest_ms=10, newest_ms=20, enabled_ms=21)
-SETTLED = Span("hbase:t", 0, 10 * HOUR, 9 * HOUR)
+SETTLED = Position("hbase:t", 0, 10 * HOUR, 9 * HOUR)
 
 
 class Table:
@@ -46,7 +46,7 @@ def owed(spots: Blindspots) -> list[str]:
 
 
 def after(spots: Blindspots, away_ms: int) -> bool:
-    return spots.after_scan(window(SETTLED.end + away_ms), SETTLED)
+    return spots.after_scan(window(SETTLED.read_ms + away_ms), SETTLED)
 
 
 # Which table it is

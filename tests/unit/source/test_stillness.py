@@ -5,10 +5,10 @@ import pytest
 from loader.basics.errors import SourceError, Unavailable
 from loader.sources.hbase.idle_check import BLIND_MS, LONGEST_MS, Stillness
 from loader.sources.hbase.windows import Window, WindowRules
-from partitioner.history.manifest import Span
+from partitioner.history.position import Position
 
 RULES = WindowRules(lag_ms=0, overlap_ms=10, deep_overlap_ms=100, deep_every_ms=60_000)
-SETTLED = Span("s", 0, 100_000, 99_900)
+SETTLED = Position("s", 0, 100_000, 99_900)
 NOW = 101_000
 
 
@@ -26,7 +26,7 @@ class Looking:
         return self.answer
 
 
-def still(look: Looking, settled: Span | None = SETTLED, batch_ms: int | None = NOW - 1) -> Stillness:
+def still(look: Looking, settled: Position | None = SETTLED, batch_ms: int | None = NOW - 1) -> Stillness:
     return Stillness(look, settled, batch_ms)
 
 
@@ -55,7 +55,7 @@ def test_nobody_looks_before_the_first_batch_has_told_where_windows_start() -> N
 
 
 def test_a_deep_window_is_read_whatever_a_look_would_say() -> None:
-    later = SETTLED.end + 60_000
+    later = SETTLED.read_ms + 60_000
     assert not still(Looking(), batch_ms=later - 1).lasts(later, later, RULES)
 
 

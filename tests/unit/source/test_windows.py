@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.sources.hbase.windows import Mark, Taken, Window, WindowRules, window_end, window_to
-from partitioner.history.manifest import Span
+from partitioner.history.position import Position
 
 RULES = WindowRules(lag_ms=1_000, overlap_ms=5_000, deep_overlap_ms=300_000, deep_every_ms=60_000)
 NOW = 10_000_000
@@ -25,40 +25,40 @@ def test_a_window_ends_a_lag_before_now() -> None:
 
 
 def test_a_short_window_reaches_back_over_its_overlap() -> None:
-    settled = Span("s", 0, NOW, NOW - 300_000)
+    settled = Position("s", 0, NOW, NOW - 300_000)
     window = window_to(NOW + 2_000, settled, RULES)
     assert (window.start_ms, window.deep) == (NOW - 5_000, False)
 
 
 def test_a_short_window_does_not_move_the_low_watermark() -> None:
-    settled = Span("s", 0, NOW, NOW - 300_000)
-    assert window_to(NOW + 2_000, settled, RULES).low_ms == settled.low
+    settled = Position("s", 0, NOW, NOW - 300_000)
+    assert window_to(NOW + 2_000, settled, RULES).low_ms == settled.low_ms
 
 
 def test_once_a_minute_a_deep_window_starts_at_the_low_watermark_and_moves_it() -> None:
-    settled = Span("s", 0, NOW, NOW - 300_000)
+    settled = Position("s", 0, NOW, NOW - 300_000)
     window = window_to(NOW + 60_000, settled, RULES)
     assert window == Window(NOW - 300_000, NOW + 60_000, True, NOW - 240_000)
 
 
 def test_short_windows_between_do_not_put_the_deep_one_off() -> None:
-    span = window_to(NOW, None, RULES).span("s")
+    span = window_to(NOW, None, RULES).position("s")
     deep = []
     for end_ms in range(NOW + 1_000, NOW + 181_000, 1_000):
         window = window_to(end_ms, span, RULES)
-        span = window.span("s")
+        span = window.position("s")
         deep += [end_ms - NOW] if window.deep else []
     assert deep == [60_000, 120_000, 180_000]
 
 
 def test_after_a_long_absence_the_window_covers_all_of_it() -> None:
-    settled = Span("s", 0, NOW, NOW - 300_000)
+    settled = Position("s", 0, NOW, NOW - 300_000)
     assert window_to(NOW + 7 * 86_400_000, settled, RULES).start_ms == NOW - 300_000
 
 
 @pytest.mark.parametrize("end_ms", [NOW, NOW - 1])
 def test_a_replay_of_a_settled_window_is_empty(end_ms: int) -> None:
-    assert window_to(end_ms, Span("s", 0, NOW, NOW - 300_000), RULES).empty
+    assert window_to(end_ms, Position("s", 0, NOW, NOW - 300_000), RULES).empty
 
 
 def test_a_deep_overlap_shorter_than_the_short_one_is_refused() -> None:
@@ -89,8 +89,8 @@ def test_no_cell_that_shows_within_the_deep_overlap_is_ever_missed(
         now += pause
         window = window_to(window_end(now, SMALL), span, SMALL)
         seen |= {cell for cell in cells if window.start_ms <= cell[0] < window.end_ms and sum(cell) <= now}
-        span = span if window.empty else window.span("s")
-        assert {cell for cell in cells if span and cell[0] < span.low} <= seen
+        span = span if window.empty else window.position("s")
+        assert {cell for cell in cells if span and cell[0] < span.low_ms} <= seen
 
 
 # Memory

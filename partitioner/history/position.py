@@ -1,0 +1,50 @@
+"""Where a source was read up to: a value of the source's own, which nobody compares. The newest one is in force.
+
+A position that was once stored too far ahead (a clock that ran hours fast, offsets of a topic that was made anew) would
+otherwise stay for ever, and what comes before it would never be read. So positions are put in order by what they
+follow, never by what they say: by the batch, then by a sequence number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Order = tuple[int, int]
+"""The batch that a position was committed with or follows, and its sequence number. The largest is the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What a source called `source` was read up to, and when that was by its own clock, in ms since 1970.
+
+    `since_ms` to `read_ms` is what was read for it; all changes before `low_ms` are in the table. A source whose
+    positions are times (HBase) goes on from these. Any other one (offsets, names of files) goes on from `value`, of
+    JSON types; there the times only tell people how fresh the table is.
+    """
+
+    source: str
+    since_ms: int
+    read_ms: int
+    low_ms: int
+    value: Mapping[str, Any] | None = None
+    number: int = 0
+    batch: int = 0
+
+    @property
+    def order(self) -> Order:
+        return (self.batch, self.number)
+
+
+def position_to(position: Position | None) -> dict[str, Any] | None:
+    """A dict of JSON types."""
+    return None if position is None else asdict(position)
+
+
+def position_from(plain: Mapping[str, Any] | None, batch: int = 0) -> Position | None:
+    """Of any format. `batch`: the manifest's own; format 1 does not repeat it, and knows no numbers."""
+    if not plain:
+        return None
+    if "end" in plain:
+        return Position(plain["source"], plain["start"], plain["end"], plain["low"], batch=batch)
+    fields = {name: plain[name] for name in ("source", "since_ms", "read_ms", "low_ms", "value", "number", "batch")}
+    return Position(**fields)
