@@ -107,12 +107,16 @@ def _comparing_text(comparing: "Comparing") -> str:
     return f"since {moment_text(comparing.begun_ms)}, in region {comparing.done + 1} of {comparing.ranges}"
 
 
+def _lag_text(status: "Status") -> str:
+    return span_text(status.lag_s) if status.ahead_s is None else f"unknown: {span_text(status.ahead_s)} ahead of now"
+
+
 def _show_status(out: Output, look: Look) -> None:
     status = look.status
     out.line(status.table, style="bold")
     facts = [
         ("live batch", f"{status.batch}, {moment_text(status.committed_at_ms)}" if status.batch else "none"),
-        ("behind HBase", span_text(status.lag_s)),
+        ("behind HBase", _lag_text(status)),
         ("low watermark", moment_text(status.low_watermark_ms) + (" (provisional)" if status.debts else "")),
         (
             "holds",

@@ -16,6 +16,7 @@ from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
 from loader.state.records import Records
 from loader.state.rereads import open_asks
+from loader.state.witness import APART_MS
 from loader.wiring.retention import retention_of
 from partitioner.history.manifest import Manifest
 from partitioner.history.table_state import Attempt, TableState, unsettled
@@ -41,13 +42,16 @@ class TableService:
         standing, position = self.env.state.latest(), self.env.state.position()
         versions, whole = standing.state.live.values(), standing.state.whole_hold
         waiting = quarantined(self.env.files, self.env.layout, standing.attempts, standing.quarantined)
+        ahead_ms = position.read_ms - self.env.clock() if position else None
+        is_ahead = ahead_ms is not None and ahead_ms > APART_MS
         compared, comparing = _comparisons(self.env)
         return reports.Status(
             table=str(self.env.table),
             batch=standing.state.batch or None,
             committed_at_ms=standing.committed_ms,
             low_watermark_ms=_earliest(position.low_ms, standing.state.watermark) if position else None,
-            lag_s=max(0.0, (self.env.clock() - position.read_ms) / 1000) if position else None,
+            lag_s=max(0.0, -ahead_ms / 1000) if ahead_ms is not None and not is_ahead else None,
+            ahead_s=ahead_ms / 1000 if ahead_ms is not None and is_ahead else None,
             hold=hold.hold_report(self.env, whole) if whole else None,
             quarantine=len(waiting),
             unsettled=tuple(attempt.intent.attempt for attempt in unsettled(standing.attempts)),

@@ -14,7 +14,7 @@ from loader.publish.settling import settle_all
 from loader.publish.swap import add_missing, check, conclude, read_back, read_partitions, swap
 from loader.state.change_sets import store_change_set
 from loader.state.layout import attempt_id
-from loader.state.lock import table_lock
+from loader.state.lock import acquire, table_lock
 from loader.state.open_table import Environment
 from loader.state.quarantine import store_rejected
 from loader.storage.folders import make_all_dirs
@@ -42,7 +42,7 @@ def scan(batch: Batch) -> None:
 
 def lock(batch: Batch) -> None:
     batch.lock = table_lock(batch.env)
-    batch.lock.acquire()
+    acquire(batch.env, batch.lock)
 
 
 def settle(batch: Batch) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from loader.basics.moments import moment_text, span_text
+from loader.basics.moments import moment_text, passed, span_text
 from loader.basics.quantities import counted, size_text
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Alarm:
 
 
 NAMES = (
-    *("nothing_published", "lag", "hold", "unsettled", "debt", "drift", "quarantine", "watermark", "swap_age"),
+    *("nothing_published", "lag", "clock", "hold", "unsettled", "debt", "drift", "quarantine", "watermark", "swap_age"),
     *("partition_age", "size_change", "books", "lock", "free_space", "grace", "aborted"),
 )
 
@@ -37,6 +37,7 @@ def alarms_of(status: "Status", limits: "Alarms", now_ms: int, max_lag: float | 
     limit = limits.lag if max_lag is None else max_lag
     return (
         *_lag(status, limit),
+        *_clock(status),
         *(_hold(status.table, hold) for hold in status.holds if _older(hold.since_ms, limits.hold_age, now_ms)),
         *_unsettled(status),
         *_debts(status, limits.debt_age, now_ms),
@@ -48,9 +49,16 @@ def alarms_of(status: "Status", limits: "Alarms", now_ms: int, max_lag: float | 
 def _lag(status: "Status", limit: float | None) -> Iterator[Alarm]:
     if status.batch is None:
         yield Alarm("nothing_published", "nothing is published yet: start `hotswap run`")
-    elif limit is not None and (status.lag_s is None or status.lag_s > limit):
+    elif limit is not None and status.ahead_s is None and (status.lag_s is None or status.lag_s > limit):
         told = f"{span_text(status.lag_s)} behind HBase, more than {span_text(limit)}: is `hotswap run` up?"
         yield Alarm("lag", told)
+
+
+def _clock(status: "Status") -> Iterator[Alarm]:
+    if status.ahead_s is not None:
+        told = f"the table was read up to a time that comes in {span_text(status.ahead_s)} only: a clock is wrong"
+        do = "set this machine's clock or the loader's right; the loader goes on from an earlier time by itself"
+        yield Alarm("clock", f"{told}. Then {do}, and owes a comparison: `hotswap reconcile {status.table}`")
 
 
 def _hold(table: str, hold: "Hold") -> Alarm:
@@ -89,7 +97,7 @@ def _quarantine(status: "Status") -> Iterator[Alarm]:
 
 
 def _older(since_ms: int, limit: float | None, now_ms: int) -> bool:
-    return limit is not None and now_ms - since_ms >= limit * 1000
+    return limit is not None and passed(now_ms, since_ms, limit * 1000)
 
 
 def vital_alarms(vitals: "Vitals", limits: "Alarms") -> tuple[Alarm, ...]:

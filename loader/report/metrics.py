@@ -22,6 +22,7 @@ GAUGES = {
     "looked_timestamp_seconds": "When all of this was looked at, as seconds since 1970: old, and nothing here is true",
     "live_batch": "Number of the last committed batch",
     "lag_seconds": "Now minus the end of the last settled window",
+    "ahead_seconds": "How far the newest position lies beyond now, by a clock that is wrong",
     "watermark_age_seconds": "Now minus the low watermark",
     "watermark_provisional": "1 while changes may be missing that no window has seen",
     "swap_age_seconds": "Since the last swap",
@@ -147,6 +148,7 @@ def _of_status(status: "Status") -> dict[str, float | None]:
     return {
         "live_batch": status.batch,
         "lag_seconds": status.lag_s,
+        "ahead_seconds": status.ahead_s,
         "watermark_provisional": bool(status.debts),
         "partitions": status.partitions,
         "rows": status.rows,

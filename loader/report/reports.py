@@ -61,6 +61,8 @@ class Comparing:
 class Status:
     """A table as it stands. `batch` is None before the first commit; `lag_s`: since the end of the last window.
 
+    `ahead_s`: how far the newest position lies beyond this machine's time; then the lag is not known.
+
     With `debts` the low watermark is provisional: what lies before it is in, as far as a window can tell.
     """
 
@@ -82,6 +84,7 @@ class Status:
     asked: int = 0  # keys that wait to be read again
     compared: Compared | None = None
     comparing: Comparing | None = None
+    ahead_s: float | None = None
     behind: tuple[str, ...] = ()  # columns that came to the table and are not equal yet in old rows
 
 

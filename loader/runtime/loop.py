@@ -25,7 +25,7 @@ from loader.sources.hbase.backlog import Slice, slices_of
 from loader.sources.hbase.blind_spots import Blindspots
 from loader.sources.hbase.dirty_keys import DirtyKeys as Scanned
 from loader.sources.hbase.dirty_keys import IncompleteScan
-from loader.sources.hbase.windows import Taken
+from loader.sources.hbase.windows import Taken, reached_by
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
 from loader.state.recently_published import Recently
@@ -154,10 +154,10 @@ class Loop:
 
     def _believed(self, scan: Callable[[], Scanned]) -> Scanned:
         """A table that is truncated in mid-scan ends the scan early and without an error: then scan again."""
-        settled = self.env.state.position()
+        newest, settled = self.env.state.position(), self.env.state.position(reached_by(self.env.clock()))
         for _ in range(SCANS):
             scanned = scan()
-            if self.blindspots is None or self.blindspots.after_scan(scanned.window, settled):
+            if self.blindspots is None or self.blindspots.after_scan(scanned.window, settled, newest):
                 return scanned
         raise IncompleteScan(f"the HBase table of {self.env.table} is replaced again and again while it is read")
 

@@ -4,6 +4,13 @@ from loader.state.open_table import Environment
 from metastore.locks import TableLock
 
 
+def acquire(env: Environment, lock: TableLock) -> None:
+    """Take the lock, and hear the metastore's time from it. Raises LockHeld, NoReply."""
+    lock.acquire()
+    if env.witness is not None:
+        env.witness.hear(env, lock.id)
+
+
 def table_lock(env: Environment) -> TableLock:
     """Not acquired yet. The agent string names this run, so that an orphan of ours is found and released."""
     return TableLock(

@@ -8,6 +8,7 @@ from loader.basics.beside import Beside, when_asked
 from loader.state.fences import Fences
 from loader.state.layout import Layout
 from loader.state.records import State
+from loader.state.witness import Witness
 from loader.storage.files import Files
 from metastore.api import Column, Metastore, StorageFormat, TableName
 from metastore.names import partition_name
@@ -60,6 +61,7 @@ class Environment:
     sleep: Callable[[float], None]
     lock_wait: float = 60.0
     partitions_per_swap: int | None = None
+    witness: Witness | None = None  # another clock than ours; None: there is none to ask
     beside: Beside = when_asked
     compacted: Compacted = field(default_factory=Compacted)
     aside: dict[str, "pa.Array"] = field(default_factory=dict)  # key sets that were read, by name: none changes

@@ -13,6 +13,7 @@ from loader.state.fences import Fences
 from loader.state.layout import Layout
 from loader.state.open_table import Environment, Identity
 from loader.state.records import State
+from loader.state.witness import Witness
 from loader.storage.choose import files_of
 from loader.storage.files import Files
 from metastore.api import ORC, PARQUET, Metastore, Table
@@ -85,6 +86,7 @@ def environment(
         lock_wait=table.lock_wait,
         partitions_per_swap=table.partitions_per_swap,
         beside=in_thread,
+        witness=Witness(),
     )
 
 

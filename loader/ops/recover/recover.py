@@ -27,10 +27,10 @@ def recover(env: Environment, believe_old: bool) -> tuple[reports.Settled, ...]:
 
 def _settle(env: Environment, believe_old: bool) -> "tuple[Settlement, ...]":
     from loader.publish.settling import settle_all  # noqa: PLC0415
-    from loader.state.lock import table_lock  # noqa: PLC0415
+    from loader.state.lock import acquire, table_lock  # noqa: PLC0415
 
     lock = table_lock(env)
-    lock.acquire()
+    acquire(env, lock)
     try:
         settled = settle_all(env, over=believe_old)
         env.fences.drop_others()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
+from loader.basics.moments import moment_text
 from loader.basics.quantities import duration_text
 from loader.sources.hbase.absence import Retention, retention_of
 from loader.sources.hbase.table_identity import Sighting, sighting_of
@@ -17,6 +18,9 @@ from loader.storage.files import Files, join
 from partitioner.history.position import Position
 
 log = logging.getLogger(__name__)
+
+AHEAD_MS = 60_000
+"""A position that lies so little beyond now is read again from before, and nothing can be lost by that."""
 
 Look = Callable[[], tuple[Sighting | None, Retention]]
 """The table as it is now, and how long it keeps what a raw scan shows."""
@@ -47,11 +51,13 @@ class Blindspots:
     _known: Sighting | None = field(default=None, init=False)
     _blind: bool = field(default=False, init=False)
 
-    def after_scan(self, window: Window, settled: Position | None) -> bool:
+    def after_scan(self, window: Window, settled: Position | None, newest: Position | None = None) -> bool:
         """Call it when a window has been read. False: read it again, for it was another table's before its end.
 
-        What no window will ever show is recorded as a debt before anything is published. Raises what `look` raises.
+        `settled`: where the window starts; `newest`: the table's newest position, which may lie beyond now. What no
+        window will ever show is recorded as a debt before anything is published. Raises what `look` raises.
         """
+        self._ran_ahead(settled, newest)
         seen, retention = self.look()
         self._absence(window, settled, retention)
         if seen is None:
@@ -63,6 +69,16 @@ class Blindspots:
             self._owe(f"replaced {seen.oldest_ms}", _REPLACED, 0, seen.oldest_ms)
         self._remember(seen)
         return not replaced
+
+    def _ran_ahead(self, settled: Position | None, newest: Position | None) -> None:
+        """What was read by a clock that ran ahead is read again from before; what HBase has dropped since is not."""
+        if newest is None or newest == settled or newest.read_ms - self.clock() <= AHEAD_MS:
+            return
+        reason = (
+            f"a loader's clock ran ahead: it read up to {moment_text(newest.read_ms)}, and what was put since is read"
+            " again from an earlier time"
+        )
+        self._owe(f"ahead {newest.read_ms}", reason, settled.low_ms if settled else 0, newest.read_ms)
 
     def _absence(self, window: Window, settled: Position | None, retention: Retention) -> None:
         limit = retention.absence_ms

@@ -144,10 +144,14 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
         self._away = False
         self._stillness = Stillness(look_with(self._glance, settings.table, settings.families))
 
+    @property
+    def _rules(self) -> WindowRules:
+        return self._settings.rules.behind(self._skew.behind_ms)
+
     def prepareForTriggerAvailableNow(self) -> None:
         """What is there now, and no more. Raises Unavailable: there is no later trigger to wait for."""
         self._ask(Patience(self._settings.patience))
-        self._target = self._offset(window_end(self._now_ms(), self._settings.rules))
+        self._target = self._offset(window_end(self._now_ms(), self._rules))
 
     def initialOffset(self) -> dict[str, int]:
         return {"end_ms": 0}
@@ -159,11 +163,11 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
         """
         if self._target is not None:
             return self._target if self._target["end_ms"] > start["end_ms"] else start
-        now_ms, rules = self._now_ms(), self._settings.rules
+        now_ms, rules = self._now_ms(), self._rules
         end_ms = window_end(now_ms, rules)
         if -JUMP_MS <= end_ms - start["end_ms"] <= 0 or not self._reachable():
             return start
-        if self._stillness.lasts(end_ms, now_ms, rules.behind(self._skew.behind_ms)):
+        if self._stillness.lasts(end_ms, now_ms, rules):
             return start
         self._stillness.batch_ms = now_ms
         return self._offset(end_ms)

@@ -15,6 +15,8 @@ from partitioner.history.position import Position
 Mark = tuple[int, int]
 """The cells of one row and one timestamp: (timestamp in ms, 64-bit hash of those cells with types and values)."""
 
+FAR_APART_MS = 60_000
+
 
 @dataclass(frozen=True, slots=True)
 class WindowRules:
@@ -32,9 +34,17 @@ class WindowRules:
             raise ValueError("the deep overlap must not be shorter than the short one")
 
     def behind(self, skew_ms: int) -> "WindowRules":
-        """The rules where a cell put now may have a timestamp `skew_ms` ago: every overlap reaches so much further."""
+        """The rules where a cell put now may have a timestamp `skew_ms` ago: every overlap reaches so much further.
+
+        If the clocks are far apart, ours is the wrong one rather than HBase's, and windows end by HBase's time.
+        """
         skew_ms = max(0, skew_ms)
-        return replace(self, overlap_ms=self.overlap_ms + skew_ms, deep_overlap_ms=self.deep_overlap_ms + skew_ms)
+        return replace(
+            self,
+            lag_ms=self.lag_ms + (skew_ms if skew_ms > FAR_APART_MS else 0),
+            overlap_ms=self.overlap_ms + skew_ms,
+            deep_overlap_ms=self.deep_overlap_ms + skew_ms,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,9 @@ class Oracle:
             return 1
         if planned.busy:
             return now_ms() - LAG_MS  # a batch in between may move the window's start to its end - overlap
-        if planned.deep and settled.read_ms - settled.low_ms >= RULES.deep_overlap_ms:  # or the window will be a short one
+        if (
+            planned.deep and settled.read_ms - settled.low_ms >= RULES.deep_overlap_ms
+        ):  # or the window will be a short one
             return settled.low_ms
         return max(settled.low_ms, settled.read_ms - RULES.overlap_ms)
 
