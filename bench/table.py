@@ -30,7 +30,7 @@ from metastore.api import ORC, PARQUET, Column, Metastore, Table, TableName
 from metastore.client import connect
 from partitioner.changes.change_set import META, NOWHERE, Op
 from partitioner.changes.hashing import hash_keys
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.position import Position
 from partitioner.planning.plan import PlanRules
 from partitioner.planning.sizing import SizingRules

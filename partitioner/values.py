@@ -37,12 +37,17 @@ class SplitId:
 
 @dataclass(frozen=True, slots=True, order=True)
 class DataFile:
-    """A data file of a version. `name` is relative to its location; its bucket is never inferred from the listing."""
+    """A data file of a version. `name` is relative to its location; its bucket is never inferred from the listing.
+
+    `by`: the attempt that wrote it, kept when it is linked or copied: together with the name the file's identity. Empty
+    for one that others wrote, or that was written before this was recorded.
+    """
 
     name: str
     bucket: Bucket
     rows: int
     bytes: int
+    by: AttemptId = AttemptId("")
 
 
 @dataclass(frozen=True, slots=True)

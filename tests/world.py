@@ -23,7 +23,7 @@ from loader.storage.effects import Tap, tapped_files, tapped_metastore
 from loader.storage.files import Files, LocalFiles, join
 from metastore.api import PARQUET, Column, Metastore, Table, TableName
 from partitioner.changes.change_set import NOWHERE, Op
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.position import Position
 from partitioner.planning.plan import PlanRules
 from partitioner.planning.sizing import SizingRules

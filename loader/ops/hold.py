@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from loader.ops.rollback.rollback import partitions_named
 from loader.report import reports
 from loader.state.open_table import Environment
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.table_state import Hold, TableState
 from partitioner.values import PartitionValues
 

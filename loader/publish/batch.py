@@ -14,7 +14,8 @@ from metastore.api import Partition, Table
 from metastore.errors import MetastoreError
 from metastore.locks import TableLock
 from partitioner.changes.change_set import ChangeSet
-from partitioner.history.manifest import Counts, Intent, KeySet, Kind, Manifest, PartitionMove
+from partitioner.history.kinds import Kind
+from partitioner.history.manifest import Counts, Definition, Intent, KeySet, Manifest, PartitionMove
 from partitioner.history.position import Position
 from partitioner.history.settling import Outcome
 from partitioner.history.table_state import TableState
@@ -115,6 +116,7 @@ class Batch:
     deferred: KeySet | None = None  # collect; decide of a rollback of partitions
     dropped: tuple[PartitionValues, ...] = ()  # choose, of a drop
     watermark: int | None = None  # collect, decide of a rollback
+    definition: Definition | None = None  # decide of a rollback: its target's
 
     @property
     def attempt(self) -> Intent:

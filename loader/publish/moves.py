@@ -46,7 +46,8 @@ def write_waiting(env: Environment, new: Sequence[PartitionMove]) -> None:
 
 def written(batch: Batch, plan: PartitionPlan, results: Sequence[SplitResult]) -> Version:
     """The version that the partition's links and results make."""
-    files = tuple(sorted([*plan.links, *(result.file for result in results)], key=lambda file: file.bucket))
+    new = [replace(result.file, by=batch.attempt.attempt) for result in results]
+    files = tuple(sorted([*plan.links, *new], key=lambda file: file.bucket))
     planned = batch.planned
     return Version(plan.partition, batch.attempt.attempt, plan.location, planned.format, planned.columns, files)
 

@@ -10,7 +10,6 @@ from loader.publish.batch import Batch
 from loader.publish.leftovers import delete_unpublished
 from loader.publish.settling import delete_temporary
 from loader.publish.steps import STEPS, Step
-from loader.state.witness import latest_now
 from metastore.errors import MetastoreError
 from partitioner.history.manifest import Ending, Verdict
 from partitioner.history.settling import Outcome
@@ -55,7 +54,7 @@ def _give_up(batch: Batch) -> None:
         return
     try:
         reason = f"stopped before its swap: {_first_line(sys.exception())}"
-        ending = Ending(batch.intent.attempt, Verdict.ABORTED, latest_now(batch.env), reason)
+        ending = Ending(batch.intent.attempt, Verdict.ABORTED, batch.env.latest_now(), reason)
         batch.env.state.conclude(batch.intent.batch, ending)
     except (OSError, HotswapError) as error:
         log.warning("batch %s is left for the next run to settle: %s", batch.intent.batch, error)

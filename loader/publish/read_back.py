@@ -6,7 +6,8 @@ from loader.basics.errors import Conflict, HotswapError, from_foreign
 from loader.publish.batch import Batch
 from loader.publish.settling import live_partitions, settle_attempt
 from metastore.errors import NoSuchPartition, Refused, TooLarge, Unreachable
-from partitioner.history.manifest import Kind, Verdict
+from partitioner.history.kinds import Kind
+from partitioner.history.manifest import Verdict
 from partitioner.history.settling import Outcome, observe
 from partitioner.history.stale_writes import written_back
 from partitioner.history.table_state import Attempt

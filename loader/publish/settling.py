@@ -16,7 +16,6 @@ from loader.publish.leftovers import delete_unpublished
 from loader.publish.parameters import ATTEMPT
 from loader.state.open_table import Environment
 from loader.state.records import Records
-from loader.state.witness import latest_now
 from metastore.api import Partition
 from partitioner.history.manifest import Ending, Manifest, Verdict
 from partitioner.history.settling import Foreign, Judgement, Mixed, Outcome, observe
@@ -97,7 +96,7 @@ def _settled(attempt: Attempt, ending: Ending) -> Settlement:
 
 
 def _conclude(env: Environment, attempt: Attempt, verdict: Verdict, reason: str) -> Settlement:
-    ending = env.state.conclude(attempt.intent.batch, Ending(attempt.intent.attempt, verdict, latest_now(env), reason))
+    ending = env.state.conclude(attempt.intent.batch, Ending(attempt.intent.attempt, verdict, env.latest_now(), reason))
     moves = attempt.manifest.moves if attempt.manifest else ()
     if verdict is Verdict.COMMITTED and ending.verdict is not verdict and moves:
         raise Damage(

@@ -12,7 +12,7 @@ from loader.publish.one_call import fit
 from loader.publish.read_back import note_written_back
 from loader.publish.settling import settle_all
 from loader.publish.swap import add_missing, check, conclude, read_back, read_partitions, swap
-from loader.state.change_sets import store_change_set
+from loader.state.change_sets import part_of, store_change_set
 from loader.state.layout import attempt_id
 from loader.state.lock import acquire, table_lock
 from loader.state.open_table import Environment
@@ -22,7 +22,8 @@ from loader.storage.parallel import each, each_durable
 from partitioner.changes.change_set import NOWHERE
 from partitioner.changes.key_index import segment_of
 from partitioner.changes.unchanged import Recent, without_unchanged
-from partitioner.history.manifest import Intent, Kind, Manifest, PartitionMove
+from partitioner.history.kinds import FLAGS, Kind
+from partitioner.history.manifest import Intent, Manifest, PartitionMove
 from partitioner.history.position import Position
 from partitioner.history.table_state import TableState
 from partitioner.planning.batch_plan import PartitionPlan
@@ -173,6 +174,7 @@ def verify(batch: Batch) -> None:
 def record(batch: Batch) -> None:
     """The index delta, then the manifest: from here on the attempt can be judged by the live locations."""
     env, intent = batch.env, batch.attempt
+    makes_rows = FLAGS[intent.kind].writes_versions
     index = _index(batch)
     manifest = Manifest(
         batch=intent.batch,
@@ -197,6 +199,9 @@ def record(batch: Batch) -> None:
         taken=batch.taken,
         dropped=batch.dropped,
         watermark=batch.watermark,
+        definition=env.definition if makes_rows else batch.definition,
+        rule=env.rule if makes_rows else None,
+        parts=(part_of(intent.attempt),) if makes_rows else (),
     )
     env.state.record(manifest)
     batch.manifest = manifest

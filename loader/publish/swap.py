@@ -7,7 +7,6 @@ from loader.publish import moves, preconditions
 from loader.publish.batch import Batch
 from loader.publish.read_back import not_committed, note_written_back, outcome_of_swap
 from loader.state.open_table import Environment
-from loader.state.witness import latest_now
 from metastore.api import Partition
 from metastore.errors import AlreadyExists, MetastoreError
 from partitioner.history.manifest import Ending, Verdict
@@ -94,7 +93,7 @@ def read_back(batch: Batch) -> None:
 def conclude(batch: Batch) -> None:
     """The outcome object; what was replaced counts as superseded from its time on."""
     what = f"batch {batch.attempt.batch} of {batch.env.table}"
-    ending = Ending(batch.attempt.attempt, Verdict.COMMITTED, latest_now(batch.env))
+    ending = Ending(batch.attempt.attempt, Verdict.COMMITTED, batch.env.latest_now())
     try:
         stored = batch.env.state.conclude(batch.attempt.batch, ending)
     except OSError as error:

@@ -12,7 +12,7 @@ from loader.state.open_table import Environment
 from loader.state.quarantine import QuarantinedRow, quarantined
 from loader.state.records import Standing
 from metastore.api import LockInfo, LockState
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.table_state import Attempt
 from partitioner.values import PartitionValues, Version
 

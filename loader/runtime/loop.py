@@ -30,7 +30,7 @@ from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
 from loader.state.recently_published import Recently
 from metastore.errors import MetastoreError
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.retention import RetentionRules
 from partitioner.planning.plan import PlanRules
 

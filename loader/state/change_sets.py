@@ -10,6 +10,11 @@ from partitioner.changes.change_set import ChangeSet
 from partitioner.values import AttemptId
 
 
+def part_of(attempt: AttemptId) -> str:
+    """The object of a change set that one process wrote whole, below <state>/changes/."""
+    return f"{attempt}.arrow"
+
+
 def store_change_set(files: Files, layout: Layout, attempt: AttemptId, changes: ChangeSet) -> None:
     """FileExistsError if the attempt has one."""
     metadata = {"partitions": json.dumps(changes.partitions)}

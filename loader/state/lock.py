@@ -8,7 +8,7 @@ def acquire(env: Environment, lock: TableLock) -> None:
     """Take the lock, and hear the metastore's time from it. Raises LockHeld, NoReply."""
     lock.acquire()
     if env.witness is not None:
-        env.witness.hear(env, lock.id)
+        env.witness.hear(env.metastore, env.table, lock.id, env.clock)
 
 
 def table_lock(env: Environment) -> TableLock:

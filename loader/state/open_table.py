@@ -12,6 +12,7 @@ from loader.state.witness import Witness
 from loader.storage.files import Files
 from metastore.api import Column, Metastore, StorageFormat, TableName
 from metastore.names import partition_name
+from partitioner.history.manifest import Definition, RuleId
 from partitioner.values import ColumnSpec, PartitionValues
 
 if TYPE_CHECKING:  # the keystore brings pyarrow, which `status` does without
@@ -28,6 +29,9 @@ class Identity:
     run: str  # unique id of this loader run or command
     user: str
     host: str
+
+
+NEWEST = RuleId("newest wins", 1)
 
 
 @dataclass(slots=True)
@@ -61,10 +65,22 @@ class Environment:
     sleep: Callable[[float], None]
     lock_wait: float = 60.0
     partitions_per_swap: int | None = None
+    definition: Definition | None = None  # of the rows that this run makes; None: it makes none
+    rule: RuleId = NEWEST
     witness: Witness | None = None  # another clock than ours; None: there is none to ask
     beside: Beside = when_asked
     compacted: Compacted = field(default_factory=Compacted)
     aside: dict[str, "pa.Array"] = field(default_factory=dict)  # key sets that were read, by name: none changes
+
+    def latest_now(self) -> int:
+        """Now by whichever clock is ahead: when something ended at the latest, in ms."""
+        heard = self.witness.now_ms() if self.witness else None
+        return self.clock() if heard is None else max(self.clock(), heard)
+
+    def earliest_now(self) -> int:
+        """Now by whichever clock is behind: no age is overestimated by it as long as one of the two is right, in ms."""
+        heard = self.witness.now_ms() if self.witness else None
+        return self.clock() if heard is None else min(self.clock(), heard)
 
     def name_of(self, partition: PartitionValues) -> str:
         """The escaped name, `p=v/q=w`."""

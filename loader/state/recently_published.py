@@ -5,7 +5,7 @@ from loader.state.layout import Layout
 from loader.state.records import Records
 from loader.storage.files import Files
 from partitioner.changes.unchanged import Recent
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.table_state import Attempt
 
 MOST_ROWS = 500_000

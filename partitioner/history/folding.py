@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from partitioner.history.manifest import Counts, Ending, Intent, Kind, Manifest, PartitionMove, Verdict
+from partitioner.history.kinds import Kind
+from partitioner.history.manifest import Counts, Ending, Intent, Manifest, PartitionMove, Verdict
 from partitioner.history.retention import RetentionRules, forgotten_attempts
 from partitioner.history.table_state import Attempt, Folded, TableState
 from partitioner.values import AttemptId
@@ -72,6 +73,8 @@ def folded_attempt(
             index=state.index,
             counts=Counts(),
             position=state.position,
+            definition=state.definition,
+            rule=state.rule,
         ),
         Ending(AttemptId(attempt), Verdict.COMMITTED, committed_ms),
         Folded(state, quarantined),

@@ -5,25 +5,14 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from partitioner.history.kinds import FLAGS, Kind
 from partitioner.history.position import Position, position_from
 from partitioner.values import AttemptId, Bucket, DataFile, PartitionValues, Version
 
 FORMAT = 2
-"""Version of the stored form. A reader refuses a larger one."""
-
-
-class Kind(StrEnum):
-    """What a manifest does to the table."""
-
-    BATCH = "batch"
-    ROLLBACK = "rollback"
-    HOLD = "hold"
-    RESUME = "resume"
-    REPAIR = "repair"
-    DROP = "drop"
-    FOLDED = "folded"
-    BOOTSTRAP = "bootstrap"
-    ADOPT = "adopt"
+"""Version of the stored form. A reader refuses a larger one, and reads every smaller one for ever."""
+KNOWN_NEEDS: frozenset[str] = frozenset()
+"""What a manifest may need a reader to know beyond the format. One that needs more is refused, as a newer format is."""
 
 
 class Verdict(StrEnum):
@@ -31,6 +20,25 @@ class Verdict(StrEnum):
 
     COMMITTED = "committed"
     ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What decides a row's image and place, as a digest, and the version of the decoder that made the images.
+
+    Two manifests with one definition made equal rows of equal bytes. A rollback carries its target's.
+    """
+
+    digest: str
+    decoder: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleId:
+    """The merge rule by which existing rows and changes became new rows."""
+
+    name: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,11 @@ class Manifest:
     dropped: tuple[PartitionValues, ...] = ()  # drop: empty partitions, in one call with the fence
     watermark: int | None = None  # what is before it is in; stands until all that is owed, deferred or left is read
     answered: tuple[str, ...] = ()  # batch: asks (loader/state/rereads.py) whose keys it read again
+    definition: Definition | None = None  # None: of format 1, or no rows were made
+    rule: RuleId | None = None  # likewise
+    parts: tuple[str, ...] = ()  # the objects that its change set consists of, below <state>/changes/
+    event_ms: int | None = None  # event time up to which everything is live; of sources that have one
+    needs: tuple[str, ...] = ()  # what a reader must know, see KNOWN_NEEDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,8 @@ class Ending:
 
 def to_plain(value: Intent | Manifest | Ending) -> dict[str, Any]:
     """A dict of JSON types."""
-    return {"format": FORMAT, **plain_of(value)}
+    flags = {"flags": list(FLAGS[value.kind].names)} if isinstance(value, Manifest) else {}
+    return {"format": FORMAT, **flags, **plain_of(value)}
 
 
 def plain_of(value: Any) -> dict[str, Any]:
@@ -161,7 +175,16 @@ def manifest_from(plain: Mapping[str, Any]) -> Manifest:
         dropped=partitions_from(fields.get("dropped")) or (),
         watermark=fields.get("watermark"),
         answered=tuple(fields.get("answered", ())),
+        definition=definition_from(fields.get("definition")),
+        rule=RuleId(**fields["rule"]) if fields.get("rule") else None,
+        parts=tuple(fields.get("parts", ())),
+        event_ms=fields.get("event_ms"),
+        needs=tuple(fields.get("needs", ())),
     )
+
+
+def definition_from(plain: Mapping[str, Any] | None) -> Definition | None:
+    return Definition(plain["digest"], plain["decoder"]) if plain else None
 
 
 def ending_from(plain: Mapping[str, Any]) -> Ending:
@@ -175,6 +198,8 @@ def checked(plain: Mapping[str, Any]) -> Mapping[str, Any]:
     """Raises ValueError if it was stored by a newer program."""
     if plain.get("format", 0) > FORMAT:
         raise ValueError(f"stored form {plain['format']} is newer than this program's {FORMAT}: upgrade hotswap")
+    if unknown := sorted(set(plain.get("needs", ())) - KNOWN_NEEDS):
+        raise ValueError(f"it needs what this program does not know ({', '.join(unknown)}): upgrade hotswap")
     return plain
 
 
@@ -207,6 +232,7 @@ def version_from(plain: Mapping[str, Any]) -> Version:
         format=plain["format"],
         columns=tuple((name, kind) for name, kind in plain["columns"]),
         files=tuple(
-            DataFile(file["name"], Bucket(**file["bucket"]), file["rows"], file["bytes"]) for file in plain["files"]
+            DataFile(file["name"], Bucket(**file["bucket"]), file["rows"], file["bytes"], AttemptId(file.get("by", "")))
+            for file in plain["files"]
         ),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.table_state import Attempt
 from partitioner.values import DataFile, PartitionValues
 

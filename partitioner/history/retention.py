@@ -4,7 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from partitioner.history.manifest import Kind, Manifest
+from partitioner.history.kinds import FLAGS
+from partitioner.history.manifest import Manifest
 from partitioner.history.table_state import Attempt, TableState, after
 from partitioner.values import AttemptId, canonical_location
 
@@ -196,7 +197,7 @@ def _aborted(attempts: Iterable[Attempt], lives: Mapping[str, object]) -> list[C
         Condemned(move.new.location, attempt.intent.batch, attempt.ending.concluded_ms, "aborted")
         for attempt in attempts
         if attempt.manifest and attempt.ending and not attempt.committed
-        if attempt.intent.kind in (Kind.BATCH, Kind.BOOTSTRAP)
+        if FLAGS[attempt.intent.kind].writes_versions
         for move in attempt.manifest.moves
         if move.new.location not in lives
     ]

@@ -8,7 +8,7 @@ or in none.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import FLAGS
 from partitioner.history.table_state import Attempt, TableState, fold
 from partitioner.values import PartitionValues, Version, same_location
 
@@ -103,7 +103,7 @@ def later_batches(attempts: Iterable[Attempt], target: int) -> tuple[int, ...]:
     return tuple(
         attempt.intent.batch
         for attempt in attempts
-        if attempt.committed and attempt.intent.kind is Kind.BATCH and attempt.intent.batch > target
+        if attempt.committed and FLAGS[attempt.intent.kind].taken_back and attempt.intent.batch > target
     )
 
 

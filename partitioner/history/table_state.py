@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from partitioner.history.manifest import Ending, Intent, KeySet, Kind, Manifest, Verdict
+from partitioner.history.kinds import Kind
+from partitioner.history.manifest import Definition, Ending, Intent, KeySet, Manifest, RuleId, Verdict
 from partitioner.history.position import Position
 from partitioner.values import PartitionValues, Version
 
@@ -54,6 +55,8 @@ class TableState:
     answered: tuple[str, ...] = ()  # asks that committed batches have answered
     deferred: tuple[KeySet, ...] = ()  # keys that wait for a hold to end
     released: tuple[KeySet, ...] = ()  # keys put aside that the next batch must read again
+    definition: Definition | None = None  # of the rows that are live
+    rule: RuleId | None = None
     watermark: int | None = None  # where the low watermark stops while anything waits; None: nothing does
 
     @property
@@ -100,6 +103,8 @@ def after(state: TableState, manifest: Manifest) -> TableState:
         live=_live_after(state.live, manifest),
         index=manifest.index,
         position=manifest.position or state.position,
+        definition=manifest.definition or state.definition,
+        rule=manifest.rule or state.rule,
         holds=holds,
         owed=owed,
         deferred=deferred,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.table_state import Attempt
 from partitioner.planning.counts import CONFIDENCE
 from partitioner.planning.plan import CostRules

@@ -5,7 +5,7 @@ from hypothesis.stateful import initialize, rule
 
 from loader.publish.steps import STEPS
 from metastore.memory import Fault
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from tests.model.table import Table
 from tests.unit.publish.stage import LOCK_TIMEOUT_S
 from tests.world import expected, visible

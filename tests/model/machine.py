@@ -19,7 +19,7 @@ from loader.publish.steps import STEPS, Step
 from metastore.api import Partition
 from metastore.errors import MetastoreError
 from metastore.memory import Fault
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.retention import Keep, RetentionRules
 from partitioner.values import PartitionValues
 from tests.model.batches import CHANGING, DAYS, KEYS, LOADERS, PARTS, POINTS, Batches

@@ -24,7 +24,7 @@ from loader.state.recently_published import Recently
 from loader.state.records import Records
 from metastore.errors import MetastoreError
 from metastore.memory import Fault, InMemoryMetastore
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.planning.plan import PlanRules
 from partitioner.planning.sizing import SizingRules
 from tests.model.mortal import Died, Mortal

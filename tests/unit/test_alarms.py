@@ -47,6 +47,7 @@ STATUS: list[tuple[str, dict[str, Any]]] = [
     ("nothing_published", {"batch": None}),
     ("lag", {"lag_s": 301.0}),
     ("lag", {"lag_s": None}),
+    ("clock", {"lag_s": None, "ahead_s": 90.0}),
     ("hold", {"holds": (Hold(8, 7, NOW - 1),)}),
     ("hold", {"holds": (Hold(8, None, NOW - 1, ("day=mon",)),)}),
     ("unsettled", {"unsettled": ("one", "two")}),

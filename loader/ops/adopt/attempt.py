@@ -19,7 +19,8 @@ from loader.publish.swap import add_missing, check, conclude, read_back, swap
 from loader.state.gaps import Debt, owe
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
-from partitioner.history.manifest import Kind, PartitionMove
+from partitioner.history.kinds import Kind
+from partitioner.history.manifest import PartitionMove
 from partitioner.history.position import Position
 from partitioner.values import Version, canonical_location
 
@@ -142,7 +143,14 @@ class _Adoption:
         location = canonical_location(env.layout.version(find.name, batch.attempt.attempt))
         env.files.make_dirs(location)
         file = write_empty(env.files, location, env.columns, env.format)
-        return Version(find.partition, batch.attempt.attempt, location, env.format, env.columns, (file,))
+        return Version(
+            find.partition,
+            batch.attempt.attempt,
+            location,
+            env.format,
+            env.columns,
+            (replace(file, by=batch.attempt.attempt),),
+        )
 
 
 def _report(env: Environment, finds: tuple[Find, ...]) -> AdoptReport:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -18,7 +18,8 @@ from loader.state.quarantine import Rejected, store_rejected
 from loader.storage.files import join
 from partitioner.arrow_types import arrow_schema
 from partitioner.changes.change_set import META, ChangeSet
-from partitioner.history.manifest import Counts, Kind
+from partitioner.history.kinds import Kind
+from partitioner.history.manifest import Counts
 from partitioner.history.position import Position
 from partitioner.values import DataFile, PartitionValues, Version, canonical_location
 
@@ -86,6 +87,10 @@ def _place(batch: Batch, prepared: Prepared) -> None:
     batch.dirty = DirtyKeys(pa.array([], pa.binary()), prepared.position)
 
 
+def _by(batch: Batch, files: Sequence[DataFile]) -> tuple[DataFile, ...]:
+    return tuple(replace(file, by=batch.attempt.attempt) for file in files)
+
+
 def _version(batch: Batch, values: PartitionValues, prepared: Prepared) -> Version:
     env, (folder, files) = batch.env, prepared.files[values]
     name = env.name_of(values)
@@ -98,4 +103,4 @@ def _version(batch: Batch, values: PartitionValues, prepared: Prepared) -> Versi
     for _ in env.partition_keys:
         folders.append(folders[-1].rpartition("/")[0])
     env.files.sync([*(join(location, file.name) for file in files), *folders])
-    return Version(values, batch.attempt.attempt, location, env.format, env.columns, files)
+    return Version(values, batch.attempt.attempt, location, env.format, env.columns, _by(batch, files))

@@ -14,7 +14,6 @@ from loader.ops.clean.state_objects import FOLD_AT_LEAST, Forgotten, forget, pre
 from loader.state.lock import acquire, table_lock
 from loader.state.open_table import Environment
 from loader.state.reserve import keep_reserve, with_room
-from loader.state.witness import earliest_now
 from loader.storage.files import Files, join
 from partitioner.history.retention import Condemned, RetentionRules, condemned, forgotten_attempts
 from partitioner.values import AttemptId
@@ -35,7 +34,7 @@ class Cleaned:
 def preview_clean(env: Environment, rules: RetentionRules) -> Cleaned:
     """What a clean would do now. Changes nothing."""
     attempts = env.state.records().attempts
-    forgotten = forgotten_attempts(attempts, rules, earliest_now(env))
+    forgotten = forgotten_attempts(attempts, rules, env.earliest_now())
     change_sets = sum(_has_changes(env, item) for item in forgotten)
     return Cleaned(_still_there(env, _condemned(env, rules)), change_sets, (), preview_forget(env, rules))
 
@@ -66,7 +65,7 @@ def _clean(env: Environment, rules: RetentionRules, fold_at_least: int) -> Clean
 
 def _condemned(env: Environment, rules: RetentionRules) -> tuple[Condemned, ...]:
     live = [partition.location for partition in env.metastore.all_partitions(env.table)]
-    return condemned(env.state.records().attempts, rules, earliest_now(env), live)
+    return condemned(env.state.records().attempts, rules, env.earliest_now(), live)
 
 
 def _still_there(env: Environment, items: Iterable[Condemned]) -> tuple[Condemned, ...]:
@@ -108,7 +107,7 @@ def _delete_adopted(files: Files, location: str, names: Iterable[str]) -> None:
 
 def _delete_change_sets(env: Environment, rules: RetentionRules) -> int:
     deleted = 0
-    for attempt in forgotten_attempts(env.state.records().attempts, rules, earliest_now(env)):
+    for attempt in forgotten_attempts(env.state.records().attempts, rules, env.earliest_now()):
         if _has_changes(env, attempt):
             env.files.delete_file(env.layout.changes(attempt))
             deleted += 1

@@ -18,7 +18,8 @@ from loader.publish.steps import Step, claim, lock, record, settle
 from loader.publish.swap import conclude
 from loader.state.open_table import Environment
 from metastore.errors import MetastoreError
-from partitioner.history.manifest import Kind, Verdict
+from partitioner.history.kinds import Kind
+from partitioner.history.manifest import Verdict
 from partitioner.history.settling import Outcome
 from partitioner.history.table_state import Attempt
 from partitioner.values import PartitionValues, Version, same_location

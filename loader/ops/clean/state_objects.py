@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
-from loader.state.witness import earliest_now
 from loader.storage.files import join
 from metastore.fence import fence_values
 from partitioner.history.folding import forgettable, horizon, leftovers, unneeded_segments
@@ -69,7 +68,7 @@ def _fold(env: Environment, rules: RetentionRules, ensure: Callable[[], None], f
 
 def _horizon(env: Environment, rules: RetentionRules) -> int | None:
     """The batch up to which all may be folded; the newest attempt stays."""
-    prefix = forgettable(env.state.records().attempts[:-1], rules, earliest_now(env))
+    prefix = forgettable(env.state.records().attempts[:-1], rules, env.earliest_now())
     there = (item for item in leftovers(prefix) if env.files.exists(item.location))
     last = horizon(prefix, there)
     return last.intent.batch if last else None

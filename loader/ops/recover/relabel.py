@@ -19,7 +19,8 @@ from loader.publish.swap import check, conclude, read_back, swap
 from loader.state.open_table import Environment
 from metastore.api import Partition
 from partitioner.changes.cutting import calls_of
-from partitioner.history.manifest import Kind, PartitionMove
+from partitioner.history.kinds import Kind
+from partitioner.history.manifest import PartitionMove
 from partitioner.history.table_state import TableState
 from partitioner.values import PartitionValues, Version, same_location
 

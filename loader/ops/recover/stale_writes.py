@@ -15,7 +15,8 @@ from loader.publish.steps import Step, claim, lock, record, settle
 from loader.publish.swap import check, conclude, read_back, swap
 from loader.state.open_table import Environment
 from metastore.api import Partition
-from partitioner.history.manifest import Kind, PartitionMove
+from partitioner.history.kinds import Kind
+from partitioner.history.manifest import PartitionMove
 from partitioner.history.stale_writes import written_back
 from partitioner.values import PartitionValues, same_location
 

@@ -23,7 +23,7 @@ from loader.state.open_table import Environment
 from loader.storage.files import join
 from partitioner.changes.hashing import hashes_of
 from partitioner.changes.key_index import find, places, sorted_segment
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.values import DataFile, Version
 
 SEGMENT_KEYS = 4_000_000

@@ -16,7 +16,7 @@ from loader.state.open_table import Environment
 from loader.state.records import Records
 from metastore.errors import MetastoreError
 from partitioner.changes.cutting import calls_of, tied_together
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.rollback_plan import RollbackPlan
 from partitioner.values import PartitionValues
 

@@ -9,7 +9,7 @@ from loader.report import reports
 from loader.state.open_table import Environment
 from loader.state.records import Records
 from metastore.names import canonical_values, parse_partition_name
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.rollback_plan import NoSuchBatch, RollbackPlan, RollbackStep, batch_as_of, committed_batches
 from partitioner.history.table_state import fold
 from partitioner.values import PartitionValues

@@ -1,7 +1,7 @@
 """Rollback, hold and resume: the same protocol, at most one swap, no rewriting. Planned under the lock."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loader.basics.errors import Held, PlanChanged, StorageError
 from loader.datafiles.split_file import write_empty
@@ -80,7 +80,7 @@ def _decide(batch: Batch, plan: RollbackPlan) -> None:
     then = fold(batch.env.state.records().attempts, up_to=plan.target)
     batch.watermark = _low(then)
     if plan.held is None:
-        batch.undone, batch.index = plan.undone, plan.index
+        batch.undone, batch.index, batch.definition = plan.undone, plan.index, then.definition
     else:
         _decide_partial(batch, plan)
 
@@ -114,7 +114,7 @@ def _empty(batch: Batch, step: RollbackStep) -> Version:
     env = batch.env
     location = canonical_location(env.layout.version(env.name_of(step.partition), batch.attempt.attempt))
     env.files.make_dirs(location)
-    file = write_empty(env.files, location, env.columns, env.format)
+    file = replace(write_empty(env.files, location, env.columns, env.format), by=batch.attempt.attempt)
     return Version(step.partition, batch.attempt.attempt, location, env.format, env.columns, (file,))
 
 

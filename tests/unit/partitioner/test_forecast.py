@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partitioner.history.manifest import Ending, Intent, Kind, Manifest, PartitionMove, Verdict
+from partitioner.history.kinds import Kind
+from partitioner.history.manifest import Ending, Intent, Manifest, PartitionMove, Verdict
 from partitioner.history.table_state import Attempt
 from partitioner.planning.forecast import PastBatch, forecast, past_batches
 from partitioner.planning.plan import CostRules

@@ -1,4 +1,5 @@
-from partitioner.history.manifest import Ending, Intent, Kind, Manifest, PartitionMove, Verdict
+from partitioner.history.kinds import Kind
+from partitioner.history.manifest import Ending, Intent, Manifest, PartitionMove, Verdict
 from partitioner.history.provenance import file_written_by, standing_batches
 from partitioner.history.table_state import Attempt
 from partitioner.values import AttemptId, Version

@@ -17,7 +17,7 @@ from metastore.api import Column
 from metastore.fence import fence_values, is_fence
 from metastore.memory import InMemoryMetastore
 from partitioner.changes.change_set import ChangeSet
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.rollback_plan import plan_rollback
 from partitioner.planning.batch_plan import BatchPlan, SplitResult
 from tests.world import KEYS, TABLE, Source, create_table, expected, fill, open_world, run_batch, visible

@@ -11,7 +11,7 @@ from loader.publish.publish import publish
 from loader.state.records import State
 from loader.storage.files import LocalFiles
 from metastore.memory import InMemoryMetastore
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.rollback_plan import plan_rollback
 from tests.world import Source, create_table, open_world, run_batch
 

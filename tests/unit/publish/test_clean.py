@@ -13,7 +13,7 @@ from loader.publish.publish import publish
 from loader.state.open_table import Environment
 from loader.storage.files import local_path
 from metastore.memory import InMemoryMetastore
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.retention import Keep, RetentionRules
 from partitioner.history.rollback_plan import plan_rollback
 from tests.world import TABLE, Source, create_table, expected, open_world, run_batch, visible

@@ -11,7 +11,7 @@ from loader.datafiles.split_file import Tools
 from loader.publish.batch import Batch, Work
 from loader.publish.publish import publish
 from metastore.memory import InMemoryMetastore
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.planning.plan import PlanRules
 from tests.world import COLUMNS, Source, create_table, expected, open_world, raw_keys, visible
 

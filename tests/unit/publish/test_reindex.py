@@ -15,7 +15,7 @@ from loader.state.open_table import Environment
 from loader.storage.files import local_path
 from metastore.memory import InMemoryMetastore
 from partitioner.changes.hashing import hashes_of
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from tests.world import TABLE, Source, create_table, expected, fill, open_world, raw_keys, run_batch, visible
 
 

@@ -15,7 +15,7 @@ from loader.publish.publish import publish
 from loader.state.open_table import Environment
 from metastore.errors import LockHeld, MetastoreError
 from metastore.memory import Fault
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from tests.unit.publish.stage import Stage, ignore
 from tests.world import TABLE
 

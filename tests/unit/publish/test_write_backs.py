@@ -21,7 +21,7 @@ from loader.storage.files import local_path
 from metastore.api import Column, Partition
 from metastore.errors import MetastoreError, NoSuchPartition
 from metastore.memory import Fault
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.history.retention import Keep, RetentionRules, condemned
 from partitioner.history.rollback_plan import plan_rollback
 from tests.unit.publish.stage import Stage, ignore
