@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from loader.mapping.cells import CellColumn, FamilyColumn
-from loader.mapping.codecs import CODECS, Codec, codec_for, codec_named
+from loader.mapping.codec import Codec
+from loader.mapping.codecs import CODECS, codec_for, codec_named
 from loader.mapping.columns_mapping import Kind, Place, parse_columns_mapping, parse_place
 from loader.mapping.errors import MappingError, did_you_mean
 from loader.mapping.hive_types import HiveType, parse_hive_type

@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
-from loader.mapping.codecs import Codec, Decoded
+from loader.mapping.codec import Codec, Decoded
 
 Cells = list[bytes | None]
 Column: TypeAlias = Sequence[bytes | None] | pa.Array

@@ -8,12 +8,14 @@ from hashlib import sha256
 import pyarrow as pa
 
 from loader.mapping.cells import CellColumn, FamilyColumn, Gathered, RowLike, gather
-from loader.mapping.codecs import Decoded
+from loader.mapping.codec import Decoded
+from loader.mapping.fixed_width import moments
 from loader.mapping.hive_types import HiveType
 from loader.mapping.lazy_rows import Chained, Picked
 from loader.mapping.partitions import PartitionKey, place_rows
 from loader.mapping.rejected import Rejected
 from loader.mapping.row_key import RowKey
+from loader.mapping.years import OUTSIDE, are_moments, outside_years
 from metastore.api import NULL_PARTITION
 from partitioner.values import ColumnSpec, PartitionValues
 
@@ -130,12 +132,16 @@ class Mapping:
             for index, reason in reasons.items():
                 problems.setdefault(index, (reason, name))
         if self.timestamp:
-            milliseconds = pa.array(gathered.versions, pa.timestamp("ms"))
-            columns[self.timestamp] = milliseconds.cast(_at(self.types, self.timestamp).arrow, safe=True)
+            columns[self.timestamp], reasons = self._newest(pa.array(gathered.versions, pa.int64()), self.timestamp)
+            for index, reason in reasons.items():
+                problems.setdefault(index, (f"the row's newest timestamp: {reason}", self.timestamp))
         for name in self.computed - columns.keys():
             columns[name] = pa.nulls(len(keys), _at(self.types, name).arrow)
         table = pa.table([columns[name] for name, _ in self.types], schema=self.full_schema)
         return without(DecodedRows(keys, gathered.versions, table, gathered.rows, ()), problems)
+
+    def _newest(self, milliseconds: pa.Array, name: str) -> Decoded:
+        return moments(milliseconds) if _at(self.types, name).name == "timestamp" else (milliseconds, {})
 
     def _decoded_cells(self, gathered: Gathered) -> Iterator[tuple[str, Decoded]]:
         for cell in self.cells:
@@ -144,10 +150,11 @@ class Mapping:
             yield family.name, family.decode(gathered)
 
     def place(self, decoded: DecodedRows) -> tuple[DecodedRows, tuple[PartitionValues, ...], list[int]]:
-        """Each row's partition. Rows whose partition values nothing can hold are rejected.
+        """Each row's partition. Rows with values that nothing can hold, in a column or a partition key, are rejected.
 
         Returns the rows left, the partitions, and for each row its index into them.
         """
+        decoded = without(decoded, _outside_years(decoded.table))
         columns = {name: _joined(decoded.table[name]) for name in {key.source for key in self.keys}}
         partitions, targets, problems = place_rows(self.keys, columns, len(decoded.keys))
         if not problems:
@@ -184,6 +191,16 @@ class Mapping:
         spelled = "" if text == NULL_PARTITION else text  # only the empty string can stand in a key and be spelled so
         value = pa.array([spelled], pa.string()).cast(_at(self.types, name).arrow)
         return pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()).take(pa.array([0] * rows, pa.int32())), value)
+
+
+def _outside_years(table: pa.Table) -> dict[int, tuple[str, str | None]]:
+    """Rows of which an expression made a date or timestamp that no table can hold: cells cannot have one."""
+    problems: dict[int, tuple[str, str | None]] = {}
+    for name in table.column_names:
+        if are_moments(table[name].type):
+            for index in outside_years(table[name]):
+                problems.setdefault(index, (f"{name}: {OUTSIDE}", name))
+    return problems
 
 
 def _at(types: Sequence[tuple[str, HiveType]], name: str) -> HiveType:

@@ -8,8 +8,10 @@ from zlib import crc32
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loader.mapping.codec import reason_of
 from loader.mapping.errors import MappingError, did_you_mean
 from loader.mapping.hive_types import INTEGERS, TEXTS, HiveType, parse_hive_type
+from loader.mapping.years import OUTSIDE, are_moments, nulled, outside_years
 from metastore.api import NULL_PARTITION, Column
 from metastore.fence import is_fence
 from metastore.names import canonical_value, name_problem
@@ -36,36 +38,48 @@ class PartitionKey:
 
     def texts(self, column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
         """The canonical spelling for each row (string), and the reason for each position that has none."""
-        encoded = pc.dictionary_encode(self._evaluate(column), null_encoding="encode")
+        values, outside = self._evaluate(column)
+        encoded = pc.dictionary_encode(values, null_encoding="encode")
         spelled: list[str] = []
         bad: dict[int, str] = {}
-        for code, value in enumerate(encoded.dictionary.to_pylist()):
+        for code, value in enumerate(encoded.dictionary):
             try:
-                spelled.append(canonical_value(self.type.text, self._value(value), self.name))
-            except ValueError as error:
-                bad[code] = str(error)
+                spelled.append(canonical_value(self.type.text, self._value(value.as_py()), self.name))
+            except Exception as error:  # noqa: BLE001 - any failure of one value is its rows', and never the batch's
+                bad[code] = reason_of(error)
                 spelled.append(NULL_PARTITION)
         texts = pa.array(spelled, pa.string()).take(encoded.indices)
+        reasons = dict.fromkeys(outside, f"{self.name}: {self._outside()}")
         if not bad:
-            return texts, {}
+            return texts, reasons
         codes = encoded.indices.to_pylist()
-        return texts, {index: bad[code] for index, code in enumerate(codes) if code in bad}
+        return texts, {index: bad[code] for index, code in enumerate(codes) if code in bad} | reasons
 
-    def _evaluate(self, column: pa.Array) -> pa.Array:
+    def _evaluate(self, column: pa.Array) -> tuple[pa.Array, list[int]]:
+        """What the expression makes of the column, null at the positions of dates that no table can hold."""
         if self.expression == "prefix":
-            return pc.utf8_slice_codeunits(column, 0, self.count)
+            return pc.utf8_slice_codeunits(column, 0, self.count), []
+        if not are_moments(column.type):
+            return column, []
+        outside = outside_years(column)
         if self.expression in ("identity", "bucket"):
-            return column
-        local = self._local(column)
+            return nulled(column, outside), outside
+        local = self._local(nulled(column, outside))
+        outside = sorted({*outside, *outside_years(local)})
+        local = nulled(local, outside)
         if self.expression == "date":
-            return local.cast(pa.date32())
-        return pc.strftime(local, format="%Y-%m" if self.expression == "month" else "%Y-%m-%d-%H")
+            return local.cast(pa.date32()), outside
+        return pc.strftime(local, format="%Y-%m" if self.expression == "month" else "%Y-%m-%d-%H"), outside
 
     def _local(self, column: pa.Array) -> pa.Array:
         """Timestamps are UTC; the date is that of the table's time zone."""
         if not pa.types.is_timestamp(column.type):
             return column.cast(pa.timestamp("s"))
         return pc.local_timestamp(pc.assume_timezone(column, "UTC").cast(pa.timestamp("us", self.zone)))
+
+    def _outside(self) -> str:
+        where = f" in {self.zone}" if self.zone and self.expression in ("date", "month", "hour") else ""
+        return f"{self.expression} of {self.source}{where}: {OUTSIDE}"
 
     def _value(self, value: object) -> object:
         """A bucket is the CRC-32 of the value's text, so that it does not depend on how the value is stored."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loader.mapping.codecs import Codec
+from loader.mapping.codec import Codec
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,18 +32,28 @@ THREADS = 2
 EXACT_ROWS = 1_000_000
 """Up to so many rows distinct values are counted exactly, above about."""
 
+_YEARS = "{v} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
+
+
+def _within(condition: str, value: str) -> str:
+    """`value` where a metastore's database can hold it, else NULL: no figure is better than a wrong one."""
+    return f"CASE WHEN {condition.replace('{v}', value)} THEN {value} END"
+
+
 _NUMBER = {"low": "min({c})", "high": "max({c})", "distinct": "{d}"}
 _REAL = {
-    "low": "min({c}) FILTER (NOT isnan({c}))",
-    "high": "max({c}) FILTER (NOT isnan({c}))",
+    "low": _within("isfinite({v})", "min({c}) FILTER (NOT isnan({c}))"),
+    "high": _within("isfinite({v})", "max({c}) FILTER (NOT isnan({c}))"),
     "distinct": "{d}",
 }
+_DATE = {"low": _within(_YEARS, "min({c})"), "high": _within(_YEARS, "max({c})"), "distinct": "{d}"}
 _MOMENT = {"low": "epoch(min({c}))::BIGINT", "high": "epoch(max({c}))::BIGINT", "distinct": "{d}"}
 _TEXT = {"longest": "max(length({c}))", "average": "avg(length({c}))", "distinct": "{d}"}
 _BYTES = {"longest": "max(octet_length({c}))", "average": "avg(octet_length({c}))"}
 _SQL: Mapping[str, Mapping[str, str]] = {
-    **dict.fromkeys(("tinyint", "smallint", "int", "integer", "bigint", "decimal", "date"), _NUMBER),
+    **dict.fromkeys(("tinyint", "smallint", "int", "integer", "bigint", "decimal"), _NUMBER),
     **dict.fromkeys(("float", "double"), _REAL),
+    "date": _DATE,
     "timestamp": _MOMENT,
     **dict.fromkeys(("string", "varchar", "char"), _TEXT),
     "binary": _BYTES,

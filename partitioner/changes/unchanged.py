@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from partitioner.bits import bits_of
 from partitioner.changes.change_set import UNKNOWN_ORIGIN, ChangeSet, Op
 
 UNTIL = "__until"
@@ -73,16 +74,17 @@ def _same_rows(new: pa.Table, old: pa.Table) -> np.ndarray:
     same = np.ones(len(new), np.bool_)
     for name in new.column_names:
         if name != "__key":
-            same &= _equal(new[name], old[name]).to_numpy()
+            same &= _equal(new[name], old[name]).to_numpy(zero_copy_only=False)
     return same
 
 
-def _equal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Element by element; two nulls are equal. Nested values count as different: Arrow cannot compare them."""
-    if pa.types.is_nested(one.type):
-        return pa.chunked_array([pa.repeat(False, len(one))])
-    both_null = pc.and_(pc.is_null(one), pc.is_null(other))
-    return pc.or_(both_null, pc.fill_null(pc.equal(one, other), False))
+def _equal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.Array:
+    """Element by element and bit by bit; two nulls are equal."""
+    mine, theirs = bits_of(one.combine_chunks()), bits_of(other.combine_chunks())
+    if pa.types.is_nested(mine.type):  # Arrow cannot compare them
+        return pa.array([a == b for a, b in zip(mine.to_pylist(), theirs.to_pylist(), strict=True)], pa.bool_())
+    both_null = pc.and_(pc.is_null(mine), pc.is_null(theirs))
+    return pc.or_(both_null, pc.fill_null(pc.equal(mine, theirs), False))
 
 
 def _remembered(changes: ChangeSet) -> pa.Table:

@@ -15,7 +15,7 @@ from metastore.api import ColumnStatistics
 from metastore.statistics import has_statistics
 from partitioner.values import AttemptId, Bucket, DataFile, Version
 
-NAN = float("nan")
+NAN, INFINITY = float("nan"), float("inf")
 CASES: list[tuple[str, pa.DataType, list[Any], dict[str, Any]]] = [
     ("tinyint", pa.int8(), [3, None, -3], {"nulls": 1, "distinct": 2, "low": -3, "high": 3}),
     ("smallint", pa.int16(), [3, 3], {"nulls": 0, "distinct": 1, "low": 3, "high": 3}),
@@ -23,6 +23,9 @@ CASES: list[tuple[str, pa.DataType, list[Any], dict[str, Any]]] = [
     ("bigint", pa.int64(), [2**62, 0], {"nulls": 0, "distinct": 2, "low": 0, "high": 2**62}),
     ("double", pa.float64(), [0.5, NAN, -1.5], {"nulls": 0, "distinct": 3, "low": -1.5, "high": 0.5}),
     ("float", pa.float32(), [0.5, NAN], {"nulls": 0, "distinct": 2, "low": 0.5, "high": 0.5}),
+    ("double", pa.float64(), [INFINITY, -1.5, NAN], {"nulls": 0, "distinct": 3, "low": -1.5, "high": None}),
+    ("float", pa.float32(), [-INFINITY, 0.5], {"nulls": 0, "distinct": 2, "low": None, "high": 0.5}),
+    ("date", pa.date32(), [-719_529, 0], {"nulls": 0, "distinct": 2, "low": None, "high": date(1970, 1, 1)}),
     ("string", pa.string(), ["ü", "abc", None], {"nulls": 1, "distinct": 2, "longest": 3, "average": 2.0}),
     ("varchar(9)", pa.string(), ["a"], {"nulls": 0, "distinct": 1, "longest": 1, "average": 1.0}),
     ("binary", pa.binary(), [b"\xff\x00", None], {"nulls": 1, "longest": 2, "average": 2.0}),
@@ -42,7 +45,9 @@ def of_file(folder: Path, kind: str, arrow: pa.DataType, values: list[Any]) -> C
     return found
 
 
-@pytest.mark.parametrize(("kind", "arrow", "values", "told"), CASES, ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("kind", "arrow", "values", "told"), CASES, ids=[f"{number} {case[0]}" for number, case in enumerate(CASES)]
+)
 def test_the_statistics_of_a_type(
     tmp_path: Path, kind: str, arrow: pa.DataType, values: list[Any], told: dict[str, Any]
 ) -> None:

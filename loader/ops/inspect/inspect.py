@@ -1,6 +1,5 @@
 """`hotswap show TABLE --key`: where one row lives, which batch wrote it, what HBase says now, and why they differ."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loader.basics.plain import as_json, plain_values
 from loader.basics.printable import printable
 from loader.datafiles.split_file import RawKeys, read_rows
 from loader.publish.batch import ReadRows
@@ -153,25 +153,8 @@ def _row_in(env: Environment, live: Version, file: DataFile, key: bytes, view: V
     for batch in read_rows(env.files, join(live.location, file.name), live.format, live.columns):
         found = pc.index(view.raw_keys(batch, live.partition), pa.scalar(key, pa.binary())).as_py()
         if found >= 0:
-            return _plain(batch.slice(found, 1).to_pylist()[0])
+            return as_json(plain_values(batch, found))
     return None
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain_value(value) for name, value in row.items()}
-
-
-def _plain_value(value: Any) -> Any:
-    """As JSON can hold it; equal values stay equal, and NaN equals NaN."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, bytes):
-        return printable(value)
-    if isinstance(value, dict):
-        return _plain(value)
-    if isinstance(value, (list, tuple)):
-        return [_plain_value(item) for item in value]
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def _agrees(home: Home | None, indexed: bool | None) -> bool:
@@ -200,7 +183,7 @@ def _now(env: Environment, asked: Asked) -> tuple[Now, Mapping[str, Any] | None,
     for row in asked.read.rows.to_pylist():
         if row["__op"] == Op.UPSERT:
             image = {name: value for name, value in row.items() if not name.startswith("__")}
-            return Now.ROW, _plain(image), env.name_of(asked.read.partitions[row["__target"]])
+            return Now.ROW, as_json(image), env.name_of(asked.read.partitions[row["__target"]])
     return (Now.FILTERED if asked.filtered else Now.GONE), None, None
 
 

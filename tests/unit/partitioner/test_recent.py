@@ -1,3 +1,6 @@
+import math
+import struct
+
 import pyarrow as pa
 import pytest
 
@@ -46,3 +49,32 @@ def test_a_row_that_reads_the_same_again_is_left_out_nulls_included() -> None:
 )
 def test_whatever_differs_is_kept(changed: ChangeSet) -> None:
     assert len(without_unchanged(changed, PUBLISHED).rows) == 1
+
+
+NAN, OTHER_NAN = (struct.unpack(">d", bytes.fromhex(bits))[0] for bits in ("7ff8000000000000", "7ff8000000000001"))
+FLOATS = [0.0, -0.0, 1.5, math.inf, NAN, OTHER_NAN, None]
+
+
+@pytest.mark.parametrize("before", FLOATS)
+@pytest.mark.parametrize("now", FLOATS)
+def test_floats_are_the_same_if_their_bits_are(before: float | None, now: float | None) -> None:
+    """By value −0.0 over 0.0 would never be published, and a NaN always anew."""
+    published = Recent().after(change_set(b"k", "a", before), until=1)
+    alike = pa.array([before], pa.float64()).view(pa.int64()) == pa.array([now], pa.float64()).view(pa.int64())
+    assert (len(without_unchanged(change_set(b"k", "a", now), published).rows) == 0) is alike
+
+
+def with_map(entries: list[tuple[str, float]] | None) -> ChangeSet:
+    made = change_set(b"k", "a", None)
+    column = pa.array([entries], pa.map_(pa.string(), pa.float64()))
+    return ChangeSet(made.rows.append_column("m", column), PARTITIONS)
+
+
+MAPS = [None, [], [("a", 0.0)], [("a", -0.0)], [("a", NAN)], [("a", OTHER_NAN)], [("b", 0.0)], [("a", 0.0), ("b", 0.0)]]
+
+
+@pytest.mark.parametrize("before", range(len(MAPS)))
+@pytest.mark.parametrize("now", range(len(MAPS)))
+def test_maps_are_the_same_if_their_entries_are(before: int, now: int) -> None:
+    published = Recent().after(with_map(MAPS[before]), until=1)
+    assert (len(without_unchanged(with_map(MAPS[now]), published).rows) == 0) is (before == now)

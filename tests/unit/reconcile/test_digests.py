@@ -1,5 +1,6 @@
 """A digest tells rows apart that differ in any column, null from empty, and nothing else."""
 
+import struct
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -80,3 +81,31 @@ def test_a_column_that_the_file_does_not_have_is_null() -> None:
     table = pa.Table.from_pylist([{"s": "a"}])
     entries = Digests(COLUMNS).entries(pa.array([b"k"]), table, pa.array(["p=1"]))
     assert entries["digest"][0].as_py() == digest({"s": "a"})
+
+
+NAN, OTHER_NAN = (struct.unpack(">d", bytes.fromhex(bits))[0] for bits in ("7ff8000000000000", "7ff8000000000001"))
+
+
+@pytest.mark.parametrize(("one", "other"), [(0.0, -0.0), (NAN, OTHER_NAN)], ids=["zeros", "NaNs"])
+@pytest.mark.parametrize("kind", ["double", "map<string,double>"])
+def test_a_digest_is_of_a_floats_bits(kind: str, one: float, other: float) -> None:
+    columns = (("x", kind),)
+
+    def of(value: float) -> int:
+        rows = pa.table({"x": pa.array([[("k", value)] if "map" in kind else value], arrow_schema(columns).types[0])})
+        found: int = Digests(columns).entries(pa.array([b"k"]), rows, pa.array(["p=1"]))["digest"][0].as_py()
+        return found
+
+    assert of(one) == of(one)
+    assert of(one) != of(other)
+
+
+def test_a_slice_of_rows_has_their_digests() -> None:
+    columns = (("x", "map<string,double>"), ("y", "double"))
+    rows = pa.table(
+        {"x": pa.array([[("k", 1.0)], None, [("k", 2.0)]], arrow_schema(columns).types[0]), "y": [1.0, 2.0, 3.0]}
+    )
+    keys, names = pa.array([b"a", b"b", b"c"]), pa.array(["p"] * 3)
+    whole = Digests(columns).entries(keys, rows, names)["digest"].to_pylist()
+    part = Digests(columns).entries(keys.slice(1), rows.slice(1), names.slice(1))["digest"].to_pylist()
+    assert part == whole[1:]

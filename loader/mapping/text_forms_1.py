@@ -1,15 +1,16 @@
-"""Hive's text forms of the primitive types, one value at a time: what LazySimpleSerDe reads, and an error for what not.
+"""Decoder version 1: how tables whose first batch it wrote go on to read the text forms of the primitive types.
 
-Each reader raises ValueError, or decimal.InvalidOperation, with the reason.
+Never changed: a row of such a table must read the same for ever. What version 2 does otherwise is in `text_forms`.
 """
 
 import re
-from collections.abc import Callable
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
-from typing import Any
+
+import pyarrow as pa
 
 from loader.mapping.hive_types import HiveType
+from loader.mapping.text_columns import YEAR, Form
 
 
 def _integer(text: str, hive: HiveType) -> int:
@@ -26,7 +27,8 @@ def _number(text: str, hive: HiveType) -> float:
         return float(stripped)
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[dDfF]?", stripped):
         raise ValueError("not a number" if text else "empty")
-    return float(stripped.rstrip("dDfF"))
+    number: float = pa.scalar(stripped.lstrip("+").rstrip("dDfF")).cast(hive.arrow).as_py()
+    return number
 
 
 def _decimal(text: str, hive: HiveType) -> Decimal:
@@ -66,13 +68,14 @@ def _timestamp(text: str, hive: HiveType) -> datetime:
     return datetime.fromisoformat(f"{match[1]}T{match[2] or '00:00:00'}.{fraction[:6]}")
 
 
-FORMS: dict[str, tuple[str, Callable[[str, HiveType], Any]]] = {
-    "int": (r"^-?[0-9]+$", _integer),
-    "float": (r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$", _number),
-    "double": (r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$", _number),
-    "decimal": ("", _decimal),
-    "boolean": ("", _boolean),
-    "date": (r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", _date),
-    "timestamp": (r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$", _timestamp),
+_FLOAT = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+FORMS = {
+    "int": Form(r"^-?[0-9]+$", _integer),
+    "float": Form(_FLOAT, _number),
+    "double": Form(_FLOAT, _number),
+    "decimal": Form("", _decimal),
+    "boolean": Form("", _boolean),
+    "date": Form(rf"^{YEAR}-[0-9]{{2}}-[0-9]{{2}}$", _date),
+    "timestamp": Form(rf"^{YEAR}-[0-9]{{2}}-[0-9]{{2}} [0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,6}})?$", _timestamp),
 }
-"""Type → (pattern of texts that Arrow's own cast reads right, how to read one text)."""
+"""By type; "int" stands for all integers."""
