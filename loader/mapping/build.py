@@ -8,7 +8,7 @@ from typing import Any
 
 from loader.mapping.cells import CellColumn, FamilyColumn
 from loader.mapping.codec import Codec
-from loader.mapping.codecs import CODECS, codec_for, codec_named
+from loader.mapping.codecs import CODECS, DECODER, DECODERS, codec_for, codec_named
 from loader.mapping.columns_mapping import Kind, Place, parse_columns_mapping, parse_place
 from loader.mapping.errors import MappingError, did_you_mean
 from loader.mapping.hive_types import HiveType, parse_hive_type
@@ -28,31 +28,35 @@ def build_mapping(
     time_zone: str | None = None,
     row_key: Any | None = None,
     computed: Sequence[str] = (),
+    decoder: int = DECODER,
 ) -> Mapping:
     """From the configuration's typed values; `computed`: columns that the transform's select gives a value.
 
+    `decoder`: the version of the decoder that the table's rows are read by, one of DECODERS.
     Raises MappingError with the exact column and the nearest right name.
     """
+    if decoder not in DECODERS:
+        raise MappingError(f"there is no version {decoder} of the decoder", f"There are {_listed(DECODERS)}.")
     types = _types(columns)
     given = frozenset(name.lower() for name in computed)
     _check_known(given, types, "transform")
     part_names = [name.lower() for name in _get(row_key, "columns", ())]
     sources = _sources(mapping, types, part_names)
     _check_mapped(sources, types, given, part_names)
-    key = _row_key(row_key, part_names, sources, types)
+    key = _row_key(row_key, part_names, sources, types, decoder)
     keys = tuple(_partition_key(entry, types, time_zone) for entry in partition_by)
     identity = _identity(keys, types)
     timestamps = [name for name, (place, _) in sources.items() if place.kind is Kind.TIMESTAMP]
     return Mapping(
         types=tuple(types.items()),
         row_key=key,
-        cells=tuple(_cell(name, *source, types[name]) for name, source in _of(sources, Kind.CELL)),
-        family_maps=tuple(_family(name, *source, types[name]) for name, source in _of(sources, Kind.FAMILY)),
+        cells=tuple(_cell(name, *source, types[name], decoder) for name, source in _of(sources, Kind.CELL)),
+        family_maps=tuple(_family(name, *source, types[name], decoder) for name, source in _of(sources, Kind.FAMILY)),
         timestamp=_timestamp(timestamps, types),
         keys=keys,
         identity=identity,
         computed=given - sources.keys() - set(part_names),
-        spelling=_spelling(types, sources, key, keys, given),
+        spelling=_spelling(types, sources, key, keys, given, decoder),
     )
 
 
@@ -139,30 +143,30 @@ def _of(sources: MappingOf[str, Source], kind: Kind) -> list[tuple[str, Source]]
     return [(name, source) for name, source in sources.items() if source[0].kind is kind]
 
 
-def _codec(name: str, place: Place, codec: str | None, hive: HiveType) -> Codec:
+def _codec(name: str, place: Place, codec: str | None, hive: HiveType, decoder: int) -> Codec:
     path = ("mapping", name)
     if codec is not None and codec not in CODECS:
         raise MappingError(f"column {name}: {codec!r} is no type", did_you_mean(codec, sorted(CODECS)), path)
     if codec is not None and place.binary:
         raise MappingError(f"column {name}: #b and a type are two answers to one question", "Keep one.", path)
     try:
-        return codec_named(codec, hive) if codec else codec_for(hive, place.binary)
+        return codec_named(codec, hive, decoder) if codec else codec_for(hive, place.binary, decoder)
     except ValueError as error:
         raise MappingError(f"column {name}: {error}", "Change the column's type or how it is decoded.", path) from error
 
 
-def _cell(name: str, place: Place, codec: str | None, hive: HiveType) -> CellColumn:
+def _cell(name: str, place: Place, codec: str | None, hive: HiveType, decoder: int) -> CellColumn:
     if hive.item is not None:
         hint = f"Write {place.family.decode()}: for the whole family."
         raise MappingError(f"column {name} is a map, but {place} is one cell", hint, ("mapping", name))
-    return CellColumn(name, place.family, place.qualifier, _codec(name, place, codec, hive))
+    return CellColumn(name, place.family, place.qualifier, _codec(name, place, codec, hive, decoder))
 
 
-def _family(name: str, place: Place, codec: str | None, hive: HiveType) -> FamilyColumn:
+def _family(name: str, place: Place, codec: str | None, hive: HiveType, decoder: int) -> FamilyColumn:
     if hive.item is None:
         hint = f"Write {place.family.decode()}:qualifier, or make it a map<string,string>."
         raise MappingError(f"column {name} is {hive.text}, but {place} is a whole family", hint, ("mapping", name))
-    return FamilyColumn(name, place.family, place.qualifier, _codec(name, place, codec, hive.item), hive.arrow)
+    return FamilyColumn(name, place.family, place.qualifier, _codec(name, place, codec, hive.item, decoder), hive.arrow)
 
 
 def _timestamp(names: Sequence[str], types: Types) -> str | None:
@@ -177,10 +181,12 @@ def _timestamp(names: Sequence[str], types: Types) -> str | None:
 # The row key
 
 
-def _row_key(row_key: Any | None, parts: Sequence[str], sources: MappingOf[str, Source], types: Types) -> RowKey:
+def _row_key(
+    row_key: Any | None, parts: Sequence[str], sources: MappingOf[str, Source], types: Types, decoder: int
+) -> RowKey:
     mapped = [name for name, _ in _of(sources, Kind.KEY)]
     if row_key is None:
-        return RowKey((_key_column(_only_key(mapped), sources, types),))
+        return RowKey((_key_column(_only_key(mapped), sources, types, decoder),))
     delimiter, widths = _get(row_key, "delimiter", None), _get(row_key, "widths", None)
     names = list(dict.fromkeys(parts))
     if len(names) != len(parts):
@@ -188,7 +194,7 @@ def _row_key(row_key: Any | None, parts: Sequence[str], sources: MappingOf[str, 
     if stray := set(mapped) ^ set(names):
         message = f"{', '.join(sorted(stray))}: mapped to :key and named in row_key must be the same columns"
         raise MappingError(message, "Name every part of the key in row_key, map none of them to a cell.", ("row_key",))
-    columns = tuple(_key_column(name, sources, types) for name in names)
+    columns = tuple(_key_column(name, sources, types, decoder) for name in names)
     _check_cut(columns, delimiter, widths)
     return RowKey(columns, delimiter.encode() if delimiter else None, tuple(widths) if widths else None)
 
@@ -202,9 +208,9 @@ def _only_key(mapped: Sequence[str]) -> str:
     return mapped[0]
 
 
-def _key_column(name: str, sources: MappingOf[str, Source], types: Types) -> KeyColumn:
+def _key_column(name: str, sources: MappingOf[str, Source], types: Types, decoder: int) -> KeyColumn:
     place, codec = sources[name]
-    column = KeyColumn(name, _codec(name, place, codec, types[name]))
+    column = KeyColumn(name, _codec(name, place, codec, types[name], decoder))
     if column.codec.encode is None:
         message = f"column {name}: a row key cannot be written back from {column.codec.name}"
         raise MappingError(message, "Use string, binary, an integer or a date for key columns.", ("mapping", name))
@@ -249,6 +255,10 @@ def _identity(keys: Sequence[PartitionKey], types: Types) -> frozenset[str]:
     return identity
 
 
+def _listed(numbers: Sequence[int]) -> str:
+    return " and ".join(map(str, numbers))
+
+
 def _get(entry: Any, name: str, default: Any) -> Any:
     """Settings come as objects from the configuration, or as plain dicts."""
     if entry is None:
@@ -257,13 +267,20 @@ def _get(entry: Any, name: str, default: Any) -> Any:
 
 
 def _spelling(
-    types: Types, sources: MappingOf[str, Source], key: RowKey, keys: Sequence[PartitionKey], computed: frozenset[str]
+    types: Types,
+    sources: MappingOf[str, Source],
+    key: RowKey,
+    keys: Sequence[PartitionKey],
+    computed: frozenset[str],
+    decoder: int,
 ) -> str:
-    plain = {
+    plain: dict[str, Any] = {
         "columns": [[name, kind.text] for name, kind in types.items()],
         "cells": {name: [str(place), place.binary, codec] for name, (place, codec) in sources.items()},
         "row_key": [list(key.names), key.delimiter.hex() if key.delimiter else None, list(key.widths or ())],
         "partition_by": [[k.name, k.type.text, k.source, k.expression, k.count, k.zone] for k in keys],
         "computed": sorted(computed),
     }
+    if decoder > 1:  # digests of tables that version 1 reads are older than it
+        plain["decoder"] = decoder
     return json.dumps(plain, sort_keys=True)

@@ -9,18 +9,18 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from loader.mapping import text_forms_1
+from loader.mapping import text_forms, text_forms_1
 from loader.mapping.codec import Codec, as_binary
 from loader.mapping.fixed_width import BOOL, TIMESTAMP_MS, WIDTHS, big_endian
 from loader.mapping.hive_types import INTEGERS, TEXTS, HiveType
 from loader.mapping.json_text import json_text
 from loader.mapping.text_columns import Form, each, form_codec, text_codec, without_null_text
 
-DECODER = 1
+DECODER = 2
 """The version of the decoder that new tables are read by. One that changes what a cell's *value* is gets a new number;
 what only turns a value into a rejection, or a rejection's reason into another, does not."""
 
-_FORMS: Mapping[int, Mapping[str, Form]] = {1: text_forms_1.FORMS}
+_FORMS: Mapping[int, Mapping[str, Form]] = {1: text_forms_1.FORMS, 2: text_forms.FORMS}
 DECODERS = tuple(_FORMS)
 
 

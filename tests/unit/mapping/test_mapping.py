@@ -71,6 +71,19 @@ def test_the_digest_is_that_of_the_meaning() -> None:
     assert build(mapping=CELLS.replace("#b", "")).digest != build().digest
 
 
+def test_the_decoders_version_is_part_of_the_meaning_and_version_1_has_the_digest_of_before() -> None:
+    assert build(decoder=1).digest == "1dcedea29f2b7cf2"
+    assert build(decoder=2).digest == build().digest != build(decoder=1).digest
+
+
+def test_a_mapping_reads_by_the_decoder_that_it_was_built_with() -> None:
+    columns = {"id": "string", "c": "string", "n": "int", "m": "map<string,int>"}
+    cells = row(b"k", {"d:c": b"1", "d:n": b"12.7", "m:x": b"3.9"})
+    old, new = (build(columns, ":key,d:c,d:n,m:", ("c",), decoder=decoder).decode([cells]) for decoder in (1, 2))
+    assert new.table.to_pylist() == [{"id": "k", "c": "1", "n": 12, "m": [("x", 3)]}]
+    assert [rejected.column for rejected in old.rejected] == ["n"]
+
+
 # Decoding
 
 
@@ -275,6 +288,7 @@ REFUSED = [
     (dict(row_key={"columns": ["id", "title"], "delimiter": "|"}), "title: mapped to :key and named in row_key", ""),
     (dict(columns={**COLUMNS, "id": "double"}), "column id: a row key cannot be written back from double", "string"),
     (dict(columns={**COLUMNS, "TITLE": "string"}), "there twice", ""),
+    (dict(decoder=3), "no version 3 of the decoder", "1 and 2"),
 ]
 
 
