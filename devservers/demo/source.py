@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from devservers.demo.data import FAMILY, Ad, ad_of, cells_of
 from devservers.demo.freshness import Write
-from loader.sources.hbase.thrift2.client import TColumnValue, TDelete, Thrift2, TPut, TScan
+from loader.sources.hbase.api import Scan
+from loader.sources.hbase.thrift2.client import TColumnValue, TDelete, Thrift2, TPut
 
 TABLE = "ads"
 _PUTS_A_CALL = 1000
@@ -53,7 +54,7 @@ class Source:
 
     def scan(self) -> Iterator[Ad]:
         """Every row as HBase has it now."""
-        for rows in self._client.scan(TABLE, TScan(caching=2000), rows=2000):
+        for rows in self._client.scan(TABLE, Scan(caching=2000), rows=2000):
             for row in rows:
                 yield ad_of(row.row, {cell.qualifier: cell.value for cell in row.columnValues})
 

@@ -7,9 +7,10 @@ import itertools
 import pytest
 
 from devservers.hbase import HBase
+from loader.sources.hbase.row import Row
 from loader.sources.hbase.thrift2.client import Thrift2
 from loader.sources.hbase.thrift2.connection import Endpoint, WrongServer
-from loader.sources.hbase.thrift2.idl import Row, TColumnValue, TGet, TPut
+from loader.sources.hbase.thrift2.idl import TColumnValue, TGet, TPut
 from tests.devservers.processes import listeners
 
 _names = (f"servers{number}" for number in itertools.count())

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from devservers.metastore import Metastore23
-from loader.sources.hbase.thrift2.idl import TScan
+from loader.sources.hbase.api import Scan
 from tests.contract.proxy import Proxy, Trick
 from tests.integration.clicks import Clicks, Result, hotswap
 from tests.world import Row
@@ -79,7 +79,7 @@ class Night:
     def hbase(self) -> dict[str, Row]:
         found = {}
         with self.clicks.client() as client:
-            for rows in client.scan(self.clicks.kept.table.hbase_table, TScan(caching=1000)):
+            for rows in client.scan(self.clicks.kept.table.hbase_table, Scan(caching=1000)):
                 for row in rows:
                     cells = {bytes(cell.qualifier): bytes(cell.value) for cell in row.columnValues}
                     found[row.row.decode()] = (cells[b"day"].decode(), int.from_bytes(cells[b"clicks"], "big"))

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from devservers.hbase import HBase
+from loader.sources.hbase.api import Scan
 from loader.sources.hbase.thrift2.client import Patience, TColumnValue, Thrift2, TPut, TScan
 from loader.sources.hbase.thrift2.connection import Connection, Endpoint, ScannerGone
 from tests.contract.proxy import Proxy
@@ -51,7 +52,7 @@ def scanned(hbase: HBase, at_call: int, happens: Callable[[], object]) -> tuple[
 
     endpoint = replace(Endpoint.parse(line.uri.removeprefix("thrift://")), read_timeout=5 * LEASE_S)
     with line.watching(re.compile(".*"), then), Thrift2(endpoint, Patience(seconds=30)) as client:
-        batches = client.scan("t", TScan(caching=10), rows=40)
+        batches = client.scan("t", Scan(caching=10), rows=40)
         found = [(row.row, len(row.columnValues)) for rows in batches for row in rows]
     line.close()
     return found, calls

@@ -32,11 +32,11 @@ def counts(report: dict[str, Any]) -> dict[str, int]:
 
 def expected(table: Clicks) -> dict[str, tuple[str, int]]:
     """HBase, by a plain scan of all rows."""
-    from loader.sources.hbase.thrift2.client import TScan
+    from loader.sources.hbase.api import Scan
 
     rows = {}
     with table.client() as client:
-        for batch in client.scan(table.kept.table.hbase_table, TScan()):
+        for batch in client.scan(table.kept.table.hbase_table, Scan()):
             for row in batch:
                 cells = {cell.qualifier: cell.value for cell in row.columnValues}
                 rows[row.row.decode()] = (cells[b"day"].decode(), int.from_bytes(cells[b"clicks"], "big"))

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader.sources.hbase.thrift2.client import DeleteType, TColumn, TColumnValue, TDelete, TPut, TScan
+from loader.sources.hbase.api import Scan
+from loader.sources.hbase.thrift2.client import DeleteType, TColumn, TColumnValue, TDelete, TPut
 from tests.integration.clicks import Clicks, NewClicks, hotswap
 from tests.integration.oracle.kept import fresh_name
 from tests.world import Row
@@ -45,7 +46,7 @@ class Road:
 
     def of_hbase(self) -> dict[str, Row]:
         with self.table.client() as client:
-            rows = [row for batch in client.scan(self.name, TScan()) for row in batch]
+            rows = [row for batch in client.scan(self.name, Scan()) for row in batch]
         cells = {row.row.decode(): {cell.qualifier: cell.value for cell in row.columnValues} for row in rows}
         return {key: (found[b"day"].decode(), int.from_bytes(found[b"clicks"], "big")) for key, found in cells.items()}
 
@@ -89,7 +90,7 @@ def old_put(road: Road) -> None:
 def old_delete(road: Road) -> None:
     """The shell's `delete`: the marker carries the time of the cell, and the version below comes back."""
     with road.table.client() as client:
-        (row,) = next(client.scan(road.name, TScan(startRow=b"k01", stopRow=b"k01\0")))
+        (row,) = next(client.scan(road.name, Scan(start=b"k01", stop=b"k01\0")))
         stamp = next(cell.timestamp for cell in row.columnValues if cell.qualifier == b"clicks")
     road.put("k01", 99, stamp - 1)
     column = TColumn(family=b"d", qualifier=b"clicks", timestamp=stamp)

@@ -18,7 +18,8 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
-from loader.sources.hbase.thrift2.client import DeleteType, TColumn, TDelete, TScan
+from loader.sources.hbase.api import Scan
+from loader.sources.hbase.thrift2.client import DeleteType, TColumn, TDelete
 from tests.integration.clicks import Clicks, hotswap, new_clicks
 from tests.integration.oracle.kept import fresh_name
 from tests.integration.oracle.operations import Delete, Put
@@ -76,7 +77,7 @@ def hide(table: Clicks, hbase: HBase) -> None:
 def _newest(table: Clicks, number: int) -> int:
     key = b"k%06d" % number
     with table.client() as client:
-        (row,) = next(client.scan(table.kept.table.hbase_table, TScan(startRow=key, stopRow=key + b"\0")))
+        (row,) = next(client.scan(table.kept.table.hbase_table, Scan(start=key, stop=key + b"\0")))
     return max(cell.timestamp for cell in row.columnValues)
 
 

@@ -10,7 +10,9 @@ import pytest
 from devservers.hbase import HBase
 from loader.basics.errors import SourceError, Unavailable
 from loader.mapping.build import build_mapping
+from loader.sources.hbase.api import Scan
 from loader.sources.hbase.dirty_keys import DirtyKeys
+from loader.sources.hbase.large_rows import size_of
 from loader.sources.hbase.reread import RowReader
 from loader.sources.hbase.sample import sample
 from loader.sources.hbase.scan import scan_window
@@ -29,7 +31,7 @@ from loader.sources.hbase.thrift2.client import (
     TScan,
 )
 from loader.sources.hbase.thrift2.connection import Connection, ScannerGone
-from loader.sources.hbase.thrift2.cursor import ANSWER, FIRST, size_of
+from loader.sources.hbase.thrift2.cursor import ANSWER, FIRST
 from loader.sources.hbase.windows import Window
 from loader.sources.rows import ReadRows
 from partitioner.changes.change_set import NOWHERE, Op
@@ -211,7 +213,7 @@ def test_threads_find_what_one_finds(new_table: Callable[..., Table]) -> None:
 def test_megabyte_values_come_few_at_a_time(table: Table) -> None:
     for number in range(60):
         table.put_cell(b"%03d" % number, 100, b"d", b"c", b"x" * (1 << 20))
-    batches = list(table.client.scan_packed(table.name, TScan(), rows=2000))
+    batches = list(table.client.scan_packed(table.name, Scan(), rows=2000))
     assert [len(batch) for batch in batches][:3] == [FIRST, 3, 3]
     assert max(size_of(batch) for batch in batches[1:]) < 2 * ANSWER
 
@@ -249,7 +251,7 @@ def test_a_region_split_between_two_windows_loses_nothing(table: Table) -> None:
 def test_a_region_split_in_mid_scan_loses_and_doubles_nothing(table: Table) -> None:
     keys = [b"%05d" % number for number in range(3000)]
     table.put_many(keys, 100)
-    batches = table.client.scan(table.name, TScan(caching=100), rows=100)
+    batches = table.client.scan(table.name, Scan(caching=100), rows=100)
     found = [row.row for row in next(batches)]
     table.hbase.split(table.name, b"01500")
     found += [row.row for batch in batches for row in batch]
@@ -262,7 +264,7 @@ def test_a_region_split_in_mid_scan_loses_and_doubles_nothing(table: Table) -> N
 def test_a_scan_goes_on_behind_the_last_row_when_the_server_has_forgotten_its_scanner(table: Table) -> None:
     keys = [b"%03d" % number for number in range(30)]
     table.put_many(keys, 100)
-    batches = table.client.scan(table.name, TScan(), rows=10)
+    batches = table.client.scan(table.name, Scan(), rows=10)
     found = [row.row for row in next(batches)]
     table.hbase.stop_thrift()
     table.hbase.start_thrift()
@@ -273,7 +275,7 @@ def test_a_scan_goes_on_behind_the_last_row_when_the_server_has_forgotten_its_sc
 def test_a_scan_goes_on_when_another_call_of_the_client_lost_the_connection(table: Table) -> None:
     keys = [b"%03d" % number for number in range(30)]
     table.put_many(keys, 100)
-    batches = table.client.scan(table.name, TScan(), rows=10)
+    batches = table.client.scan(table.name, Scan(), rows=10)
     found = [row.row for row in next(batches)]
     table.client.close()
     found += [row.row for batch in batches for row in batch]
@@ -286,7 +288,7 @@ def test_a_scan_goes_on_when_its_scanner_has_expired(table: Table) -> None:
     table.put_many(keys, 100)
     other = Connection(Endpoint.parse(table.hbase.thrift))
     before = other.call("openScanner", table=table.name.encode(), tscan=TScan())
-    batches = table.client.scan(table.name, TScan(), rows=10)
+    batches = table.client.scan(table.name, Scan(), rows=10)
     found = [row.row for row in next(batches)]
     other.call("closeScanner", scannerId=before + 1)
     found += [row.row for batch in batches for row in batch]
@@ -414,7 +416,7 @@ def test_a_family_that_does_not_exist_is_named_with_those_that_do(table: Table) 
 def test_a_table_dropped_in_mid_scan_is_an_error(hbase: HBase) -> None:
     table = Table(hbase)
     table.put_many([b"%03d" % number for number in range(30)], 100)
-    batches = table.client.scan(table.name, TScan(caching=10), rows=10)
+    batches = table.client.scan(table.name, Scan(caching=10), rows=10)
     next(batches)
     table.close()
     with pytest.raises((SourceError, Unavailable)):

@@ -14,9 +14,10 @@ import pytest
 from devservers.hbase import HBase
 from loader.report.reports import BatchReport
 from loader.runtime.loop import Loop
+from loader.sources.hbase.api import Scan
 from loader.sources.hbase.dirty_keys import DirtyKeys, IncompleteScan
 from loader.sources.hbase.table_identity import sighting_of
-from loader.sources.hbase.thrift2.client import Patience, TableDisabled, TColumnValue, Thrift2, TPut, TScan
+from loader.sources.hbase.thrift2.client import Patience, TableDisabled, TColumnValue, Thrift2, TPut
 from loader.sources.hbase.thrift2.connection import ConnectionLost, Endpoint
 from loader.sources.hbase.windows import Window
 from loader.state.gaps import debts
@@ -43,7 +44,7 @@ class Scanned:
 
     def found(self, then: Callable[[], object], client: Thrift2 | None = None) -> list[bytes]:
         """The keys that a scan finds if `then` happens after its first ten."""
-        batches = (client or self.client).scan(self.name, TScan(caching=10), rows=10)
+        batches = (client or self.client).scan(self.name, Scan(caching=10), rows=10)
         keys = [row.row for row in next(batches)]
         then()
         return keys + [row.row for batch in batches for row in batch]

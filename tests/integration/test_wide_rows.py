@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
+from loader.sources.hbase.api import Scan
 from loader.sources.hbase.key_ranges import RangeReader
 from loader.sources.hbase.reread import Few, RowReader
+from loader.sources.hbase.row import Row
 from loader.sources.hbase.scan import scan_window
-from loader.sources.hbase.thrift2.client import Patience, TColumnValue, Thrift2, TPut, TScan
+from loader.sources.hbase.thrift2.client import Patience, TColumnValue, Thrift2, TPut
 from loader.sources.hbase.thrift2.connection import Endpoint
 from loader.sources.hbase.thrift2.cursor import CELLS
-from loader.sources.hbase.thrift2.idl import Row
 from loader.sources.hbase.windows import Window
 from tests.contract.proxy import Proxy
 from tests.integration.clicks import NewClicks, hotswap
@@ -140,7 +141,7 @@ def scanned_while(wide: Wide, happens: Callable[[Wide], object], read_timeout: f
 
     endpoint = replace(Endpoint.parse(line.uri.removeprefix("thrift://")), read_timeout=read_timeout)
     with line.watching(re.compile("getScannerRows"), then), Thrift2(endpoint, Patience(seconds=20)) as client:
-        rows = [row for rows in client.scan(wide.name, TScan(), rows=2) for row in rows]
+        rows = [row for rows in client.scan(wide.name, Scan(), rows=2) for row in rows]
     assert over.wait(30)
     line.close()
     assert next(asked) > 3

@@ -8,9 +8,8 @@ from loader.mapping import Mapping as CellMapping
 from loader.ops.doctor.subject import Patient, note, to_do
 from loader.report.findings import Finding
 from loader.sources.hbase.absence import retention_of
+from loader.sources.hbase.api import ALL_VERSIONS, Scan
 from loader.sources.hbase.clock import measure_skew
-from loader.sources.hbase.scan import ALL_VERSIONS, RAW
-from loader.sources.hbase.thrift2.idl import TColumn, TScan, TTimeRange
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import reader_of
 
@@ -26,7 +25,7 @@ def hbase(patient: Patient) -> Iterator[Finding]:
     with patient.hbase() as client:
         client.check_table(name, mapping.families)
         regions = len(client.regions(name))
-        patient.fact("HBase", f"{client.endpoint}: {name}, {counted(regions, 'region')}")
+        patient.fact("HBase", f"{client.address}: {name}, {counted(regions, 'region')}")
         for family, settings in client.family_settings(name).items():
             if family in mapping.families:
                 yield from _family(name, family, settings)
@@ -51,14 +50,8 @@ def _family(table: str, name: bytes, settings: Mapping[bytes, bytes]) -> Iterato
 def _future(patient: Patient, mapping: CellMapping) -> Iterator[Finding]:
     """Cells stamped in the future: a clock that is wrong, or a client that sets timestamps. They hide later puts."""
     after = patient.clock() + FUTURE_MS
-    scan = TScan(
-        columns=[TColumn(family=family) for family in mapping.families],
-        caching=1,
-        maxVersions=ALL_VERSIONS,
-        timeRange=TTimeRange(minStamp=after, maxStamp=2**63 - 1),
-        attributes=RAW,
-        cacheBlocks=False,
-    )
+    columns = [(family, None) for family in mapping.families]
+    scan = Scan(columns=columns, versions=ALL_VERSIONS, times=(after, 2**63 - 1), raw=True, caching=1)
     with patient.hbase() as client:
         rows = next(iter(client.scan(patient.table.hbase_table, scan, 1)), [])
     if rows:
@@ -85,7 +78,7 @@ def _skew(patient: Patient) -> Iterator[Finding]:
 def decoding(patient: Patient) -> Iterator[Finding]:
     """The first rows, decoded as a batch would decode them."""
     mapping, name = mapping_of(patient.table), patient.table.hbase_table
-    scan = TScan(columns=[TColumn(family=family) for family in mapping.families], caching=SAMPLE, cacheBlocks=False)
+    scan = Scan(columns=[(family, None) for family in mapping.families], caching=SAMPLE)
     with patient.hbase() as client:
         keys = [row.row for rows in islice(client.scan(name, scan, SAMPLE), 1) for row in rows]
     read = reader_of(patient.settings, patient.table, mapping).read(keys, 0)

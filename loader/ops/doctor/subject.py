@@ -11,7 +11,7 @@ from metastore.api import Metastore, Table
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
-    from loader.sources.hbase.thrift2.client import Thrift2
+    from loader.sources.hbase.api import HBaseClient
 
 to_do = partial(Finding, Grade.TO_DO)
 note = partial(Finding, Grade.NOTE)
@@ -28,7 +28,7 @@ class Patient:
     settings: "Settings"
     table: "TableSettings"
     metastores: Callable[[str], Metastore]
-    hbase: "Callable[[], Thrift2]"
+    hbase: "Callable[[], HBaseClient]"
     environment: Callable[[Metastore, Table], Environment]
     clock: Callable[[], int]
     run: str

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from loader.basics.errors import SourceError, Unavailable
 from loader.mapping import Mapping
 from loader.ops.inspect.inspect import Asked, KeyReport, View, look_at
+from loader.sources.hbase.api import HBaseClient, Patience
 from loader.sources.hbase.raw_row import raw_cells, times_of
 from loader.sources.hbase.reread import RowReader
-from loader.sources.hbase.thrift2.client import Patience, Thrift2
 from loader.state.key_index_files import KeyStore
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import connector, reader_of
@@ -60,5 +60,5 @@ class _Source:
         partitions, targets = self._mapping.place_keys([key])
         return partitions[targets[0]] if targets[0] is not None else None
 
-    def _connect(self) -> Thrift2:
+    def _connect(self) -> HBaseClient:
         return connector(self._settings, Patience(tries=2))()

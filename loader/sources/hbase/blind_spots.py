@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from loader.basics.moments import moment_text
 from loader.basics.quantities import duration_text
 from loader.sources.hbase.absence import Retention, retention_of
+from loader.sources.hbase.api import HBaseClient
 from loader.sources.hbase.table_identity import Sighting, sighting_of
-from loader.sources.hbase.thrift2.client import Thrift2
 from loader.sources.hbase.windows import Window
 from loader.state.gaps import Debt, owe
 from loader.state.layout import Layout
@@ -26,7 +26,7 @@ Look = Callable[[], tuple[Sighting | None, Retention]]
 """The table as it is now, and how long it keeps what a raw scan shows."""
 
 
-def look_at(connect: Callable[[], Thrift2], table: str, families: Sequence[bytes]) -> Look:
+def look_at(connect: Callable[[], HBaseClient], table: str, families: Sequence[bytes]) -> Look:
     """Raises NoSuchTable, NoSuchFamily, TableDisabled, Unavailable."""
 
     def look() -> tuple[Sighting | None, Retention]:

@@ -7,7 +7,7 @@ what time it got: the table should have a region on every server. Nothing is eve
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from loader.sources.hbase.thrift2.client import TColumnValue, TGet, Thrift2, TPut
+from loader.sources.hbase.api import HBaseClient, Scan
 
 ROW, QUALIFIER = b"hotswap-clock", b"t"
 
@@ -20,16 +20,17 @@ class Skew:
     ahead_ms: int = 0
 
 
-def measure_skew(client: Thrift2, table: str, now_ms: Callable[[], int]) -> Skew:
+def measure_skew(client: HBaseClient, table: str, now_ms: Callable[[], int]) -> Skew:
     """Overwrites one small cell in each region of `table`. Raises NoSuchTable, Unavailable, Refused."""
     family = sorted(client.families(table))[0]
     each = [_of_region(client, table, region.start + ROW, family, now_ms) for region in client.regions(table)]
     return Skew(max(skew.behind_ms for skew in each), max(skew.ahead_ms for skew in each))
 
 
-def _of_region(client: Thrift2, table: str, row: bytes, family: bytes, now_ms: Callable[[], int]) -> Skew:
+def _of_region(client: HBaseClient, table: str, row: bytes, family: bytes, now_ms: Callable[[], int]) -> Skew:
     """The cell got its time before `after`: what lies between counts as skew, to be on the safe side."""
-    client.put(table, TPut(row=row, columnValues=[TColumnValue(family=family, qualifier=QUALIFIER, value=b"")]))
+    client.put_cell(table, row, family, QUALIFIER)
     after = now_ms()
-    (cell,) = (c for c in client.get(table, TGet(row=row)).columnValues if c.qualifier == QUALIFIER)
+    scan = Scan(row, row + b"\0", [(family, QUALIFIER)])
+    (cell,) = (cell for rows in client.scan(table, scan, 1) for found in rows for cell in found.columnValues)
     return Skew(max(0, after - cell.timestamp), max(0, cell.timestamp - after))

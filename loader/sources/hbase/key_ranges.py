@@ -9,14 +9,11 @@ import pyarrow as pa
 from loader.mapping import Mapping
 from loader.mapping.rejected import Rejected
 from loader.mapping.transform import Transform
+from loader.sources.hbase.api import ALL_VERSIONS, ROW_BYTES, HBaseClient, Scan
+from loader.sources.hbase.errors import Refused, ServerBusy
 from loader.sources.hbase.filters import random_keys, rows_filter
 from loader.sources.hbase.reread import decode, transformed
-from loader.sources.hbase.scan import ALL_VERSIONS, RAW
-from loader.sources.hbase.thrift2.client import Thrift2
-from loader.sources.hbase.thrift2.connection import Refused, ServerBusy
-from loader.sources.hbase.thrift2.cursor import WHOLE
-from loader.sources.hbase.thrift2.idl import Row, TColumn, TScan, TTimeRange
-from loader.sources.hbase.thrift2.parts import ROW_BYTES
+from loader.sources.hbase.row import Row
 from partitioner.values import PartitionValues
 
 BLOCK = 5_000
@@ -61,7 +58,7 @@ class Ranges(Protocol):
 class RangeReader:
     """Reads one HBase table. `connect` makes a client, which lives as long as one call."""
 
-    connect: Callable[[], Thrift2]
+    connect: Callable[[], HBaseClient]
     table: str
     mapping: Mapping
     transform: Transform | None = None
@@ -78,11 +75,7 @@ class RangeReader:
 
         Raises NoSuchTable if the table is dropped or disabled under the scan, which HBase ends without an error.
         """
-        scan = TScan(
-            startRow=start, stopRow=stop, columns=self._columns, caching=1000, maxVersions=1, cacheBlocks=False
-        )
-        if filter_bytes is not None:
-            scan.filterBytes = filter_bytes
+        scan = Scan(start, stop, self.mapping.qualifiers, filter_bytes=filter_bytes)
         with self.connect() as client:
             try:
                 for rows in client.scan(self.table, scan, BLOCK, self.row_bytes):
@@ -94,15 +87,7 @@ class RangeReader:
 
     def sampled(self, start: bytes, stop: bytes, chance: float) -> Iterator[Block]:
         """A share of the rows, each by chance. HBase cuts no rows for such a filter: so keys first, then their rows."""
-        scan = TScan(
-            startRow=start,
-            stopRow=stop,
-            columns=self._columns,
-            caching=1000,
-            batchSize=WHOLE,
-            cacheBlocks=False,
-            filterBytes=random_keys(chance),
-        )
+        scan = Scan(start, stop, self.mapping.qualifiers, whole=True, filter_bytes=random_keys(chance))
         with self.connect() as client:
             for rows in client.scan(self.table, scan, BLOCK):
                 yield from self.rows([row.row for row in rows])
@@ -116,28 +101,22 @@ class RangeReader:
     def touched_since(self, keys: list[bytes], low_ms: int) -> set[bytes]:
         """Those of `keys` (sorted, unique) with a cell or a marker, hidden or not, from `low_ms` on."""
         found: set[bytes] = set()
-        families = [TColumn(family=family) for family in self.mapping.families]
+        families = [(family, None) for family in self.mapping.families]
         with self.connect() as client:
             for first in range(0, len(keys), BLOCK):
                 part = keys[first : first + BLOCK]
-                scan = TScan(
-                    startRow=part[0],
-                    stopRow=part[-1] + b"\0",
+                scan = Scan(
+                    start=part[0],
+                    stop=part[-1] + b"\0",
                     columns=families,
-                    caching=1000,
-                    maxVersions=ALL_VERSIONS,
-                    timeRange=TTimeRange(minStamp=low_ms, maxStamp=NO_END),
-                    attributes=RAW,
-                    cacheBlocks=False,
-                    filterBytes=rows_filter(part),
+                    versions=ALL_VERSIONS,
+                    times=(low_ms, NO_END),
+                    raw=True,
+                    filter_bytes=rows_filter(part),
                 )
                 batches = client.scan(self.table, scan, BLOCK, KEY_BYTES)
                 found.update(row.row for rows in batches for row in rows)
         return found
-
-    @property
-    def _columns(self) -> list[object]:
-        return [TColumn(family=family, qualifier=qualifier) for family, qualifier in self.mapping.qualifiers]
 
     def _block(self, rows: list[Row]) -> Block:
         decoded = decode(self.mapping, rows, self.row_bytes)

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loader.sources.hbase.scan import ALL_VERSIONS, RAW
-from loader.sources.hbase.thrift2.client import Thrift2
-from loader.sources.hbase.thrift2.idl import Cell, TColumn, TScan
+from loader.sources.hbase.api import ALL_VERSIONS, HBaseClient, Scan
+from loader.sources.hbase.row import Cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +17,13 @@ class RawTimes:
 
 NOTHING_LEFT = RawTimes(None, None)
 PUT = 4
-"""`TColumnValue.type` of a put; all others are delete markers."""
+"""`Cell.type` of a put; all others are delete markers."""
 
 
-def raw_cells(client: Thrift2, table: str, families: Sequence[bytes], key: bytes) -> list[Cell]:
+def raw_cells(client: HBaseClient, table: str, families: Sequence[bytes], key: bytes) -> list[Cell]:
     """Every cell and delete marker that HBase still has of a row, of the mapped families, hidden or not."""
-    scan = TScan(
-        startRow=key,
-        stopRow=key + b"\0",
-        columns=[TColumn(family=family) for family in families],
-        caching=1,
-        maxVersions=ALL_VERSIONS,
-        attributes=RAW,
-        cacheBlocks=False,
-    )
+    columns = [(family, None) for family in families]
+    scan = Scan(key, key + b"\0", columns, versions=ALL_VERSIONS, raw=True, caching=1)
     return [cell for rows in client.scan(table, scan, 1) for row in rows for cell in row.columnValues]
 
 

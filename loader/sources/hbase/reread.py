@@ -3,8 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, islice
-from typing import Any
+from itertools import islice
 from zlib import crc32
 
 import pyarrow as pa
@@ -13,13 +12,12 @@ from loader.mapping import DecodedRows, Mapping
 from loader.mapping.mapping import without
 from loader.mapping.rejected import Rejected
 from loader.mapping.transform import Transform
+from loader.sources.hbase.api import ROW_BYTES, Columns, HBaseClient
 from loader.sources.hbase.columns import gather_packed
-from loader.sources.hbase.filters import rows_filter
-from loader.sources.hbase.thrift2.client import TColumn, TGet, Thrift2, TScan
-from loader.sources.hbase.thrift2.cursor import CELLS, FIRST, next_rows, size_of
-from loader.sources.hbase.thrift2.idl import Row
-from loader.sources.hbase.thrift2.packed import PackedRows
-from loader.sources.hbase.thrift2.parts import ROW_BYTES, fitting
+from loader.sources.hbase.filters import scan_of_rows
+from loader.sources.hbase.large_rows import size_of
+from loader.sources.hbase.packed_rows import PackedRows
+from loader.sources.hbase.row import Row
 from loader.sources.rows import ReadRows, joined
 from partitioner.changes.change_set import NOWHERE, Op
 
@@ -37,8 +35,6 @@ META = pa.schema(
 CHUNK = 5000
 """Keys of one filtered scan, and rows in memory at a time."""
 
-GETS = 100
-"""Gets of one call, at most: their rows come in one answer, whatever their size."""
 PORTION = 32 << 20
 
 
@@ -61,7 +57,7 @@ class RowReader:
 
     def __init__(
         self,
-        connect: Callable[[], Thrift2],
+        connect: Callable[[], HBaseClient],
         table: str,
         mapping: Mapping,
         transform: Transform | None = None,
@@ -83,7 +79,7 @@ class RowReader:
             while part := list(islice(ordered, chunk)):
                 yield self._read(client, part, at_ms)
 
-    def _read(self, client: Thrift2, keys: Sequence[bytes], at_ms: int) -> ReadRows:
+    def _read(self, client: HBaseClient, keys: Sequence[bytes], at_ms: int) -> ReadRows:
         images = [self._image(rows) for rows in _portions(self._fetch(client, keys))]
         known = {key for image in images for key in image.rows["__key"].to_pylist()}
         known.update(rejected.key for image in images for rejected in image.rejected)
@@ -103,20 +99,21 @@ class RowReader:
 
     # From HBase
 
-    def _fetch(self, client: Thrift2, keys: Sequence[bytes]) -> Iterator[Sequence[Row]]:
+    def _fetch(self, client: HBaseClient, keys: Sequence[bytes]) -> Iterator[Sequence[Row]]:
         """The rows that exist, in key order and in batches."""
         client.check_table(self._table, self._mapping.families)
-        columns = [TColumn(family=family, qualifier=qualifier) for family, qualifier in self._mapping.qualifiers]
-        found = 0
+        columns, found = self._mapping.qualifiers, 0
         for batch in (
-            self._gets(client, keys, columns) if self._few(client, keys) else self._scans(client, keys, columns)
+            client.get_rows(self._table, keys, columns, self._row_bytes)
+            if self._few(client, keys)
+            else self._scans(client, keys, columns)
         ):
             found += len(batch)
             yield batch
         if found < len(keys):
             client.check_table(self._table, self._mapping.families)  # or a table just dropped would read as deletes
 
-    def _few(self, client: Thrift2, keys: Sequence[bytes]) -> bool:
+    def _few(self, client: HBaseClient, keys: Sequence[bytes]) -> bool:
         """Whether Gets are cheaper: a scan has a price of its own, and one more in every region that it enters."""
         if len(keys) <= self._limit.keys:
             return True
@@ -124,22 +121,9 @@ class RowReader:
         entered = bisect_right(starts, keys[-1]) - bisect_right(starts, keys[0]) + 1
         return len(keys) < entered * self._limit.a_region
 
-    def _gets(self, client: Thrift2, keys: Sequence[bytes], columns: Sequence[object]) -> Iterator[Sequence[Row]]:
-        """Few at first: nobody knows yet how large rows are. Wide ones, of which HBase sends the beginning, by scan."""
-        done, count = 0, FIRST
-        while part := keys[done : done + count]:
-            gets = [TGet(row=key, columns=columns, maxVersions=1, cacheBlocks=False, storeLimit=CELLS) for key in part]
-            found = [row for row in client.get_multiple(self._table, gets) if row.row]
-            done, count = done + len(part), min(GETS, next_rows(count, len(part), size_of(found)))
-            for wide, rows in groupby(found, key=lambda row: len(row.columnValues) >= CELLS):
-                if wide:
-                    yield from self._scans(client, [row.row for row in rows], columns)
-                else:
-                    yield fitting(list(rows), self._row_bytes)
-
-    def _scans(self, client: Thrift2, keys: Sequence[bytes], columns: Sequence[object]) -> Iterator[Sequence[Row]]:
+    def _scans(self, client: HBaseClient, keys: Sequence[bytes], columns: Columns) -> Iterator[Sequence[Row]]:
         for part in _parts(keys, CHUNK):
-            yield from client.scan_packed(self._table, _scan(part, columns), CHUNK, self._row_bytes)
+            yield from client.scan_packed(self._table, scan_of_rows(part, columns), CHUNK, self._row_bytes)
 
     # To the change set's columns
 
@@ -208,19 +192,6 @@ def _portions(batches: Iterable[Sequence[Row]]) -> Iterator[list[Sequence[Row]]]
             portion, size = [], 0
     if portion:
         yield portion
-
-
-def _scan(keys: Sequence[bytes], columns: Sequence[object]) -> Any:
-    """One filtered scan: 1.7 to 2.6 times as fast as Gets."""
-    return TScan(
-        startRow=keys[0],
-        stopRow=keys[-1] + b"\0",
-        columns=columns,
-        caching=1000,
-        maxVersions=1,
-        cacheBlocks=False,
-        filterBytes=rows_filter(keys),
-    )
 
 
 def _meta(keys: Sequence[bytes], op: Op, versions: Sequence[int], targets: Sequence[int]) -> list[pa.Array]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from loader.mapping import Mapping
 from loader.mapping.cells import gather
-from loader.sources.hbase.thrift2.client import TColumn, Thrift2, TScan
-from loader.sources.hbase.thrift2.idl import Row
+from loader.sources.hbase.api import HBaseClient, Scan
+from loader.sources.hbase.row import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,10 @@ class Sampled:
     reason: str | None
 
 
-def sample(client: Thrift2, table: str, mapping: Mapping, rows: int = 20) -> Iterator[Sampled]:
+def sample(client: HBaseClient, table: str, mapping: Mapping, rows: int = 20) -> Iterator[Sampled]:
     """The first `rows` rows that exist by the mapping. Raises NoSuchTable or NoSuchFamily."""
     client.check_table(table, mapping.families)
-    columns = [TColumn(family=family, qualifier=qualifier) for family, qualifier in mapping.qualifiers]
-    scan = TScan(columns=columns, caching=rows, maxVersions=1, cacheBlocks=False)
-    for batch in client.scan(table, scan, rows):
+    for batch in client.scan(table, Scan(columns=mapping.qualifiers, caching=rows), rows):
         for row in batch:
             yield from _columns(row, mapping)
         return

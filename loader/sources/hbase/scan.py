@@ -8,22 +8,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from loader.sources.hbase.api import ALL_VERSIONS, HBaseClient, Scan
 from loader.sources.hbase.dirty_keys import DIRTY, SCANNED, DirtyKeys, dirty_keys_from_rows, marker
+from loader.sources.hbase.errors import Refused, ServerBusy
+from loader.sources.hbase.filters import first_cells
+from loader.sources.hbase.packed_rows import PackedRows
+from loader.sources.hbase.row import Row
 from loader.sources.hbase.seen_cells import packed_marks, row_marks
-from loader.sources.hbase.thrift2.client import Thrift2
-from loader.sources.hbase.thrift2.connection import Refused, ServerBusy
-from loader.sources.hbase.thrift2.idl import Row, TColumn, TScan, TTimeRange
-from loader.sources.hbase.thrift2.packed import PackedRows
 from loader.sources.hbase.windows import Window
 
-ALL_VERSIONS = 2147483647
-RAW = {b"_raw_": b"\xff"}  # how the Java client marks a scan as raw
-KEYS_ONLY = b"FirstKeyOnlyFilter() AND KeyOnlyFilter()"
 ROWS_A_CALL = 2000
 GLANCED_BYTES = 1 << 20
 """Of a row that is only looked for."""
@@ -40,7 +37,7 @@ class Part:
     stop: bytes
 
 
-def parts_of(client: Thrift2, table: str, families: Sequence[bytes], most: int) -> tuple[Part, ...]:
+def parts_of(client: HBaseClient, table: str, families: Sequence[bytes], most: int) -> tuple[Part, ...]:
     """At most `most` parts, each of as many neighbouring regions, as the regions are now.
 
     Raises NoSuchTable or NoSuchFamily, on which a scan is silent.
@@ -53,7 +50,7 @@ def parts_of(client: Thrift2, table: str, families: Sequence[bytes], most: int) 
 
 
 def scan_part(
-    client: Thrift2, table: str, families: Sequence[bytes], part: Part, window: Window
+    client: HBaseClient, table: str, families: Sequence[bytes], part: Part, window: Window
 ) -> Iterator[pa.RecordBatch]:
     """What the part holds of the window, then its marker (schema `SCANNED`).
 
@@ -70,14 +67,14 @@ def scan_part(
     yield pa.RecordBatch.from_pylist([marker(part.start, part.stop, window)], SCANNED)
 
 
-def is_any_in(client: Thrift2, table: str, families: Sequence[bytes], window: Window) -> bool:
+def is_any_in(client: HBaseClient, table: str, families: Sequence[bytes], window: Window) -> bool:
     """Whether the window holds any cell or marker. Reads up to the first one; of a table that is not there: False."""
     scan = _raw_scan(families, Part(b"", b""), window.start_ms, window.end_ms)
-    return any(client.scan_packed(table, scan, 1, GLANCED_BYTES))
+    return client.any_row(table, scan, GLANCED_BYTES)
 
 
 def scan_window(
-    connect: Callable[[], Thrift2], table: str, families: Sequence[bytes], window: Window, threads: int = 1
+    connect: Callable[[], HBaseClient], table: str, families: Sequence[bytes], window: Window, threads: int = 1
 ) -> DirtyKeys:
     """The whole table's dirty keys, in this process; what the streaming source does with tasks.
 
@@ -95,26 +92,25 @@ def scan_window(
     return dirty_keys_from_rows(pa.Table.from_batches(batches, SCANNED))
 
 
-def _raw_scans(families: Sequence[bytes], part: Part, window: Window) -> Iterator[Any]:
+def _raw_scans(families: Sequence[bytes], part: Part, window: Window) -> Iterator[Scan]:
     """Of times that need no marks (the first window has nearly all of the table there) one cell a row, and no value."""
     border = min(max(window.marks_from_ms, window.start_ms), window.end_ms)
     if window.start_ms < border:
-        yield _raw_scan(families, part, window.start_ms, border, KEYS_ONLY)
+        yield _raw_scan(families, part, window.start_ms, border, first_cells())
     if border < window.end_ms:
         yield _raw_scan(families, part, border, window.end_ms)
 
 
-def _raw_scan(families: Sequence[bytes], part: Part, start_ms: int, end_ms: int, only: bytes | None = None) -> Any:
-    return TScan(
-        startRow=part.start,
-        stopRow=part.stop,
-        columns=[TColumn(family=family) for family in families],
+def _raw_scan(families: Sequence[bytes], part: Part, start_ms: int, end_ms: int, only: bytes | None = None) -> Scan:
+    return Scan(
+        start=part.start,
+        stop=part.stop,
+        columns=[(family, None) for family in families],
+        versions=ALL_VERSIONS,
+        times=(start_ms, end_ms),
+        raw=True,
+        filter_bytes=only,
         caching=ROWS_A_CALL,
-        maxVersions=ALL_VERSIONS,
-        timeRange=TTimeRange(minStamp=start_ms, maxStamp=end_ms),
-        filterString=only,
-        attributes=RAW,
-        cacheBlocks=False,
     )
 
 

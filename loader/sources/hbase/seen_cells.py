@@ -1,7 +1,8 @@
 """Marks of scanned rows: the timestamps of a row's cells, each with a hash of those cells (see `windows.Mark`).
 
-The hash is over the cells as thrift's binary protocol spells them, types and values included: two puts of one
-millisecond show as one cell, of which only the value differs. Packed rows are hashed where they lie.
+The hash is over the cells as HBase's answer spells them, types and values included: two puts of one millisecond show
+as one cell, of which only the value differs. Packed rows are hashed where they lie, others as Thrift2 spells them. So
+another way to HBase gives other marks: what windows overlap is read once more then.
 """
 
 from collections.abc import Iterable
@@ -11,14 +12,13 @@ from struct import Struct
 import numpy as np
 import pyarrow as pa
 
-from loader.sources.hbase.thrift2.idl import Cell
-from loader.sources.hbase.thrift2.packed import PackedRows
+from loader.sources.hbase.packed_rows import Ints, PackedRows
+from loader.sources.hbase.row import Cell
 
 _HEAD = Struct("!bhI")
 _SIGNED_64 = Struct("<q")
 _TAIL = Struct("!bhqbhbb")
 _STRING, _I64, _BYTE, _STOP = 11, 10, 3, 0
-_BEFORE, _AFTER = 7, 16  # bytes of a cell before its family's name and after its value
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -41,37 +41,40 @@ def packed_marks(rows: PackedRows, marks_from_ms: int = 0) -> tuple[pa.Array, pa
     oldest, newest = np.minimum.reduceat(stamps, first), np.maximum.reduceat(stamps, first)
     old = np.flatnonzero(oldest < marks_from_ms)
     marked = np.flatnonzero(newest >= marks_from_ms)
-    simple = (oldest == newest) & _side_by_side(rows)
-    numbers, times, hashes = _hashed(rows, marked, simple[marked], marks_from_ms)
+    numbers, times, hashes = _hashed(rows, marked, marks_from_ms, oldest == newest)
     keys = rows.keys().take(pa.array(np.concatenate((old, np.array(numbers, np.int64)))))
     versions = pa.array(np.concatenate((oldest[old], np.array(times, np.int64))))
     return keys, versions, pa.concat_arrays([pa.nulls(len(old), pa.int64()), pa.array(hashes, pa.int64())])
 
 
 def _hashed(
-    rows: PackedRows, marked: np.ndarray, simple: np.ndarray, marks_from_ms: int
+    rows: PackedRows, marked: np.ndarray, marks_from_ms: int, alone: np.ndarray
 ) -> tuple[list[int], list[int], list[int]]:
-    """Row number, timestamp and hash, for each timestamp. `simple`: rows of one timestamp, whose cells lie in a row."""
+    """Row number, timestamp and hash, for each timestamp. `alone`: of each row whether it has just one."""
     buffer, first = rows.buffer, rows.first
-    starts = (rows.family_at[first[marked]] - _BEFORE).tolist()
-    ends = (rows.value_at[first[marked + 1] - 1] + rows.value_length[first[marked + 1] - 1] + _AFTER).tolist()
+    starts, ends = rows.cell_borders
+    simple = alone & _side_by_side(starts, ends, first)
+    spans = (starts[first[marked]].tolist(), ends[first[marked + 1] - 1].tolist())
     stamps = rows.timestamp[first[marked]].tolist()
     found: list[tuple[int, int, int]] = []
-    for number, alone, start, end, stamp in zip(marked.tolist(), simple.tolist(), starts, ends, stamps, strict=True):
-        if alone:
+    for number, is_simple, start, end, stamp in zip(
+        marked.tolist(), simple[marked].tolist(), *spans, stamps, strict=True
+    ):
+        if is_simple:
             found.append((number, stamp, _hash(buffer[start:end])))
-        else:
-            each = row_marks(rows[number].columnValues, marks_from_ms)
-            found += [(number, time, mark) for time, mark in each if mark is not None]
+            continue
+        parts: dict[int, list[bytes]] = {}
+        for cell in range(first[number], first[number + 1]):
+            parts.setdefault(int(rows.timestamp[cell]), []).append(buffer[starts[cell] : ends[cell]])
+        found += [(number, time, _hash(b"".join(part))) for time, part in parts.items() if time >= marks_from_ms]
     numbers, times, hashes = zip(*found, strict=True) if found else ((), (), ())
     return list(numbers), list(times), list(hashes)
 
 
-def _side_by_side(rows: PackedRows) -> np.ndarray:
+def _side_by_side(starts: Ints, ends: Ints, first: Ints) -> np.ndarray:
     """Of each row, whether nothing is between its cells: not so where it came in parts."""
-    first, last = rows.first[:-1], rows.first[1:] - 1
-    spans = rows.value_at[last] + rows.value_length[last] + _AFTER - (rows.family_at[first] - _BEFORE)
-    alone: np.ndarray = spans == rows.weights
+    spans = ends[first[1:] - 1] - starts[first[:-1]]
+    alone: np.ndarray = spans == np.add.reduceat(ends - starts, first[:-1])
     return alone
 
 

@@ -1,18 +1,17 @@
 """Which table it is that answers: one that was truncated, or dropped and made again, has the same name and no past.
 
-Thrift2 tells neither a table's age nor its regions' ids, but it scans `hbase:meta` like any table. A region's row there
-is `table,start,id.name.`, its id the time in ms (by the master's clock) when it was made; the row `table` holds
+No scan tells a table's age or its regions' ids, but `hbase:meta` can be scanned like any table. A region's row there is
+`table,start,id.name.`, its id the time in ms (by the master's clock) when it was made; the row `table` holds
 `table:state`, written anew whenever the table is enabled. A split or a merge makes new regions, but not all at once and
 without touching the state; enabling touches the state, but makes no region. Both together are a new table.
 """
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
-from loader.sources.hbase.thrift2.client import NoSuchTable, TColumn, Thrift2, TScan
-from loader.sources.hbase.thrift2.connection import Refused
-from loader.sources.hbase.thrift2.idl import Row
+from loader.sources.hbase.api import HBaseClient, Scan
+from loader.sources.hbase.errors import NoSuchTable, Refused
+from loader.sources.hbase.row import Row
 
 META = "hbase:meta"
 _REGION_ID = re.compile(rb",([0-9]+)(?:_[0-9A-F]{4})?(?:\.[0-9a-f]{32}\.)?$")  # replicas have a suffix
@@ -31,7 +30,7 @@ class Sighting:
         return self.oldest_ms > known.newest_ms and self.enabled_ms != known.enabled_ms
 
 
-def sighting_of(client: Thrift2, table: str) -> Sighting | None:
+def sighting_of(client: HBaseClient, table: str) -> Sighting | None:
     """The table as it is now; None if `hbase:meta` may not be read. Raises NoSuchTable, Unavailable."""
     try:
         rows = [row for rows in client.scan(META, _scan(table)) for row in rows]
@@ -44,11 +43,10 @@ def sighting_of(client: Thrift2, table: str) -> Sighting | None:
     return Sighting(min(ids), max(ids), max((_enabled(row) for row in rows if row.row == name), default=0))
 
 
-def _scan(table: str) -> Any:
+def _scan(table: str) -> Scan:
     """The table's own row, and those of its regions: no name has a character between `,` and `-`."""
     name = _name_in_meta(table)
-    columns = [TColumn(family=b"table"), TColumn(family=b"info", qualifier=b"state")]
-    return TScan(startRow=name, stopRow=name + b"-", columns=columns, caching=1000, cacheBlocks=True)
+    return Scan(name, name + b"-", [(b"table", None), (b"info", b"state")], cache_blocks=True)
 
 
 def _name_in_meta(table: str) -> bytes:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from loader.sources.hbase.thrift2.client import Thrift2, TScan
+from loader.sources.hbase.api import Scan
+from loader.sources.hbase.thrift2.client import Thrift2
 
 Image = tuple[Any, ...]
 """One row's values in the order of `Shape.names`; a map as sorted pairs, a timestamp in microseconds."""
@@ -157,7 +158,7 @@ def truth_of(client: Thrift2, table: str, shape: Shape) -> Truth:
     """A plain scan of the whole table: newest versions, no filter, no time range."""
     images: dict[bytes, Image] = {}
     undecodable: dict[bytes, str] = {}
-    for rows in client.scan(table, TScan(cacheBlocks=False)):
+    for rows in client.scan(table, Scan()):
         for row in rows:
             cells = {(cell.family, cell.qualifier): cell.value for cell in row.columnValues}
             if not shape.has_row(cells):

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from loader.mapping.build import build_mapping
 from loader.sources.hbase.columns import gather_packed
-from loader.sources.hbase.thrift2.packed import PackedRows, parse
+from loader.sources.hbase.packed_rows import PackedRows
+from loader.sources.hbase.thrift2.packed import parse
 from tests.unit.source.test_packed import RowTuple, spelled
 
 COLUMNS = {"id": "string", "a": "string", "b": "bigint", "c": "binary", "t": "bigint"}

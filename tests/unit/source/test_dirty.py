@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from loader.sources.hbase.dirty_keys import DIRTY, SCANNED, IncompleteScan, dirty_keys_from_rows, marker
+from loader.sources.hbase.row import cell
 from loader.sources.hbase.seen_cells import row_marks
-from loader.sources.hbase.thrift2.idl import cell
 from loader.sources.hbase.windows import Taken, Window
 
 WINDOW = Window(100, 200, False, 50)

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
 
+from loader.sources.hbase.packed_rows import PackedRows
+from loader.sources.hbase.row import Row
 from loader.sources.hbase.seen_cells import packed_marks, row_marks
-from loader.sources.hbase.thrift2.idl import CALLS, Row
-from loader.sources.hbase.thrift2.packed import PackedRows, parse
+from loader.sources.hbase.thrift2.idl import CALLS
+from loader.sources.hbase.thrift2.packed import parse
 from loader.sources.hbase.thrift2.receive import Prefilled, receive
 
 CellTuple = tuple[bytes, bytes, bytes, int, int]

@@ -9,12 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.basics.errors import SourceError
+from loader.sources.hbase.large_rows import Batch, size_of, weights
+from loader.sources.hbase.packed_rows import PackedRows
+from loader.sources.hbase.row import Row, cell
 from loader.sources.hbase.seen_cells import packed_marks, row_marks
 from loader.sources.hbase.thrift2.connection import ConnectionLost, ScannerGone
-from loader.sources.hbase.thrift2.cursor import ANSWER, CELLS, FEWEST, WHOLE, Cursor, size_of
-from loader.sources.hbase.thrift2.idl import Row, TScan, cell
-from loader.sources.hbase.thrift2.packed import PackedRows, parse
-from loader.sources.hbase.thrift2.parts import Batch, Parts, weights
+from loader.sources.hbase.thrift2.cursor import ANSWER, CELLS, FEWEST, WHOLE, Cursor
+from loader.sources.hbase.thrift2.idl import TScan
+from loader.sources.hbase.thrift2.packed import parse
+from loader.sources.hbase.thrift2.parts import Parts
 from tests.unit.source.test_packed import CellTuple, RowTuple, plain, spelled
 
 Plain = list[tuple[bytes, list[CellTuple]]]

@@ -1,7 +1,7 @@
 """HBase through its Thrift2 server: reads that heal, table checks, and the puts and deletes of tests and the demo.
 
     with Thrift2(Endpoint.parse("hbase:9090")) as hbase:
-        for rows in hbase.scan("ads", TScan(startRow=b"a")):
+        for rows in hbase.scan("ads", Scan(start=b"a")):
             ...
 
 Thrift2 does not tell of a table that does not exist (its scan is empty) nor of a family: `check_table` does.
@@ -9,13 +9,23 @@ Thrift2 does not tell of a table that does not exist (its scan is empty) nor of 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from loader.basics.errors import SourceError, Unavailable
+from loader.sources.hbase.api import ROW_BYTES, Columns, Patience, Region, Scan
+from loader.sources.hbase.errors import (
+    NoSuchFamily,
+    NoSuchTable,
+    TableDisabled,
+    no_such_family,
+    no_such_table,
+    table_disabled,
+)
+from loader.sources.hbase.filters import scan_of_rows
+from loader.sources.hbase.row import Row
 from loader.sources.hbase.thrift2.connection import (
     Connection,
     ConnectionLost,
@@ -27,7 +37,6 @@ from loader.sources.hbase.thrift2.connection import (
 from loader.sources.hbase.thrift2.cursor import Ask, Cursor
 from loader.sources.hbase.thrift2.idl import (
     DeleteType,
-    Row,
     TColumn,
     TColumnValue,
     TDelete,
@@ -37,39 +46,11 @@ from loader.sources.hbase.thrift2.idl import (
     TScan,
     TTableName,
 )
-from loader.sources.hbase.thrift2.parts import ROW_BYTES
+from loader.sources.hbase.thrift2.reads import rows_by_gets, thrift_scan
 
 T = TypeVar("T")
+_PATIENT = Patience()
 _TRANSIENT = (ConnectionLost, ServerBusy, ScannerGone)
-
-
-class NoSuchTable(SourceError):
-    """The HBase table does not exist."""
-
-
-class TableDisabled(Unavailable):
-    """The HBase table is there but disabled: for a while (a truncate, a change of its settings), or for good."""
-
-
-class NoSuchFamily(SourceError):
-    """The HBase table exists, but not with this column family."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a call is tried again after an error that may go away: seconds, and number of tries."""
-
-    seconds: float = 30.0
-    tries: int = 50
-    longest_pause: float = 5.0
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Region:
-    """Keys `[start, stop)`; an empty stop is the end of the table."""
-
-    start: bytes
-    stop: bytes
 
 
 def endpoints(addresses: Sequence[str], read_timeout: float) -> tuple[Endpoint, ...]:
@@ -89,7 +70,7 @@ class Thrift2:
     def __init__(
         self,
         endpoint: Endpoint | Sequence[Endpoint],
-        patience: Patience = Patience(),
+        patience: Patience = _PATIENT,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._endpoints = (endpoint,) if isinstance(endpoint, Endpoint) else tuple(endpoint)
@@ -101,6 +82,10 @@ class Thrift2:
     def endpoint(self) -> Endpoint:
         """The server that is used now, or tried next."""
         return self._endpoints[self._current]
+
+    @property
+    def address(self) -> str:
+        return str(self.endpoint)
 
     def __enter__(self) -> Self:
         return self
@@ -127,9 +112,7 @@ class Thrift2:
     def family_settings(self, table: str) -> dict[bytes, dict[bytes, bytes]]:
         """Family → its settings (TTL, VERSIONS, …, its own configuration) as HBase spells them. Raises NoSuchTable."""
         if not self.table_exists(table):
-            raise NoSuchTable(
-                f"HBase has no table {table!r} (asked {self.endpoint})", "Check hbase_table and its namespace."
-            )
+            raise no_such_table(table, self.address)
         descriptor = self._call("getTableDescriptor", table=_table_name(table))
         return {family.name: {**family.attributes, **family.configuration} for family in descriptor.columns}
 
@@ -138,15 +121,9 @@ class Thrift2:
         present = self.families(table)
         for family in families:
             if family not in present:
-                names = ", ".join(sorted(name.decode("utf-8", "replace") for name in present))
-                raise NoSuchFamily(
-                    f"HBase table {table!r} has no column family {family.decode('utf-8', 'replace')!r}",
-                    f"Its families are: {names}. Correct the mapping.",
-                )
+                raise no_such_family(table, family, present)
         if not self._call("isTableEnabled", tableName=_table_name(table)):
-            raise TableDisabled(
-                f"HBase table {table!r} is disabled", f"Enable it in the HBase shell: enable '{table}'."
-            )
+            raise table_disabled(table)
 
     def regions(self, table: str) -> tuple[Region, ...]:
         """The table's regions in key order. Raises NoSuchTable (the call itself answers with an empty list)."""
@@ -160,8 +137,8 @@ class Thrift2:
 
     # Reads
 
-    def scan(self, table: str, scan: Any, rows: int = 1000, row_bytes: int = ROW_BYTES) -> Iterator[list[Row]]:
-        """Whole rows in key order, up to `rows` at a time; `scan` is a TScan and is not changed.
+    def scan(self, table: str, scan: Scan, rows: int = 1000, row_bytes: int = ROW_BYTES) -> Iterator[list[Row]]:
+        """Whole rows in key order, up to `rows` at a time.
 
         Large rows come fewer at a time, so that an answer stays near `cursor.ANSWER` bytes, and wide ones come from
         HBase in parts. Of one above `row_bytes` comes the key alone: see `Row.left_out`.
@@ -174,18 +151,29 @@ class Thrift2:
             yield list(batch)
 
     def scan_packed(
-        self, table: str, scan: Any, rows: int = 1000, row_bytes: int = ROW_BYTES
+        self, table: str, scan: Scan, rows: int = 1000, row_bytes: int = ROW_BYTES
     ) -> Iterator[Sequence[Row]]:
         """As `scan`, but each batch is a PackedRows where that is possible: for whoever looks at columns, not cells."""
         return self._scan(table, scan, rows, row_bytes, self._rows_on)
 
-    def _scan(self, table: str, scan: Any, rows: int, row_bytes: int, ask: Ask) -> Iterator[Sequence[Row]]:
-        cursor = Cursor(self._connected, self._on, ask, table, scan, rows, row_bytes)
+    def _scan(self, table: str, scan: Scan, rows: int, row_bytes: int, ask: Ask) -> Iterator[Sequence[Row]]:
+        cursor = Cursor(self._connected, self._on, ask, table, thrift_scan(scan), rows, row_bytes)
         try:
             while not cursor.done:
                 yield from self._patiently(cursor.next)
         finally:
             cursor.close(self._connection)
+
+    def any_row(self, table: str, scan: Scan, row_bytes: int = ROW_BYTES) -> bool:
+        return any(self.scan_packed(table, scan, 1, row_bytes))
+
+    def get_rows(
+        self, table: str, keys: Sequence[bytes], columns: Columns, row_bytes: int = ROW_BYTES
+    ) -> Iterator[Sequence[Row]]:
+        def wide(keys: list[bytes]) -> Iterator[Sequence[Row]]:
+            return self.scan_packed(table, scan_of_rows(keys, columns), len(keys), row_bytes)
+
+        return rows_by_gets(lambda gets: self.get_multiple(table, gets), wide, keys, columns, row_bytes)
 
     def get(self, table: str, get: Any) -> Row:
         answer: Row = self._call("get", table=table.encode(), tget=get)
@@ -197,6 +185,9 @@ class Thrift2:
         if len(answer) != len(gets):
             raise Refused(f"HBase answered {len(gets)} Gets with {len(answer)} rows")
         return answer
+
+    def put_cell(self, table: str, row: bytes, family: bytes, qualifier: bytes) -> None:
+        self.put(table, TPut(row=row, columnValues=[TColumnValue(family=family, qualifier=qualifier, value=b"")]))
 
     # Writes, for tests and the demo. Each is sent once: a lost answer is the caller's to judge.
 

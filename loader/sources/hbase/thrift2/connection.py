@@ -10,9 +10,11 @@ from thrift.protocol.TProtocol import TProtocolBase, TProtocolException
 from thrift.Thrift import TApplicationException
 from thrift.transport.TTransport import TBufferedTransport, TTransportException
 
+from loader.sources.hbase.errors import WrongServer
+from loader.sources.hbase.packed_rows import PackedRows
+from loader.sources.hbase.row import Row
 from loader.sources.hbase.thrift2.greeting import check_server
-from loader.sources.hbase.thrift2.idl import Row
-from loader.sources.hbase.thrift2.packed import PackedRows, parse
+from loader.sources.hbase.thrift2.packed import parse
 from loader.sources.hbase.thrift2.receive import Prefilled, receive
 from loader.sources.hbase.thrift2.wire import (
     ConnectionLost,
@@ -20,7 +22,6 @@ from loader.sources.hbase.thrift2.wire import (
     Refused,
     ScannerGone,
     ServerBusy,
-    WrongServer,
     answer,
     ask,
     binary_protocol,

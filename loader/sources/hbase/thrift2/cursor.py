@@ -5,10 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from loader.basics.errors import SourceError, Unavailable
+from loader.sources.hbase.api import ROW_BYTES
+from loader.sources.hbase.large_rows import Batch, size_of
+from loader.sources.hbase.packed_rows import PackedRows
+from loader.sources.hbase.row import Row
 from loader.sources.hbase.thrift2.connection import Connection, ConnectionLost
-from loader.sources.hbase.thrift2.idl import Row, TScan
-from loader.sources.hbase.thrift2.packed import PackedRows
-from loader.sources.hbase.thrift2.parts import ROW_BYTES, Batch, Parts, weights
+from loader.sources.hbase.thrift2.idl import TScan
+from loader.sources.hbase.thrift2.parts import Parts
 
 ANSWER = 4 << 20
 """Bytes of one answer of a scan, about."""
@@ -121,11 +124,6 @@ class Cursor:
 def next_rows(asked: int, answered: int, size: int) -> int:
     """How many rows to ask for next, after so many in so many bytes."""
     return min(asked * FASTER, max(1, ANSWER * answered // max(1, size)))
-
-
-def size_of(rows: Batch) -> int:
-    """Bytes of rows, about."""
-    return len(rows.buffer) if isinstance(rows, PackedRows) else sum(weights(rows))
 
 
 def cells_of(rows: Batch) -> int:

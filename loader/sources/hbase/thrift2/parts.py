@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from loader.basics.errors import SourceError
-from loader.sources.hbase.thrift2.idl import Row
-from loader.sources.hbase.thrift2.packed import CELL_BYTES, PackedRows, chained
-
-Batch = Sequence[Row]
-ROW_BYTES = 64 << 20
-"""The largest row that is held, unless somebody says otherwise."""
+from loader.sources.hbase.api import ROW_BYTES
+from loader.sources.hbase.large_rows import Batch, fitting_batches, key_of, left_out, weights
+from loader.sources.hbase.packed_rows import PackedRows, chained
+from loader.sources.hbase.row import Row
 
 
 class Parts:
@@ -35,9 +33,9 @@ class Parts:
 
     def add(self, answer: Batch) -> list[Batch]:
         """The rows that are whole now, in key order; `answer` is not empty."""
-        self._check(_key(answer, 0))
+        self._check(key_of(answer, 0))
         rows, unfinished = _merged(answer, self._cells)
-        if self._open and _key(rows, 0) == _key(self._open[0], 0):
+        if self._open and key_of(rows, 0) == key_of(self._open[0], 0):
             self._keep(rows[:1])
             rows = rows[1:]
             if not len(rows) and unfinished:
@@ -47,8 +45,8 @@ class Parts:
             self._keep(rows[-1:])
             rows = rows[:-1]
         if len(rows):
-            self.last = _key(rows, -1)
-            found += _fitting(rows, self._most)
+            self.last = key_of(rows, -1)
+            found += fitting_batches(rows, self._most)
         return found + self._too_large()
 
     def end(self) -> list[Batch]:
@@ -56,8 +54,8 @@ class Parts:
         if not self._open:
             return []
         row = _joined(self._open)
-        self._open, self.weight, self.last = [], 0, _key(row, 0)
-        return _fitting(row, self._most)
+        self._open, self.weight, self.last = [], 0, key_of(row, 0)
+        return fitting_batches(row, self._most)
 
     def _check(self, key: bytes) -> None:
         if key == self.last:
@@ -73,46 +71,19 @@ class Parts:
     def _too_large(self) -> list[Batch]:
         if self.weight <= self._most:
             return []
-        self.last = _key(self._open[0], 0)
+        self.last = key_of(self._open[0], 0)
         row = left_out(self.last, self.weight)
         self._open, self.weight, self.given_up = [], 0, True
         return [[row]]
-
-
-def left_out(key: bytes, weight: int) -> Row:
-    """A row that is too large to be held: its key, and how many bytes were seen of it."""
-    row = Row()
-    row.row, row.columnValues, row.left_out = key, [], weight
-    return row
-
-
-def fitting(rows: Sequence[Row], most: int) -> list[Row]:
-    """Rows that came whole; those above `most` bytes are left out like those of a scan."""
-    heavy = zip(rows, weights(rows), strict=True)
-    return [left_out(row.row, weight) if weight > most else row for row, weight in heavy]
-
-
-def weights(rows: Batch) -> list[int]:
-    """Bytes of each row: the names and values of its cells, and what the protocol adds to them."""
-    if isinstance(rows, PackedRows):
-        known: list[int] = rows.weights.tolist()
-        return known
-    return [sum(_bytes(cell.family, cell.qualifier, cell.value) for cell in row.columnValues) for row in rows]
-
-
-def _bytes(*texts: bytes) -> int:
-    return CELL_BYTES + sum(map(len, texts))
-
-
-def _key(rows: Batch, index: int) -> bytes:
-    return rows.key(index) if isinstance(rows, PackedRows) else rows[index].row
 
 
 def _merged(answer: Batch, cells: int) -> tuple[Batch, bool]:
     """Each row of an answer once, and whether its last one may go on."""
     full = _with_cells(answer, cells)
     unfinished = bool(full) and full[-1] == len(answer) - 1
-    inner = {index + 1 for index in full[: len(full) - unfinished] if _key(answer, index) == _key(answer, index + 1)}
+    inner = {
+        index + 1 for index in full[: len(full) - unfinished] if key_of(answer, index) == key_of(answer, index + 1)
+    }
     if not inner:
         return answer, unfinished
     starts = [index for index in range(len(answer)) if index not in inner]
@@ -139,18 +110,3 @@ def _row_of(parts: Sequence[Row]) -> Row:
     row = Row()
     row.row, row.columnValues = parts[0].row, [cell for part in parts for cell in part.columnValues]
     return row
-
-
-def _fitting(rows: Batch, most: int) -> list[Batch]:
-    """The rows, those above `most` bytes left out. No row weighs more than the answer that it came in."""
-    if isinstance(rows, PackedRows) and len(rows.buffer) <= most:
-        return [rows]
-    heavy = {index: weight for index, weight in enumerate(weights(rows)) if weight > most}
-    if not heavy:
-        return [rows]
-    found: list[Batch] = []
-    for before, index in pairwise([-1, *heavy, len(rows)]):
-        found.append(rows[before + 1 : index])
-        if index in heavy:
-            found.append([left_out(_key(rows, index), heavy[index])])
-    return [batch for batch in found if len(batch)]

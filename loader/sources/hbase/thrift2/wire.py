@@ -12,7 +12,8 @@ from thrift.Thrift import TApplicationException, TMessageType
 from thrift.transport.TSocket import TSocket
 from thrift.transport.TTransport import TTransportException
 
-from loader.basics.errors import SourceError, Unavailable
+from loader.basics.errors import SourceError
+from loader.sources.hbase import errors
 from loader.sources.hbase.thrift2.idl import CALLS
 
 logging.getLogger("thrift").addHandler(logging.NullHandler())  # or each failure to connect is a line on stderr as well
@@ -20,24 +21,20 @@ logging.getLogger("thrift").addHandler(logging.NullHandler())  # or each failure
 _LARGEST = 2**31 - 1  # thrift's own default refuses cells above 16 MB
 
 
-class WrongServer(SourceError):
-    """Something answered, but not a Thrift2 server with binary protocol on a buffered transport."""
-
-
-class ConnectionLost(Unavailable):
-    """No connection, or it broke or timed out in mid-call: open a new one. What was sent may have been done."""
+class ConnectionLost(errors.ConnectionLost):
+    """The connection to the Thrift2 server."""
 
     default_hint = "Is HBase's Thrift2 server up (`hbase thrift2 start`), and is hbase.thrift its host:port?"
 
 
-class ServerBusy(Unavailable):
-    """HBase answered with an error that may go away: a region in transition, a server that just died."""
+class ServerBusy(errors.ServerBusy):
+    """As the Thrift2 server passes it on."""
 
     default_hint = "See the log of HBase's Thrift2 server and of its region servers."
 
 
-class Refused(SourceError):
-    """HBase answered with an error that stays however often it is asked."""
+class Refused(errors.Refused):
+    """By the Thrift2 server, or by HBase behind it."""
 
     default_hint = "See the log of HBase's Thrift2 server."
 
