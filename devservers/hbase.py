@@ -47,6 +47,21 @@ class HBase(Tables, Server):
         """`host:port` of the Thrift2 server (binary protocol, buffered transport)."""
         return f"127.0.0.1:{self.ports.thrift2}"
 
+    @property
+    def rpc(self) -> str:
+        """`host:port` of the region server itself, which also tells where hbase:meta is."""
+        return f"127.0.0.1:{self.ports.region_server}"
+
+    @property
+    def master(self) -> str:
+        """`host:port` of the master."""
+        return f"127.0.0.1:{self.ports.master}"
+
+    @property
+    def zookeeper(self) -> str:
+        """`host:port` of its ZooKeeper."""
+        return f"127.0.0.1:{self.ports.zookeeper}"
+
     def start_thrift(self, settings: Mapping[str, str] | None = None) -> None:
         """Start Thrift2. `settings`: hbase-site properties of it alone."""
         self._inside.start_thrift(_THRIFT2, self.ports.thrift2, settings)

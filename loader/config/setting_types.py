@@ -53,6 +53,14 @@ def _thrift2_address(text: str) -> str:
     return _address(text, 9090)
 
 
+def _hbase_address(text: str) -> str:
+    return _address(text, 16020)
+
+
+def _zookeeper_address(text: str) -> str:
+    return _address(text, 2181)
+
+
 def _metastore_uri(text: str) -> str:
     scheme, separator, address = text.partition("://")
     if not separator or scheme != "thrift":
@@ -137,6 +145,12 @@ Columns = Annotated[Mapping[str, str], AfterValidator(_column_types)]
 MetastoreUris = Annotated[
     tuple[Annotated[str, AfterValidator(_metastore_uri)], ...], BeforeValidator(_several), AfterValidator(_some)
 ]
-Addresses = Annotated[
+ThriftAddresses = Annotated[
     tuple[Annotated[str, AfterValidator(_thrift2_address)], ...], BeforeValidator(_several), AfterValidator(_some)
+]
+HBaseAddresses = Annotated[
+    tuple[Annotated[str, AfterValidator(_hbase_address)], ...], BeforeValidator(_several), AfterValidator(_some)
+]
+ZooKeeperAddresses = Annotated[
+    tuple[Annotated[str, AfterValidator(_zookeeper_address)], ...], BeforeValidator(_several), AfterValidator(_some)
 ]

@@ -23,17 +23,19 @@ from loader.basics.quantities import parse_share
 from loader.config.document import Document, KeyPath, dotted, nearest, read_document
 from loader.config.problems import config_error
 from loader.config.setting_types import (
-    Addresses,
     Bytes,
     Columns,
     Grace,
+    HBaseAddresses,
     HiveTable,
     Location,
     MetastoreUris,
     Seconds,
     Secret,
     Share,
+    ThriftAddresses,
     TimeZone,
+    ZooKeeperAddresses,
     at_key,
     listen_address,
 )
@@ -93,14 +95,30 @@ class MetastoreSettings(_Model):
 
 
 class HBaseSettings(_Model):
-    """HBase's Thrift2 servers as `host:port`, tried in turn; `timeout` is that of one call.
+    """Where HBase is, in one of four ways, each of `host:port`, tried in turn; `timeout` is that of one call.
 
-    `clock_table`: a table of ours into which a cell may be put now and then, to see what time the servers have.
+    `servers` (masters or region servers), `zookeeper` and `site` (an hbase-site.xml) ask HBase itself, `thrift` asks
+    its Thrift2 servers. `clock_table`: a table of ours into which a cell may be put now and then, to see what time the
+    servers have.
     """
 
-    thrift: Addresses
+    thrift: ThriftAddresses | None = None
+    servers: HBaseAddresses | None = None
+    zookeeper: ZooKeeperAddresses | None = None
+    site: str | None = None
+    znode: str = "/hbase"
+    user: str = ""
     timeout: Seconds = 60.0
     clock_table: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "HBaseSettings":
+        ways = {"servers": self.servers, "zookeeper": self.zookeeper, "site": self.site, "thrift": self.thrift}
+        given = [name for name, way in ways.items() if way is not None]
+        if len(given) != 1:
+            told = " and ".join(given) if given else "none"
+            raise ValueError(f"give just one of servers, zookeeper, site and thrift: {told} is given")
+        return self
 
 
 class Cell(_Model):

@@ -173,16 +173,15 @@ class Job:
     def _source(self, loop: Loop) -> "SourceSettings":
         from loader.sources.hbase.spark_stream import SourceSettings  # noqa: PLC0415
         from loader.wiring.mapping import mapping_of  # noqa: PLC0415
-        from loader.wiring.source import window_rules  # noqa: PLC0415
+        from loader.wiring.source import where_of, window_rules  # noqa: PLC0415
 
         return SourceSettings(
-            thrift=",".join(self.settings.hbase.thrift),
+            hbase=where_of(self.settings),
             table=self.table.hbase_table,
             families=mapping_of(self.table).families,
             position="loader.state.records:position_of",
             state=loop.env.layout.state,
             rules=window_rules(self.table),
-            timeout=self.settings.hbase.timeout,
             tasks=loop.parallelism,
             clock_table=self.settings.hbase.clock_table or "",
         )

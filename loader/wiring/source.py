@@ -7,10 +7,13 @@ from loader.basics.errors import Unavailable
 from loader.datafiles.orc_limits import WithinOrc
 from loader.mapping import Mapping
 from loader.mapping.transform import Transform
+from loader.sources.hbase import connect
+from loader.sources.hbase.api import HBaseClient, Patience
 from loader.sources.hbase.clock import measure_skew
+from loader.sources.hbase.connect import SERVERS, THRIFT, ZOOKEEPER, Where
 from loader.sources.hbase.key_ranges import RangeReader
 from loader.sources.hbase.reread import RowReader
-from loader.sources.hbase.thrift2.client import Patience, Thrift2, endpoints
+from loader.sources.hbase.rpc.site import where_of_site
 from loader.sources.hbase.windows import WindowRules
 from loader.wiring.mapping import transform_of
 
@@ -43,10 +46,19 @@ def _transform(table: "TableSettings", mapping: Mapping) -> Transform | None:
     return WithinOrc(mapping.schema, transform) if table.format == "orc" else transform
 
 
-def connector(settings: "Settings", patience: Patience | None = None) -> Callable[[], Thrift2]:
-    """Makes clients of the configured Thrift2 servers."""
-    servers = endpoints(settings.hbase.thrift, settings.hbase.timeout)
-    return lambda: Thrift2(servers, patience or Patience())
+def connector(settings: "Settings", patience: Patience | None = None) -> Callable[[], HBaseClient]:
+    """Makes clients of the configured HBase. Raises ConfigError."""
+    return connect.connector(where_of(settings), patience)
+
+
+def where_of(settings: "Settings") -> Where:
+    """The configured HBase. Raises ConfigError for an hbase-site.xml that does not tell."""
+    hbase = settings.hbase
+    if hbase.site is not None:
+        return where_of_site(hbase.site, hbase.timeout, hbase.user)
+    ways = {THRIFT: hbase.thrift, SERVERS: hbase.servers, ZOOKEEPER: hbase.zookeeper}
+    way, hosts = next((way, hosts) for way, hosts in ways.items() if hosts is not None)
+    return Where(way, hosts, hbase.timeout, hbase.user, hbase.znode)
 
 
 def inspect_source(settings: "Settings", table: "TableSettings", mapping: Mapping) -> int:

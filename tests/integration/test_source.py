@@ -10,7 +10,8 @@ import pytest
 from devservers.hbase import HBase
 from loader.basics.errors import SourceError, Unavailable
 from loader.mapping.build import build_mapping
-from loader.sources.hbase.api import Scan
+from loader.sources.hbase.api import HBaseClient, Scan
+from loader.sources.hbase.connect import THRIFT
 from loader.sources.hbase.dirty_keys import DirtyKeys
 from loader.sources.hbase.large_rows import size_of
 from loader.sources.hbase.reread import RowReader
@@ -35,6 +36,7 @@ from loader.sources.hbase.thrift2.cursor import ANSWER, FIRST
 from loader.sources.hbase.windows import Window
 from loader.sources.rows import ReadRows
 from partitioner.changes.change_set import NOWHERE, Op
+from tests.hbase_ways import WAYS, client_of
 
 MAPPING = build_mapping({"id": "string", "campaign": "string", "clicks": "bigint"}, ":key,d:c,d:n#b", ("campaign",))
 _numbers = itertools.count(1)
@@ -43,35 +45,36 @@ _numbers = itertools.count(1)
 class Table:
     """A fresh table with short ways to change and read it. Timestamps are given, so that windows are exact."""
 
-    def __init__(self, hbase: HBase, **settings: Any) -> None:
-        self.hbase, self.name = hbase, f"t{next(_numbers)}"
+    def __init__(self, hbase: HBase, way: str, **settings: Any) -> None:
+        self.hbase, self.way, self.name = hbase, way, f"t{next(_numbers)}"
         hbase.create_table(self.name, ["d", "e"], **settings)
         self.client = self.connect()
+        self.writer = Thrift2(Endpoint.parse(self.hbase.thrift), Patience(seconds=20))
 
-    def connect(self) -> Thrift2:
-        return Thrift2(Endpoint.parse(self.hbase.thrift), Patience(seconds=20))
+    def connect(self) -> HBaseClient:
+        return client_of(self.hbase, self.way)
 
     def put(self, key: bytes, timestamp: int, campaign: bytes = b"red", clicks: int = 1) -> None:
         cells = {b"c": campaign, b"n": clicks.to_bytes(8, "big")}
         values = [TColumnValue(family=b"d", qualifier=q, value=v) for q, v in cells.items()]
-        self.client.put(self.name, TPut(row=key, columnValues=values, timestamp=timestamp))
+        self.writer.put(self.name, TPut(row=key, columnValues=values, timestamp=timestamp))
 
     def put_many(self, keys: list[bytes], timestamp: int) -> None:
         cell = [TColumnValue(family=b"d", qualifier=b"c", value=b"red")]
         for start in range(0, len(keys), 1000):
             puts = [TPut(row=key, columnValues=cell, timestamp=timestamp) for key in keys[start : start + 1000]]
-            self.client.put_multiple(self.name, puts)
+            self.writer.put_multiple(self.name, puts)
 
     def put_cell(self, key: bytes, timestamp: int, family: bytes, qualifier: bytes, value: bytes) -> None:
         cell = TColumnValue(family=family, qualifier=qualifier, value=value)
-        self.client.put(self.name, TPut(row=key, columnValues=[cell], timestamp=timestamp))
+        self.writer.put(self.name, TPut(row=key, columnValues=[cell], timestamp=timestamp))
 
     def delete(self, key: bytes, timestamp: int) -> None:
-        self.client.delete(self.name, TDelete(row=key, timestamp=timestamp))
+        self.writer.delete(self.name, TDelete(row=key, timestamp=timestamp))
 
     def delete_column(self, key: bytes, timestamp: int, qualifier: bytes, kind: int) -> None:
         column = TColumn(family=b"d", qualifier=qualifier, timestamp=timestamp)
-        self.client.delete(self.name, TDelete(row=key, columns=[column], deleteType=kind))
+        self.writer.delete(self.name, TDelete(row=key, columns=[column], deleteType=kind))
 
     def dirty(self, start_ms: int, end_ms: int) -> DirtyKeys:
         return scan_window(self.connect, self.name, MAPPING.families, Window(start_ms, end_ms, True, start_ms))
@@ -85,15 +88,22 @@ class Table:
 
     def close(self) -> None:
         self.client.close()
+        self.writer.close()
         self.hbase.drop(self.name)
 
 
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    """How HBase is read. Puts and deletes of the tests go through Thrift2."""
+    return str(request.param)
+
+
 @pytest.fixture
-def new_table(hbase: HBase) -> Iterator[Callable[..., Table]]:
+def new_table(hbase: HBase, way: str) -> Iterator[Callable[..., Table]]:
     made: list[Table] = []
 
     def make(**settings: Any) -> Table:
-        made.append(Table(hbase, **settings))
+        made.append(Table(hbase, way, **settings))
         return made[-1]
 
     yield make
@@ -136,8 +146,8 @@ DELETES: list[tuple[str, Callable[[Table], None]]] = [
     ("row", lambda table: table.delete(b"k", 150)),
     ("column", lambda table: table.delete_column(b"k", 150, b"c", DeleteType.COLUMN)),
     ("version", lambda table: table.delete_column(b"k", 150, b"c", DeleteType.VERSION)),
-    ("family", lambda table: table.client.delete(table.name, _family_delete(DeleteType.FAMILY))),
-    ("family version", lambda table: table.client.delete(table.name, _family_delete(DeleteType.FAMILY_VERSION))),
+    ("family", lambda table: table.writer.delete(table.name, _family_delete(DeleteType.FAMILY))),
+    ("family version", lambda table: table.writer.delete(table.name, _family_delete(DeleteType.FAMILY_VERSION))),
 ]
 
 
@@ -210,6 +220,7 @@ def test_threads_find_what_one_finds(new_table: Callable[..., Table]) -> None:
 # Large rows
 
 
+@pytest.mark.parametrize("way", [THRIFT], indirect=True)
 def test_megabyte_values_come_few_at_a_time(table: Table) -> None:
     for number in range(60):
         table.put_cell(b"%03d" % number, 100, b"d", b"c", b"x" * (1 << 20))
@@ -220,7 +231,7 @@ def test_megabyte_values_come_few_at_a_time(table: Table) -> None:
 
 def test_a_row_of_thousands_of_columns_is_found_and_read(table: Table) -> None:
     values = [TColumnValue(family=b"d", qualifier=b"x%05d" % number, value=b"v" * 100) for number in range(8000)]
-    table.client.put(table.name, TPut(row=b"wide", columnValues=values, timestamp=100))
+    table.writer.put(table.name, TPut(row=b"wide", columnValues=values, timestamp=100))
     table.put(b"wide", 100)
     table.put(b"narrow", 100)
     assert table.keys(100, 101) == [b"narrow", b"wide"]
@@ -261,6 +272,7 @@ def test_a_region_split_in_mid_scan_loses_and_doubles_nothing(table: Table) -> N
 # Scanners that end before their time
 
 
+@pytest.mark.parametrize("way", [THRIFT], indirect=True)
 def test_a_scan_goes_on_behind_the_last_row_when_the_server_has_forgotten_its_scanner(table: Table) -> None:
     keys = [b"%03d" % number for number in range(30)]
     table.put_many(keys, 100)
@@ -282,6 +294,7 @@ def test_a_scan_goes_on_when_another_call_of_the_client_lost_the_connection(tabl
     assert found == keys
 
 
+@pytest.mark.parametrize("way", [THRIFT], indirect=True)
 def test_a_scan_goes_on_when_its_scanner_has_expired(table: Table) -> None:
     """Scanner ids are small numbers that all connections share: so another one can end ours, as its lease would."""
     keys = [b"%03d" % number for number in range(30)]
@@ -397,9 +410,9 @@ def test_a_sample_shows_bytes_beside_values_and_reasons(table: Table) -> None:
 # What cannot work is said
 
 
-def test_a_table_that_does_not_exist_is_an_error_and_no_empty_scan(hbase: HBase) -> None:
-    def connect() -> Thrift2:
-        return Thrift2(Endpoint.parse(hbase.thrift))
+def test_a_table_that_does_not_exist_is_an_error_and_no_empty_scan(hbase: HBase, way: str) -> None:
+    def connect() -> HBaseClient:
+        return client_of(hbase, way)
 
     with pytest.raises(NoSuchTable, match="no table 'nowhere'"):
         scan_window(connect, "nowhere", [b"d"], Window(0, 1, True, 0))
@@ -413,8 +426,8 @@ def test_a_family_that_does_not_exist_is_named_with_those_that_do(table: Table) 
     assert "d, e" in caught.value.hint
 
 
-def test_a_table_dropped_in_mid_scan_is_an_error(hbase: HBase) -> None:
-    table = Table(hbase)
+def test_a_table_dropped_in_mid_scan_is_an_error(hbase: HBase, way: str) -> None:
+    table = Table(hbase, way)
     table.put_many([b"%03d" % number for number in range(30)], 100)
     batches = table.client.scan(table.name, Scan(caching=10), rows=10)
     next(batches)
@@ -423,8 +436,9 @@ def test_a_table_dropped_in_mid_scan_is_an_error(hbase: HBase) -> None:
         list(batches)
 
 
+@pytest.mark.parametrize("way", [THRIFT], indirect=True)
 def test_a_client_heals_when_its_server_comes_back(table: Table) -> None:
     table.put(b"k", 100)
     table.hbase.stop_thrift()
     table.hbase.start_thrift()
-    assert table.client.get(table.name, TGet(row=b"k")).row == b"k"
+    assert table.writer.get(table.name, TGet(row=b"k")).row == b"k"

@@ -10,6 +10,7 @@ import pytest
 
 from devservers.hbase import HBase
 from loader.basics.errors import SourceError, Unavailable
+from loader.sources.hbase.connect import THRIFT, Where
 from loader.sources.hbase.dirty_keys import DirtyKeys, dirty_keys_from_rows
 from loader.sources.hbase.idle_check import LONGEST_MS
 from loader.sources.hbase.scan import scan_window
@@ -18,8 +19,10 @@ from loader.sources.hbase.thrift2.client import Endpoint, TColumnValue, Thrift2,
 from loader.sources.hbase.thrift2.idl import TDelete
 from loader.sources.hbase.windows import WindowRules
 from partitioner.history.position import Position
+from tests.hbase_ways import both_ways, client_of, where
 from tests.integration.positions import settle
 
+NOBODY = Where(THRIFT, ("127.0.0.1:1",))
 RULES = WindowRules(lag_ms=0, overlap_ms=10, deep_overlap_ms=100, deep_every_ms=1000)
 TABLE = "streamed"
 
@@ -38,8 +41,8 @@ def put(client: Thrift2, *keys: bytes, timestamp: int = 500) -> None:
     client.put_multiple(TABLE, [TPut(row=key, columnValues=cell, timestamp=timestamp) for key in keys])
 
 
-def settings(hbase: HBase, state: Path, **changed: Any) -> SourceSettings:
-    given = {"thrift": hbase.thrift, "table": TABLE, "families": (b"d",), "rules": RULES, "patience": 5.0} | changed
+def settings(hbase: HBase, state: Path, way: str = THRIFT, **changed: Any) -> SourceSettings:
+    given = {"hbase": where(hbase, way), "table": TABLE, "families": (b"d",), "rules": RULES, "patience": 5.0} | changed
     return SourceSettings(position="tests.integration.positions:settled", state=str(state), **given)
 
 
@@ -53,9 +56,10 @@ def run_once(spark: Any, source: SourceSettings, folder: Path) -> list[DirtyKeys
     return found
 
 
-def test_tasks_find_what_one_process_finds(spark: Any, hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
-    (found,) = run_once(spark, settings(hbase, tmp_path / "none"), tmp_path)
-    alone = scan_window(lambda: Thrift2(Endpoint.parse(hbase.thrift)), TABLE, [b"d"], found.window)
+@both_ways
+def test_tasks_find_what_one_process_finds(spark: Any, hbase: HBase, client: Thrift2, tmp_path: Path, way: str) -> None:
+    (found,) = run_once(spark, settings(hbase, tmp_path / "none", way), tmp_path)
+    alone = scan_window(lambda: client_of(hbase, way), TABLE, [b"d"], found.window)
     assert found.keys.to_pylist() == [b"a", b"h", b"z"]
     assert (found.keys, found.marks, found.unmarked) == (alone.keys, alone.marks, alone.unmarked)
 
@@ -91,12 +95,13 @@ def test_regions_are_packed_with_their_neighbours(hbase: HBase, client: Thrift2,
     assert [(part.part.start, part.part.stop) for part in parts] == [(b"", b"g"), (b"g", b"")]
 
 
+@both_ways
 def test_windows_reach_back_as_far_as_the_servers_clocks_are_behind(
-    hbase: HBase, client: Thrift2, tmp_path: Path
+    hbase: HBase, client: Thrift2, tmp_path: Path, way: str
 ) -> None:
     settle(tmp_path / "state", Position("s", 0, 700, 600))
     ahead = time.time_ns() // 1_000_000 + 5_000
-    source = reader(hbase, tmp_path / "state", now=lambda: ahead, clock_table=TABLE)
+    source = reader(hbase, tmp_path / "state", now=lambda: ahead, way=way, clock_table=TABLE)
     offset = source.latestOffset({"end_ms": 0}, None)
     assert 0 < offset["behind_ms"] <= 5_000
     part, *_ = source.partitions({"end_ms": 0}, {"end_ms": 1000, "behind_ms": 50})
@@ -116,7 +121,7 @@ def test_what_comes_after_the_trigger_is_left_to_the_next(hbase: HBase, client: 
 
 def test_available_now_does_not_end_well_while_hbase_is_away(hbase: HBase, tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
-        reader(hbase, tmp_path, thrift="127.0.0.1:1", patience=0.1).prepareForTriggerAvailableNow()
+        reader(hbase, tmp_path, hbase=NOBODY, patience=0.1).prepareForTriggerAvailableNow()
 
 
 def test_the_start_is_the_tables_and_not_the_checkpoints(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
@@ -133,14 +138,14 @@ def test_a_replay_of_a_settled_batch_has_nothing_but_its_marker(hbase: HBase, cl
 
 
 def test_no_batch_is_made_while_hbase_is_away(hbase: HBase, tmp_path: Path) -> None:
-    away = reader(hbase, tmp_path, thrift="127.0.0.1:1")
+    away = reader(hbase, tmp_path, hbase=NOBODY)
     assert away.latestOffset({"end_ms": 7}, None) == {"end_ms": 7}
 
 
 def test_an_absence_is_a_line_on_stderr_and_not_one_a_poll(
     hbase: HBase, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    away = reader(hbase, tmp_path, thrift="127.0.0.1:1")
+    away = reader(hbase, tmp_path, hbase=NOBODY)
     for _ in range(3):
         away.latestOffset({"end_ms": 7}, None)
     assert capfd.readouterr().err.count("127.0.0.1") == 2  # the message names it twice

@@ -14,7 +14,7 @@ import importlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -23,11 +23,12 @@ from pyspark.sql.streaming.datasource import SupportsTriggerAvailableNow
 
 from loader.basics.errors import Unavailable
 from loader.basics.moments import passed
+from loader.sources.hbase.api import HBaseClient, Patience
 from loader.sources.hbase.clock import Skew, measure_skew
+from loader.sources.hbase.connect import Where, connector
 from loader.sources.hbase.dirty_keys import SCANNED
 from loader.sources.hbase.idle_check import LOOK_S, Stillness, look_with
 from loader.sources.hbase.scan import Part, parts_of, scan_part
-from loader.sources.hbase.thrift2.client import Patience, Thrift2, endpoints
 from loader.sources.hbase.windows import Window, WindowRules, reached_by, window_end, window_to
 from partitioner.history.position import Position
 
@@ -49,19 +50,18 @@ JUMP_MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """What the source must know, as it travels in Spark's options. `patience` and `timeout` are in seconds.
+    """What the source must know, as it travels in Spark's options. `patience` is in seconds.
 
     `tasks`: into so many the regions are packed, each with neighbours, at every batch anew.
     """
 
-    thrift: str
+    hbase: Where
     table: str
     families: tuple[bytes, ...]
     position: str
     state: str
     rules: WindowRules = field(default_factory=WindowRules)
     patience: float = 30.0
-    timeout: float = 60.0
     tasks: int = 8
     clock_table: str = ""
 
@@ -69,14 +69,13 @@ class SourceSettings:
         """For `DataStreamReader.options`."""
         rules = self.rules
         return {
-            "thrift": self.thrift,
+            "hbase": self.hbase.text(),
             "table": self.table,
             "families": ",".join(family.hex() for family in self.families),
             "position": self.position,
             "state": self.state,
             "windows": f"{rules.lag_ms},{rules.overlap_ms},{rules.deep_overlap_ms},{rules.deep_every_ms}",
             "patience": str(self.patience),
-            "timeout": str(self.timeout),
             "tasks": str(self.tasks),
             "clock_table": self.clock_table,
         }
@@ -84,21 +83,20 @@ class SourceSettings:
     @classmethod
     def from_options(cls, options: Mapping[str, str]) -> "SourceSettings":
         return cls(
-            options["thrift"],
+            Where.of_text(options["hbase"]),
             options["table"],
             tuple(bytes.fromhex(family) for family in options["families"].split(",")),
             options["position"],
             options["state"],
             WindowRules(*(int(number) for number in options["windows"].split(","))),
             float(options["patience"]),
-            float(options["timeout"]),
             int(options["tasks"]),
             options["clock_table"],
         )
 
-    def connect(self, patience: Patience | None = None, timeout: float | None = None) -> Thrift2:
-        addresses = endpoints(self.thrift.split(","), timeout or self.timeout)
-        return Thrift2(addresses, patience or Patience(self.patience))
+    def connect(self, patience: Patience | None = None, timeout: float | None = None) -> HBaseClient:
+        where = self.hbase if timeout is None else replace(self.hbase, timeout=timeout)
+        return connector(where, patience or Patience(self.patience))()
 
     def settled(self, now_ms: int) -> Position | None:
         """Where the next window starts."""
@@ -190,7 +188,7 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
             for batch in scan_part(client, settings.table, settings.families, partition.part, partition.window):
                 yield batch.cast(NULLABLE)
 
-    def _glance(self) -> Thrift2:
+    def _glance(self) -> HBaseClient:
         return self._settings.connect(Patience(tries=1), LOOK_S)
 
     def _reachable(self) -> bool:
