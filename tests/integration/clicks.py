@@ -21,6 +21,7 @@ from loader.storage.choose import files_of
 from loader.wiring.table import open_metastore
 from metastore.api import Column, Metastore, Partition
 from metastore.fence import is_fence
+from tests.hbase_ways import where
 from tests.integration.oracle.kept import LAG_MS, Kept, fresh_name, keep
 from tests.world import Row, data_files
 
@@ -147,12 +148,15 @@ class Clicks:
 
 
 def new_clicks(hbase: Any, metastore: str, folder: Path, source: str | None = None, **options: str) -> Clicks:
-    """Configured; `hotswap init` is the caller's. `source`: an HBase table; None: a new one is created."""
+    """Configured; `hotswap init` is the caller's. `source`: an HBase table; None: a new one is created.
+
+    `way`: how HBase is read, else through Thrift2; `thrift`: another Thrift2 server.
+    """
     name = fresh_name("clicks")
     if source is None:
         hbase.create_table(name, ["d"])
-    thrift = options.pop("thrift", hbase.thrift)
-    kept = keep(folder, thrift, metastore, source or name, f"default.{name}", SETTINGS, **options)
+    asked = where(hbase, options.pop("way")) if "way" in options else options.pop("thrift", hbase.thrift)
+    kept = keep(folder, asked, metastore, source or name, f"default.{name}", SETTINGS, **options)
     kept.patience = Patience(tries=2)
     return Clicks(kept, hbase, source is None)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,15 +15,17 @@ import pytest
 from devservers.hbase import HBase
 from loader.report.reports import BatchReport
 from loader.runtime.loop import Loop
-from loader.sources.hbase.api import Scan
+from loader.sources.hbase.api import HBaseClient, Patience, Scan
+from loader.sources.hbase.connect import THRIFT
 from loader.sources.hbase.dirty_keys import DirtyKeys, IncompleteScan
 from loader.sources.hbase.table_identity import sighting_of
-from loader.sources.hbase.thrift2.client import Patience, TableDisabled, TColumnValue, Thrift2, TPut
+from loader.sources.hbase.thrift2.client import TableDisabled, TColumnValue, Thrift2, TPut
 from loader.sources.hbase.thrift2.connection import ConnectionLost, Endpoint
 from loader.sources.hbase.windows import Window
 from loader.state.gaps import debts
 from partitioner.history.position import Position
 from tests.contract.proxy import Proxy, Trick
+from tests.hbase_ways import WAYS, client_of
 from tests.integration.clicks import THREE, At, Clicks, NewClicks, hotswap
 from tests.integration.oracle.kept import LAG_MS, RULES, fresh_name
 
@@ -35,14 +38,14 @@ class Scanned:
 
     hbase: HBase
     name: str
-    client: Thrift2
+    client: HBaseClient
 
     def put(self, *keys: bytes) -> None:
         cell = [TColumnValue(family=b"d", qualifier=b"q", value=b"v")]
         with Thrift2(Endpoint.parse(self.hbase.thrift)) as client:
             client.put_multiple(self.name, [TPut(row=key, columnValues=cell) for key in keys])
 
-    def found(self, then: Callable[[], object], client: Thrift2 | None = None) -> list[bytes]:
+    def found(self, then: Callable[[], object], client: HBaseClient | None = None) -> list[bytes]:
         """The keys that a scan finds if `then` happens after its first ten."""
         batches = (client or self.client).scan(self.name, Scan(caching=10), rows=10)
         keys = [row.row for row in next(batches)]
@@ -50,11 +53,22 @@ class Scanned:
         return keys + [row.row for batch in batches for row in batch]
 
 
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    """How HBase is read. Puts of the tests go through Thrift2."""
+    return str(request.param)
+
+
 @pytest.fixture
-def table(hbase: HBase) -> Iterator[Scanned]:
+def clicks(clicks: NewClicks, way: str) -> NewClicks:
+    return partial(clicks, way=way)
+
+
+@pytest.fixture
+def table(hbase: HBase, way: str) -> Iterator[Scanned]:
     name = fresh_name("unrest")
     hbase.create_table(name, ["d"], splits=[b"020"])
-    with Thrift2(Endpoint.parse(hbase.thrift), Patience(seconds=20)) as client:
+    with client_of(hbase, way) as client:
         made = Scanned(hbase, name, client)
         made.put(*ROWS)
         yield made
@@ -183,6 +197,7 @@ def at(line: Proxy, read_timeout: float = 10.0) -> Endpoint:
     return replace(Endpoint.parse(line.uri.removeprefix("thrift://")), read_timeout=read_timeout)
 
 
+@pytest.mark.parametrize("way", [THRIFT], indirect=True)
 @pytest.mark.parametrize("trick", [Trick.NO_ANSWER, Trick.CUT_REPLY, Trick.CUT_REQUEST], ids=lambda trick: trick.name)
 def test_after_a_time_out_no_scanner_is_asked_again(table: Scanned, line: Proxy, trick: Trick) -> None:
     """Its answer may still come, and its number may be another's: the scan goes on with a scanner of its own."""
@@ -192,6 +207,7 @@ def test_after_a_time_out_no_scanner_is_asked_again(table: Scanned, line: Proxy,
     assert line.seen[broken + 1 : broken + 3] == ["getThriftServerType", "openScanner"]
 
 
+@pytest.mark.parametrize("way", [THRIFT], indirect=True)
 def test_a_scan_goes_on_at_the_next_server_when_its_own_is_gone(table: Scanned, line: Proxy) -> None:
     other = Proxy(table.hbase.thrift)
     with Thrift2([at(line), at(other)], Patience(seconds=20)) as client:
@@ -200,6 +216,7 @@ def test_a_scan_goes_on_at_the_next_server_when_its_own_is_gone(table: Scanned, 
     other.close()
 
 
+@pytest.mark.parametrize("way", [THRIFT], indirect=True)
 def test_without_any_server_it_gives_up_when_its_patience_ends(table: Scanned, line: Proxy) -> None:
     slept: list[float] = []
     with (

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader.sources.hbase.api import Scan
+from loader.sources.hbase.api import HBaseClient, Scan
+from loader.sources.hbase.connect import THRIFT
 from loader.sources.hbase.key_ranges import RangeReader
 from loader.sources.hbase.reread import Few, RowReader
 from loader.sources.hbase.row import Row
@@ -25,11 +26,14 @@ from loader.sources.hbase.thrift2.connection import Endpoint
 from loader.sources.hbase.thrift2.cursor import CELLS
 from loader.sources.hbase.windows import Window
 from tests.contract.proxy import Proxy
+from tests.hbase_ways import WAYS, client_of, where
 from tests.integration.clicks import NewClicks, hotswap
 from tests.integration.oracle.kept import fresh_name
 from tests.integration.wide_peak import MAPPING
 
 MEGABYTE = 1 << 20
+only_thrift = pytest.mark.parametrize("way", [THRIFT], indirect=True)
+"""What happens between two answers is told by a proxy of Thrift's; for the other way see test_rpc_proof.py."""
 Maps = dict[bytes, dict[str, bytes]]
 
 
@@ -40,6 +44,7 @@ class Wide:
     hbase: HBase
     name: str
     client: Thrift2
+    way: str
 
     def put(self, key: bytes, cells: dict[str, bytes], timestamp: int = 100) -> None:
         values = [TColumnValue(family=b"w", qualifier=name.encode(), value=value) for name, value in cells.items()]
@@ -47,8 +52,8 @@ class Wide:
         for start in range(1, len(values), 5_000):
             self.client.put(self.name, TPut(row=key, columnValues=values[start : start + 5_000], timestamp=timestamp))
 
-    def connect(self) -> Thrift2:
-        return Thrift2(Endpoint.parse(self.hbase.thrift), Patience(seconds=20))
+    def connect(self) -> HBaseClient:
+        return client_of(self.hbase, self.way)
 
     def reader(self, **options: Any) -> RowReader:
         return RowReader(self.connect, self.name, MAPPING, **options)
@@ -71,12 +76,18 @@ def maps(rows: Any) -> Maps:
     return {row["__key"]: dict(row["rest"]) for row in rows.rows.to_pylist()}
 
 
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> str:
+    """How HBase is read. Puts of the tests go through Thrift2."""
+    return str(request.param)
+
+
 @pytest.fixture
-def wide(hbase: HBase) -> Iterator[Wide]:
+def wide(hbase: HBase, way: str) -> Iterator[Wide]:
     name = fresh_name("wide")
     hbase.create_table(name, ["d", "w"])
     with Thrift2(Endpoint.parse(hbase.thrift), Patience(seconds=20)) as client:
-        made = Wide(hbase, name, client)
+        made = Wide(hbase, name, client, way)
         made.put(b"narrow", columns(1))
         made.put(b"zz", columns(2))
         yield made
@@ -120,7 +131,7 @@ def sleeps(wide: Wide) -> None:
     wide.hbase.resume()
 
 
-WAYS = {
+HAPPENINGS = {
     "the region moves": lambda wide: wide.hbase.reopen(wide.name),
     "the region splits": lambda wide: wide.hbase.split(wide.name, b"row"),
     "the Thrift server goes": lambda wide: (wide.hbase.stop_thrift(), wide.hbase.start_thrift()),
@@ -148,7 +159,8 @@ def scanned_while(wide: Wide, happens: Callable[[Wide], object], read_timeout: f
     return rows
 
 
-@pytest.mark.parametrize("happens", [pytest.param(way, id=name) for name, way in WAYS.items()])
+@only_thrift
+@pytest.mark.parametrize("happens", [pytest.param(way, id=name) for name, way in HAPPENINGS.items()])
 def test_a_row_that_is_broken_off_in_the_middle_is_read_once_and_whole(
     wide: Wide, happens: Callable[[Wide], object]
 ) -> None:
@@ -160,6 +172,7 @@ def test_a_row_that_is_broken_off_in_the_middle_is_read_once_and_whole(
     } == CELLS_OF_6_MB
 
 
+@only_thrift
 def test_a_table_truncated_in_mid_row_leaves_no_half_row(wide: Wide) -> None:
     wide.put(b"row", CELLS_OF_6_MB)
     rows = scanned_while(wide, lambda wide: wide.hbase.truncate(wide.name))
@@ -181,7 +194,14 @@ def test_memory_is_bounded_by_the_row_and_by_the_largest_allowed(wide: Wide, cou
     for start in range(0, count, 10_000_000 // size):
         wide.put(b"row", dict(itertools.islice(values.items(), start, start + 10_000_000 // size)))
     del values
-    command = [sys.executable, "-m", "tests.integration.wide_peak", wide.hbase.thrift, wide.name, "row"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.integration.wide_peak",
+        where(wide.hbase, wide.way).text(),
+        wide.name,
+        "row",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     held, read, scanned = map(int, done.stdout.split())
     print(f"{count} cells of {size} bytes: {held:,} bytes in columns, re-read {read:,}, scan {scanned:,} at most")
@@ -189,8 +209,8 @@ def test_memory_is_bounded_by_the_row_and_by_the_largest_allowed(wide: Wide, cou
     assert scanned < 48 * MEGABYTE + BOUND * 16 * MEGABYTE
 
 
-def test_a_row_above_the_bound_is_quarantined_by_name_and_size_and_stops_nothing(clicks: NewClicks) -> None:
-    table = clicks(("small", "mon", 1), max_row_bytes="1MB")
+def test_a_row_above_the_bound_is_quarantined_by_name_and_size_and_stops_nothing(clicks: NewClicks, way: str) -> None:
+    table = clicks(("small", "mon", 1), way=way, max_row_bytes="1MB")
     large = {b"day": b"tue" + bytes(2 * MEGABYTE), b"clicks": (2).to_bytes(8, "big")}
     table.put_cells({"large": large, "next": {b"day": b"tue", b"clicks": (3).to_bytes(8, "big")}})
     assert hotswap(table.kept, "run", "--once").code == 0

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loader.mapping.build import build_mapping
+from loader.sources.hbase.connect import Where, connector
 from loader.sources.hbase.reread import RowReader
 from loader.sources.hbase.scan import scan_window
-from loader.sources.hbase.thrift2.client import Endpoint, Thrift2
 from loader.sources.hbase.windows import Window
 from loader.sources.rows import ReadRows
 
@@ -34,11 +34,8 @@ def _bytes(name: str) -> int:
 
 
 def main() -> None:
-    thrift, table, key = sys.argv[1:]
-
-    def connect() -> Thrift2:
-        return Thrift2(Endpoint.parse(thrift))
-
+    where, table, key = sys.argv[1:]
+    connect = connector(Where.of_text(where))
     reader = RowReader(connect, table, MAPPING)
     reader.read([b"narrow"], 0)  # what any read takes
     window = Window(0, 1 << 62, True, 0)

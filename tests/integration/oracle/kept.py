@@ -20,13 +20,15 @@ from loader.publish.publish import Watch, no_watch
 from loader.report.reports import BatchReport
 from loader.runtime.assemble import open_loop
 from loader.runtime.loop import Loop
+from loader.sources.hbase.api import HBaseClient, Patience
+from loader.sources.hbase.connect import THRIFT, Where
 from loader.sources.hbase.dirty_keys import DirtyKeys
 from loader.sources.hbase.scan import scan_window
-from loader.sources.hbase.thrift2.client import Endpoint, Patience, Thrift2
 from loader.sources.hbase.windows import WindowRules, window_end, window_to
 from loader.state.open_table import Environment
 from loader.storage.files import Files
 from loader.wiring.mapping import mapping_of
+from loader.wiring.source import connector
 from loader.wiring.table import environment, identity, now_ms, open_metastore, open_table
 from metastore.errors import NoSuchTable
 
@@ -58,8 +60,8 @@ class Kept:
     def hive_name(self) -> str:
         return str(self.table.hive_table)
 
-    def connect(self) -> Thrift2:
-        return Thrift2(Endpoint.parse(self.settings.hbase.thrift[0]), self.patience)
+    def connect(self) -> HBaseClient:
+        return connector(self.settings, self.patience)()
 
     def initialise(self) -> None:
         initialise(self.settings, self.table, None)
@@ -104,12 +106,15 @@ class Kept:
 
 
 def keep(
-    folder: Path, thrift: str, metastore: str, hbase_table: str, hive_table: str, columns: str, /, **options: str
+    folder: Path, hbase: str | Where, metastore: str, hbase_table: str, hive_table: str, columns: str, /, **options: str
 ) -> Kept:
-    """Configure it; nothing is created. `columns`: YAML lines of `columns`, `mapping`, `partition_by` and the like.
+    """Configure it; nothing is created. `hbase`: a Thrift2 server's address, or another way.
+
+    `columns`: YAML lines of `columns`, `mapping`, `partition_by` and the like.
 
     `options`: `metastore_timeout`, `hbase_timeout`, and settings of the table.
     """
+    where = Where(THRIFT, (hbase,)) if isinstance(hbase, str) else hbase
     top = {
         name: options.pop(name, default) for name, default in (("metastore_timeout", "60s"), ("hbase_timeout", "30s"))
     }
@@ -120,7 +125,7 @@ def keep(
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(
         f"metastore: {{uris: '{metastore}', timeout: {top['metastore_timeout']}}}\n"
-        f"hbase: {{thrift: '{thrift}', timeout: {top['hbase_timeout']}}}\n"
+        f"hbase: {{{where.way}: '{','.join(where.hosts)}', timeout: {top['hbase_timeout']}}}\n"
         f"tables:\n  {hive_table}:\n    hbase_table: {hbase_table}\n{body}\n"
     )
     settings = load(config)
