@@ -123,6 +123,20 @@ class Tables(ABC):
                 admin.assign(region.getRegionName())
             self._inside.wait(lambda: admin.isTableAvailable(self._name(name)), f"the regions of {name}")
 
+    def move(self, name: str, port: int) -> None:
+        """Every region of the table goes to the region server on this port."""
+        with self._admin() as admin:
+            (server,) = [one for one in list(admin.getRegionServers()) if one.getPort() == port]
+            for region in list(admin.getRegions(self._name(name))):
+                admin.move(region.getEncodedNameAsBytes(), server)
+            self._inside.wait(lambda: self._all_at(admin, name, port), f"the move of {name}")
+
+    def _all_at(self, admin: Any, name: str, port: int) -> bool:
+        locator = admin.getConnection().getRegionLocator(self._name(name))
+        locator.clearRegionLocationCache()
+        places = [location.getServerName() for location in list(locator.getAllRegionLocations())]
+        return all(place is not None and place.getPort() == port for place in places)
+
     def disable(self, name: str) -> None:
         with self._admin() as admin:
             admin.disableTable(self._name(name))
