@@ -145,6 +145,12 @@ def test_a_mistake_is_named_with_its_line_and_key(file: Path, text: str, said: s
         ),
         ("thrift://two", "two:9083", "FILE:2: metastore.uris: 'two:9083' is not a metastore URI"),
         ("there", "there:port", "FILE:4: hbase.thrift[1]: 'there:port' is not host:port"),
+        ("  thrift: [here:9090, there]\n", "  servers: rs1\n  zookeeper: zk1\n", "servers and zookeeper is given"),
+        (
+            "  thrift: [here:9090, there]\n",
+            "  timeout: 1m\n",
+            "give just one of servers, zookeeper, site and thrift: none is",
+        ),
         (GOOD, "- a\n", "FILE:1: expected the keys metastore, hbase and tables"),
     ],
 )
