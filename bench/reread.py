@@ -10,7 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.source_tables import WIDE, FastHBase, client, key_of, make, wide_cells
+from bench.source_tables import WIDE, FastHBase, key_of, make, ways, wide_cells
+from loader.sources.hbase.connect import connector
 from loader.sources.hbase.reread import Few, RowReader
 
 REGIONS = 40
@@ -62,7 +63,7 @@ def _spread(region: int, regions: int, size: int, keys: int) -> list[int]:
 def _both(hbase: FastHBase, table: str, numbers: Sequence[int]) -> dict[str, float]:
     """Median ms of each way on the clock, and mean ms of processors, those of client and server together."""
     keys = [key_of(number) for number in numbers]
-    readers = {way: RowReader(lambda: client(hbase.thrift), table, WIDE, few=few) for way, few in WAYS.items()}
+    readers = {way: RowReader(connector(ways(hbase)["thrift"]), table, WIDE, few=few) for way, few in WAYS.items()}
     runs: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     for _ in range(RUNS + 1):
         for way, reader in readers.items():

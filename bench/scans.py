@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 from rich.console import Console
 
-from bench.source_tables import NAMES, WIDE, FastHBase, client, key_of
+from bench.source_tables import NAMES, WIDE, FastHBase, key_of, ways
 from loader.sources.hbase.chunked import ChunkedReader
+from loader.sources.hbase.connect import Where, connector
 from loader.sources.hbase.dirty_keys import DIRTY
 from loader.sources.hbase.reread import RowReader
 from loader.sources.hbase.scan import Part, scan_part
@@ -47,20 +48,31 @@ def measure(hbase: FastHBase, table: str, rows: int, runs: int, console: Console
             "java": lambda: (hbase.java_scan(table, raw=False), 0.0),
             "java_raw": lambda: (hbase.java_scan(table, raw=True), 0.0),
             "java_filtered": lambda: (hbase.java_reread(table, keys), 0.0),
-            "dirty_keys_1_task": lambda: _in_tasks(one, 1, _scan, hbase.thrift, table, rows),
-            "dirty_keys_2_tasks": lambda: _in_tasks(two, 2, _scan, hbase.thrift, table, rows),
-            "reread_1_task": lambda: _in_tasks(one, 1, _read, hbase.thrift, table, rows),
-            "reread_2_tasks": lambda: _in_tasks(two, 2, _read, hbase.thrift, table, rows),
-            "reread_loader": lambda: _in_tasks(one, 1, _read_as_loader, hbase.thrift, table, rows),
         }
+        for way, where in ways(hbase).items():
+            contestants |= _of_way(way, where.text(), one, two, table, rows)
         for name, contestant in contestants.items():
             found[name] = _figure([_timed(hbase, name, contestant, rows) for _ in range(runs + WARM)][WARM:], rows)
             console.print(name, found[name])
     for name, figure in found.items():
-        against = found["java_raw" if name.startswith("dirty") else "java"]
+        against = found["java_raw" if "dirty" in name else "java"]
         figure["of_java"] = round(figure["rows_s"] / against["rows_s"], 2)
         figure["of_java_a_core"] = round(figure["rows_processor_s"] / against["rows_processor_s"], 2)
     return found
+
+
+def _of_way(
+    way: str, where: str, one: ProcessPoolExecutor, two: ProcessPoolExecutor, table: str, rows: int
+) -> dict[str, Callable[[], Done]]:
+    """By name; those of HBase's own RPC begin with `rpc_`."""
+    head = "" if way == "thrift" else f"{way}_"
+    return {
+        f"{head}dirty_keys_1_task": lambda: _in_tasks(one, 1, _scan, where, table, rows),
+        f"{head}dirty_keys_2_tasks": lambda: _in_tasks(two, 2, _scan, where, table, rows),
+        f"{head}reread_1_task": lambda: _in_tasks(one, 1, _read, where, table, rows),
+        f"{head}reread_2_tasks": lambda: _in_tasks(two, 2, _read, where, table, rows),
+        f"{head}reread_loader": lambda: _in_tasks(one, 1, _read_as_loader, where, table, rows),
+    }
 
 
 def _timed(hbase: FastHBase, name: str, contestant: Callable[[], Done], rows: int) -> Run:
@@ -91,38 +103,38 @@ def _in_tasks(
     pool: ProcessPoolExecutor,
     tasks: int,
     part: Callable[[str, str, int, int], Done],
-    thrift: str,
+    where: str,
     table: str,
     rows: int,
 ) -> Done:
     borders = [rows * number // tasks for number in range(tasks + 1)]
-    done = list(pool.map(part, [thrift] * tasks, [table] * tasks, borders[:-1], borders[1:]))
+    done = list(pool.map(part, [where] * tasks, [table] * tasks, borders[:-1], borders[1:]))
     return sum(found for found, _ in done), sum(used for _, used in done)
 
 
-def _scan(thrift: str, table: str, start: int, stop: int) -> Done:
+def _scan(where: str, table: str, start: int, stop: int) -> Done:
     """Every row of the part is dirty, and every cell is hashed."""
     used = time.process_time()
-    with client(thrift) as hbase:
+    with connector(Where.of_text(where))() as hbase:
         window = Window(0, NO_END, True, 0)
         batches = scan_part(hbase, table, WIDE.families, Part(key_of(start), key_of(stop)), window)
         found = sum(int((np.asarray(batch["kind"]) == DIRTY).sum()) for batch in batches)
     return found, time.process_time() - used
 
 
-def _read(thrift: str, table: str, start: int, stop: int) -> Done:
-    return _read_in_threads(thrift, table, range(start, stop), 1)
+def _read(where: str, table: str, start: int, stop: int) -> Done:
+    return _read_in_threads(where, table, range(start, stop), 1)
 
 
-def _read_as_loader(thrift: str, table: str, start: int, stop: int) -> Done:
+def _read_as_loader(where: str, table: str, start: int, stop: int) -> Done:
     """In one process too, in which threads wait for HBase side by side."""
-    return _read_in_threads(thrift, table, range(start, stop), READ_THREADS)
+    return _read_in_threads(where, table, range(start, stop), READ_THREADS)
 
 
-def _read_in_threads(thrift: str, table: str, numbers: range, threads: int) -> Done:
+def _read_in_threads(where: str, table: str, numbers: range, threads: int) -> Done:
     """Decoded and placed, as a batch takes them."""
     keys = pa.array([key_of(number) for number in numbers], pa.binary())
     used = time.process_time()
-    reader = ChunkedReader(RowReader(lambda: client(thrift), table, WIDE), threads)
+    reader = ChunkedReader(RowReader(connector(Where.of_text(where)), table, WIDE), threads)
     found = len(reader.read(keys, 0).rows)
     return found, time.process_time() - used

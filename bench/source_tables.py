@@ -11,6 +11,7 @@ from devservers.hbase_conf import JAVA_OPTIONS, PROPERTIES, site
 from devservers.jvm import Jvm
 from devservers.site import write_conf
 from loader.mapping.build import build_mapping
+from loader.sources.hbase.connect import SERVERS, THRIFT, Where
 from loader.sources.hbase.filters import rows_filter
 from loader.sources.hbase.reread import CHUNK
 from loader.sources.hbase.thrift2.client import Endpoint, TColumnValue, Thrift2, TPut
@@ -81,8 +82,9 @@ class FastHBase(HBase):
         return self._inside.hadoop.hbase
 
 
-def client(thrift: str) -> Thrift2:
-    return Thrift2(Endpoint.parse(thrift))
+def ways(hbase: HBase) -> dict[str, Where]:
+    """Both ways to the same HBase."""
+    return {"thrift": Where(THRIFT, (hbase.thrift,)), "rpc": Where(SERVERS, (hbase.rpc,))}
 
 
 def key_of(number: int) -> bytes:
@@ -98,7 +100,7 @@ def make(hbase: HBase, table: str, rows: int, regions: int, cells: Callable[[int
 
 def put(hbase: HBase, table: str, numbers: range, cells: Callable[[int], dict[bytes, bytes]]) -> None:
     """Rows by number, a few thousand a call."""
-    with client(hbase.thrift) as thrift:
+    with Thrift2(Endpoint.parse(hbase.thrift)) as thrift:
         for start in range(0, len(numbers), _BATCH):
             puts = [_put(key_of(number), cells(number)) for number in numbers[start : start + _BATCH]]
             thrift.put_multiple(table, puts)

@@ -33,7 +33,7 @@ def look_at(connect: Callable[[], HBaseClient], table: str, families: Sequence[b
         with connect() as client:
             client.check_table(table, families)
             settings = client.family_settings(table)
-            return sighting_of(client, table), retention_of(settings[family] for family in families)
+            return sighting_of(client, table), retention_of(settings.get(family, {}) for family in families)
 
     return look
 

@@ -11,6 +11,7 @@ import pytest
 from loader.basics.errors import ConfigError, HotswapError
 from loader.sources.hbase import protobuf
 from loader.sources.hbase.api import Patience, Scan
+from loader.sources.hbase.blind_spots import look_at
 from loader.sources.hbase.connect import SERVERS, THRIFT, ZOOKEEPER, Where, connector, server_of
 from loader.sources.hbase.errors import ConnectionLost, NoSuchFamily, NoSuchTable, Refused, TableDisabled, WrongServer
 from loader.sources.hbase.rpc.client import RpcClient
@@ -160,6 +161,25 @@ def test_a_region_that_moved_is_asked_where_the_server_says_it_is() -> None:
     with served(FakeHBase(dict(ROW))) as new, served(FakeHBase({}, state=0)) as old:
         old.fail("Scan", throws("RegionMovedException", moved_to=("127.0.0.1", new.port)))
         assert keys(client_of(old.port, tries=3)) == [b"k"]
+
+
+def test_after_a_failure_the_registry_is_asked_for_the_master_anew_and_else_once() -> None:
+    with served(FakeHBase(dict(ROW))) as hbase:
+        client = client_of(hbase.port, tries=3)
+        for _ in range(3):
+            client.check_table(TABLE, [b"d"])
+        assert (hbase.calls.count("GetActiveMaster"), hbase.calls.count("GetMetaRegionLocations")) == (1, 1)
+        hbase.fail("GetTableDescriptors", throws("ipc.ServerNotRunningYetException"))
+        client.check_table(TABLE, [b"d"])
+        assert hbase.calls.count("GetActiveMaster") == 2
+
+
+def test_without_the_right_to_know_families_an_absence_is_judged_as_if_no_marker_were_kept() -> None:
+    denied = throws("security.AccessDeniedException", do_not_retry=True)
+    with served(FakeHBase(dict(ROW))) as hbase:
+        hbase.fail("GetTableDescriptors", denied, denied)
+        _, retention = look_at(lambda: client_of(hbase.port), TABLE, [b"d"])()
+        assert retention.absence_ms == 0
 
 
 def test_a_connection_that_the_server_closed_while_it_was_idle_is_no_failure() -> None:

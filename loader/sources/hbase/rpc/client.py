@@ -63,12 +63,12 @@ class RpcClient:
     def family_settings(self, table: str) -> dict[bytes, dict[bytes, bytes]]:
         """Empty where HBase does not give this user the right to know."""
         self._existing(table)
-        return self._patiently(lambda: admin.family_settings(self._cluster, table)) or {}
+        return self._families(table)
 
     def check_table(self, table: str, families: Sequence[bytes]) -> None:
         """Families that this user may not know of are not checked: HBase itself names them when they are scanned."""
         found = self._existing(table)
-        present = self.families(table) if families else frozenset()
+        present = frozenset(self._families(table)) if families else frozenset()
         for family in families:
             if present and family not in present:
                 raise no_such_family(table, family, present)
@@ -117,6 +117,9 @@ class RpcClient:
         self._cluster.call(server, CLIENT, "Mutate", put_request(place.name, row, family, qualifier))
 
     # Inside
+
+    def _families(self, table: str) -> admin.FamilySettings:
+        return self._patiently(lambda: admin.family_settings(self._cluster, table)) or {}
 
     def _existing(self, table: str) -> TableInMeta:
         found = self._meta(table)

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from loader.basics.errors import SourceError, Unavailable
 from loader.sources.hbase import protobuf
 from loader.sources.hbase.errors import ConnectionLost
 from loader.sources.hbase.row import Row
@@ -36,7 +37,11 @@ class Cluster:
     def _start_anew(self) -> None:
         self._lock = threading.Lock()
         self._idle: dict[tuple[Server, str], list[Connection]] = {}
-        self.locations = Locations(self._table_in_meta, self.registry.meta_server, lambda: self.registry.address)
+        self._meta: Server | None = None
+        self._master: Server | None = None
+        self.locations = Locations(
+            self._table_in_meta, self.meta_server, self._forget_servers, lambda: self.registry.address
+        )
 
     @contextmanager
     def connection(self, server: Server, service: str = CLIENT) -> Iterator[Connection]:
@@ -88,13 +93,30 @@ class Cluster:
             return connection.call(method, message)
 
     def ask_master(self, method: str, message: bytes) -> protobuf.Fields:
-        return protobuf.fields(self.call(self.registry.master(), MASTER, method, message).message)
+        with self._asked_anew_if_wrong():
+            self._master = self._master or self.registry.master()
+            return protobuf.fields(self.call(self._master, MASTER, method, message).message)
+
+    def meta_server(self) -> Server:
+        self._meta = self._meta or self.registry.meta_server()
+        return self._meta
+
+    @contextmanager
+    def _asked_anew_if_wrong(self) -> Iterator[None]:
+        """Master and hbase:meta move, too: after a failure the registry is asked where they are."""
+        try:
+            yield
+        except (Unavailable, SourceError):
+            self._forget_servers()
+            raise
+
+    def _forget_servers(self) -> None:
+        self._meta = self._master = None
 
     def _table_in_meta(self, table: str) -> meta.TableInMeta:
-        with self.connection(self.registry.meta_server()) as connection:
-            rows = list(_meta_rows(connection, table))
         try:
-            return meta.table_in(rows, table)
+            with self._asked_anew_if_wrong(), self.connection(self.meta_server()) as connection:
+                return meta.table_in(list(_meta_rows(connection, table)), table)
         except ValueError as error:
             raise ConnectionLost(f"what hbase:meta has of table {table!r} cannot be read: {error}") from error
 

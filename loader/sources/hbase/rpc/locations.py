@@ -11,12 +11,17 @@ from loader.sources.hbase.rpc.remote import Server, TryAgain
 
 
 class Locations:
-    """`read`: the table as hbase:meta has it now; `meta_server`: where hbase:meta is."""
+    """`read`: the table as hbase:meta has it now; `meta_server`: where that is, `forget_meta`: it was not there."""
 
     def __init__(
-        self, read: Callable[[str], TableInMeta], meta_server: Callable[[], Server], address: Callable[[], str]
+        self,
+        read: Callable[[str], TableInMeta],
+        meta_server: Callable[[], Server],
+        forget_meta: Callable[[], None],
+        address: Callable[[], str],
     ) -> None:
-        self._read, self._meta_server, self._address = read, meta_server, address
+        self._read, self._address = read, address
+        self._meta_server, self._forget_meta = meta_server, forget_meta
         self._known: dict[str, tuple[Place, ...]] = {}
         self._lock = threading.Lock()
         self._reading: dict[str, threading.Lock] = {}
@@ -48,6 +53,8 @@ class Locations:
         """What is known of this region may be wrong, or its server gone: forget it, unless the error tells better."""
         if isinstance(error, TryAgain) and not error.stale:
             return
+        if table == META:
+            self._forget_meta()
         moved_to = error.moved_to if isinstance(error, TryAgain) else None
         known = self._known.get(table, ())
         if place not in known:  # somebody has read it anew meanwhile
