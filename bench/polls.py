@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from bench.source_tables import LONG, FastHBase, long_cells, make, put, ways
-from loader.sources.hbase.connect import Where, connector
+from loader.sources.hbase.access.where import Where
+from loader.sources.hbase.connect import connector
 from loader.sources.hbase.reread import RowReader
 from loader.sources.hbase.scan import is_any_in, scan_window
 from loader.sources.hbase.windows import Window

@@ -13,8 +13,9 @@ import pyarrow as pa
 from rich.console import Console
 
 from bench.source_tables import NAMES, WIDE, FastHBase, key_of, ways
+from loader.sources.hbase.access.where import Where
 from loader.sources.hbase.chunked import ChunkedReader
-from loader.sources.hbase.connect import Where, connector
+from loader.sources.hbase.connect import connector
 from loader.sources.hbase.dirty_keys import DIRTY
 from loader.sources.hbase.reread import RowReader
 from loader.sources.hbase.scan import Part, scan_part

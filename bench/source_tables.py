@@ -11,8 +11,8 @@ from devservers.hbase_conf import JAVA_OPTIONS, PROPERTIES, site
 from devservers.jvm import Jvm
 from devservers.site import write_conf
 from loader.mapping.build import build_mapping
-from loader.sources.hbase.connect import SERVERS, THRIFT, Where
-from loader.sources.hbase.filters import rows_filter
+from loader.sources.hbase.access.filters import rows_filter
+from loader.sources.hbase.access.where import SERVERS, THRIFT, Where
 from loader.sources.hbase.reread import CHUNK
 from loader.sources.hbase.thrift2.client import Endpoint, TColumnValue, Thrift2, TPut
 

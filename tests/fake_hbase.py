@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from loader.sources.hbase import protobuf
-from loader.sources.hbase.protobuf import of_bytes, of_int, varint
+from loader.sources.hbase.access import protobuf
+from loader.sources.hbase.access.protobuf import of_bytes, of_int, varint
 
 Cell = tuple[bytes, bytes, bytes, int, int]
 """Family, qualifier, value, timestamp, type."""

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from loader.sources.hbase.api import HBaseClient, Patience
-from loader.sources.hbase.connect import SERVERS, THRIFT, Where, connector
+from loader.sources.hbase.access.api import HBaseClient, Patience
+from loader.sources.hbase.access.where import SERVERS, THRIFT, Where
+from loader.sources.hbase.connect import connector
 
 RPC = "rpc"
 WAYS = (RPC, THRIFT)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from devservers.demo.data import FAMILY, Ad, ad_of, cells_of
 from devservers.demo.freshness import Write
-from loader.sources.hbase.api import Scan
+from loader.sources.hbase.access.api import Scan
 from loader.sources.hbase.thrift2.client import TColumnValue, TDelete, Thrift2, TPut
 
 TABLE = "ads"

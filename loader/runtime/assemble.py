@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from loader.datafiles.split_file import Rewriter, Tools
 from loader.publish.preconditions import check_configured, specs
 from loader.runtime.loop import Loop
-from loader.sources.hbase.api import Patience
+from loader.sources.hbase.access.api import Patience
 from loader.sources.hbase.blind_spots import Blindspots, look_at
 from loader.sources.hbase.chunked import ChunkedReader
 from loader.state.key_index_files import KeyStore

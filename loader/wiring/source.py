@@ -8,9 +8,9 @@ from loader.datafiles.orc_limits import WithinOrc
 from loader.mapping import Mapping
 from loader.mapping.transform import Transform
 from loader.sources.hbase import connect
-from loader.sources.hbase.api import HBaseClient, Patience
+from loader.sources.hbase.access.api import HBaseClient, Patience
+from loader.sources.hbase.access.where import SERVERS, THRIFT, ZOOKEEPER, Where
 from loader.sources.hbase.clock import measure_skew
-from loader.sources.hbase.connect import SERVERS, THRIFT, ZOOKEEPER, Where
 from loader.sources.hbase.key_ranges import RangeReader
 from loader.sources.hbase.reread import RowReader
 from loader.sources.hbase.rpc.site import where_of_site

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from devservers.hbase import HBase
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.thrift2.client import Thrift2
 from loader.sources.hbase.thrift2.connection import Endpoint, WrongServer
 from loader.sources.hbase.thrift2.idl import TColumnValue, TGet, TPut

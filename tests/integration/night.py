@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from devservers.metastore import Metastore23
-from loader.sources.hbase.api import Scan
+from loader.sources.hbase.access.api import Scan
 from tests.contract.proxy import Proxy, Trick
 from tests.integration.clicks import Clicks, Result, hotswap
 from tests.world import Row

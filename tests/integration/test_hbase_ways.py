@@ -9,7 +9,7 @@ import pytest
 
 from devservers.hbase import HBase
 from loader.config.settings import load
-from loader.sources.hbase.connect import THRIFT
+from loader.sources.hbase.access.where import THRIFT
 from tests.hbase_ways import RPC, where
 from tests.integration.clicks import THREE, Clicks, NewClicks, fails, hotswap
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from devservers.hbase import HBase
-from loader.sources.hbase.api import Scan
+from loader.sources.hbase.access.api import Scan
 from loader.sources.hbase.thrift2.client import Patience, TColumnValue, Thrift2, TPut, TScan
 from loader.sources.hbase.thrift2.connection import Connection, Endpoint, ScannerGone
 from tests.contract.proxy import Proxy

@@ -32,7 +32,7 @@ def counts(report: dict[str, Any]) -> dict[str, int]:
 
 def expected(table: Clicks) -> dict[str, tuple[str, int]]:
     """HBase, by a plain scan of all rows."""
-    from loader.sources.hbase.api import Scan
+    from loader.sources.hbase.access.api import Scan
 
     rows = {}
     with table.client() as client:

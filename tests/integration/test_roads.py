@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader.sources.hbase.api import Scan
+from loader.sources.hbase.access.api import Scan
 from loader.sources.hbase.thrift2.client import DeleteType, TColumn, TColumnValue, TDelete, TPut
 from tests.integration.clicks import Clicks, NewClicks, hotswap
 from tests.integration.oracle.kept import fresh_name

@@ -18,7 +18,7 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
-from loader.sources.hbase.api import Scan
+from loader.sources.hbase.access.api import Scan
 from loader.sources.hbase.thrift2.client import DeleteType, TColumn, TDelete
 from tests.integration.clicks import Clicks, hotswap, new_clicks
 from tests.integration.oracle.kept import fresh_name

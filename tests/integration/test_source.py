@@ -10,10 +10,10 @@ import pytest
 from devservers.hbase import HBase
 from loader.basics.errors import SourceError, Unavailable
 from loader.mapping.build import build_mapping
-from loader.sources.hbase.api import HBaseClient, Scan
-from loader.sources.hbase.connect import THRIFT
+from loader.sources.hbase.access.api import HBaseClient, Scan
+from loader.sources.hbase.access.large_rows import size_of
+from loader.sources.hbase.access.where import THRIFT
 from loader.sources.hbase.dirty_keys import DirtyKeys
-from loader.sources.hbase.large_rows import size_of
 from loader.sources.hbase.reread import RowReader
 from loader.sources.hbase.sample import sample
 from loader.sources.hbase.scan import scan_window

@@ -15,8 +15,8 @@ import pytest
 from devservers.hbase import HBase
 from loader.report.reports import BatchReport
 from loader.runtime.loop import Loop
-from loader.sources.hbase.api import HBaseClient, Patience, Scan
-from loader.sources.hbase.connect import THRIFT
+from loader.sources.hbase.access.api import HBaseClient, Patience, Scan
+from loader.sources.hbase.access.where import THRIFT
 from loader.sources.hbase.dirty_keys import DirtyKeys, IncompleteScan
 from loader.sources.hbase.table_identity import sighting_of
 from loader.sources.hbase.thrift2.client import TableDisabled, TColumnValue, Thrift2, TPut

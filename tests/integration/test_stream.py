@@ -10,7 +10,7 @@ import pytest
 
 from devservers.hbase import HBase
 from loader.basics.errors import SourceError, Unavailable
-from loader.sources.hbase.connect import THRIFT, Where
+from loader.sources.hbase.access.where import THRIFT, Where
 from loader.sources.hbase.dirty_keys import DirtyKeys, dirty_keys_from_rows
 from loader.sources.hbase.idle_check import LONGEST_MS
 from loader.sources.hbase.scan import scan_window

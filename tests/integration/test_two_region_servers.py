@@ -8,8 +8,9 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.hbase_second import SecondRegionServer
-from loader.sources.hbase.api import Patience, Scan
-from loader.sources.hbase.connect import SERVERS, ZOOKEEPER, Where, connector
+from loader.sources.hbase.access.api import Patience, Scan
+from loader.sources.hbase.access.where import SERVERS, ZOOKEEPER, Where
+from loader.sources.hbase.connect import connector
 from loader.sources.hbase.reread import Few, RowReader
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.thrift2.client import Endpoint, TColumnValue, Thrift2, TPut

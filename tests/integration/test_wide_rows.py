@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader.sources.hbase.api import HBaseClient, Scan
-from loader.sources.hbase.connect import THRIFT
+from loader.sources.hbase.access.api import HBaseClient, Scan
+from loader.sources.hbase.access.row import Row
+from loader.sources.hbase.access.where import THRIFT
 from loader.sources.hbase.key_ranges import RangeReader
 from loader.sources.hbase.reread import Few, RowReader
-from loader.sources.hbase.row import Row
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.thrift2.client import Patience, TColumnValue, Thrift2, TPut
 from loader.sources.hbase.thrift2.connection import Endpoint

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loader.mapping.build import build_mapping
-from loader.sources.hbase.connect import Where, connector
+from loader.sources.hbase.access.where import Where
+from loader.sources.hbase.connect import connector
 from loader.sources.hbase.reread import RowReader
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import Window

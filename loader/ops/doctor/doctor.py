@@ -72,7 +72,7 @@ def _examined(check: Check, patient: Patient) -> Iterator[Finding]:
 def doctor(settings: "Settings", table: "TableSettings", clock_table: str | None = None) -> DoctorReport:
     """Examine one table on the configured servers. `clock_table`: an HBase table in which small cells may be put."""
     from loader.ops.doctor.java import java_version  # noqa: PLC0415
-    from loader.sources.hbase.api import Patience  # noqa: PLC0415
+    from loader.sources.hbase.access.api import Patience  # noqa: PLC0415
     from loader.storage.choose import files_of  # noqa: PLC0415
     from loader.wiring.source import connector  # noqa: PLC0415
     from loader.wiring.table import environment, identity, now_ms, open_metastore  # noqa: PLC0415

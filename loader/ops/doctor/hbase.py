@@ -8,7 +8,7 @@ from loader.mapping import Mapping as CellMapping
 from loader.ops.doctor.subject import Patient, note, to_do
 from loader.report.findings import Finding
 from loader.sources.hbase.absence import retention_of
-from loader.sources.hbase.api import ALL_VERSIONS, Scan
+from loader.sources.hbase.access.api import ALL_VERSIONS, Scan
 from loader.sources.hbase.clock import measure_skew
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import reader_of

@@ -11,7 +11,7 @@ from metastore.api import Metastore, Table
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
-    from loader.sources.hbase.api import HBaseClient
+    from loader.sources.hbase.access.api import HBaseClient
 
 to_do = partial(Finding, Grade.TO_DO)
 note = partial(Finding, Grade.NOTE)

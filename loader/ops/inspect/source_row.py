@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from loader.basics.errors import SourceError, Unavailable
 from loader.mapping import Mapping
 from loader.ops.inspect.inspect import Asked, KeyReport, View, look_at
-from loader.sources.hbase.api import HBaseClient, Patience
+from loader.sources.hbase.access.api import HBaseClient, Patience
 from loader.sources.hbase.raw_row import raw_cells, times_of
 from loader.sources.hbase.reread import RowReader
 from loader.state.key_index_files import KeyStore

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from loader.basics.moments import moment_text
 from loader.basics.quantities import duration_text
 from loader.sources.hbase.absence import Retention, retention_of
-from loader.sources.hbase.api import HBaseClient
+from loader.sources.hbase.access.api import HBaseClient
 from loader.sources.hbase.table_identity import Sighting, sighting_of
 from loader.sources.hbase.windows import Window
 from loader.state.gaps import Debt, owe

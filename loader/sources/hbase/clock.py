@@ -7,7 +7,7 @@ what time it got: the table should have a region on every server. Nothing is eve
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from loader.sources.hbase.api import HBaseClient, Scan
+from loader.sources.hbase.access.api import HBaseClient, Scan
 
 ROW, QUALIFIER = b"hotswap-clock", b"t"
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from loader.mapping import Mapping
 from loader.mapping.cells import CellColumn, Gathered
-from loader.sources.hbase.packed_rows import Ints, PackedRows, binary
+from loader.sources.hbase.access.packed_rows import Ints, PackedRows, binary
 
 _WORD = 8
 

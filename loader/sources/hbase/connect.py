@@ -1,52 +1,15 @@
-"""Where an HBase is and how it is asked, as one value that travels to Spark's tasks; and clients of it."""
+"""Clients of an HBase, by whichever way is configured."""
 
 import getpass
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from loader.basics.errors import ConfigError
-from loader.sources.hbase.api import HBaseClient, Patience
+from loader.sources.hbase.access.api import HBaseClient, Patience
+from loader.sources.hbase.access.where import PORTS, THRIFT, ZOOKEEPER, Where, server_of
 
-THRIFT, SERVERS, ZOOKEEPER = "thrift", "servers", "zookeeper"
-PORTS = {THRIFT: 9090, SERVERS: 16020, ZOOKEEPER: 2181}
-"""Where an address names none."""
 _PATIENT = Patience()
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """`way`: THRIFT (its Thrift2 servers), SERVERS (HBase's own, or its masters) or ZOOKEEPER; `hosts`: host:port each.
-
-    `timeout`: seconds of one call. `user`: who the loader is to HBase ("": whoever runs it). `znode`: HBase's parent.
-    """
-
-    way: str
-    hosts: tuple[str, ...]
-    timeout: float = 60.0
-    user: str = ""
-    znode: str = "/hbase"
-
-    def text(self) -> str:
-        """For an option of Spark's; `of_text` reads it."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def of_text(cls, text: str) -> "Where":
-        found = json.loads(text)
-        return cls(**found | {"hosts": tuple(found["hosts"])})
-
-
-def server_of(text: str, port: int) -> tuple[str, int]:
-    """`host:port` or `host`, IPv6 in brackets → host and port. Raises ValueError."""
-    host, colon, given = text.strip().rpartition(":")
-    if not colon or given.endswith("]"):
-        host, given = text.strip(), str(port)
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not given.isdigit() or not 0 < int(given) < 65536:
-        raise ValueError(f"{text!r} is not an address: write it as host:port")
-    return host, int(given)
 
 
 def connector(where: Where, patience: Patience | None = None) -> Callable[[], HBaseClient]:

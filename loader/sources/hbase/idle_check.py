@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loader.basics.errors import SourceError, Unavailable
-from loader.sources.hbase.api import HBaseClient
+from loader.sources.hbase.access.api import HBaseClient
 from loader.sources.hbase.scan import is_any_in
 from loader.sources.hbase.windows import Window, WindowRules, window_to
 from partitioner.history.position import Position

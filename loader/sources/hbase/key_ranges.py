@@ -9,11 +9,11 @@ import pyarrow as pa
 from loader.mapping import Mapping
 from loader.mapping.rejected import Rejected
 from loader.mapping.transform import Transform
-from loader.sources.hbase.api import ALL_VERSIONS, ROW_BYTES, HBaseClient, Scan
-from loader.sources.hbase.errors import Refused, ServerBusy
-from loader.sources.hbase.filters import random_keys, rows_filter
+from loader.sources.hbase.access.api import ALL_VERSIONS, ROW_BYTES, HBaseClient, Scan
+from loader.sources.hbase.access.errors import Refused, ServerBusy
+from loader.sources.hbase.access.filters import random_keys, rows_filter
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.reread import decode, transformed
-from loader.sources.hbase.row import Row
 from partitioner.values import PartitionValues
 
 BLOCK = 5_000

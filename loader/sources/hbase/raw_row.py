@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loader.sources.hbase.api import ALL_VERSIONS, HBaseClient, Scan
-from loader.sources.hbase.row import Cell
+from loader.sources.hbase.access.api import ALL_VERSIONS, HBaseClient, Scan
+from loader.sources.hbase.access.row import Cell
 
 
 @dataclass(frozen=True, slots=True)

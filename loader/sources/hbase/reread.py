@@ -12,12 +12,12 @@ from loader.mapping import DecodedRows, Mapping
 from loader.mapping.mapping import without
 from loader.mapping.rejected import Rejected
 from loader.mapping.transform import Transform
-from loader.sources.hbase.api import ROW_BYTES, Columns, HBaseClient
+from loader.sources.hbase.access.api import ROW_BYTES, Columns, HBaseClient
+from loader.sources.hbase.access.filters import scan_of_rows
+from loader.sources.hbase.access.large_rows import size_of
+from loader.sources.hbase.access.packed_rows import PackedRows
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.columns import gather_packed
-from loader.sources.hbase.filters import scan_of_rows
-from loader.sources.hbase.large_rows import size_of
-from loader.sources.hbase.packed_rows import PackedRows
-from loader.sources.hbase.row import Row
 from loader.sources.rows import ReadRows, joined
 from partitioner.changes.change_set import NOWHERE, Op
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from loader.mapping import Mapping
 from loader.mapping.cells import gather
-from loader.sources.hbase.api import HBaseClient, Scan
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.api import HBaseClient, Scan
+from loader.sources.hbase.access.row import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from loader.sources.hbase.api import ALL_VERSIONS, HBaseClient, Scan
+from loader.sources.hbase.access.api import ALL_VERSIONS, HBaseClient, Scan
+from loader.sources.hbase.access.errors import Refused, ServerBusy
+from loader.sources.hbase.access.filters import first_cells
+from loader.sources.hbase.access.packed_rows import PackedRows
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.dirty_keys import DIRTY, SCANNED, DirtyKeys, dirty_keys_from_rows, marker
-from loader.sources.hbase.errors import Refused, ServerBusy
-from loader.sources.hbase.filters import first_cells
-from loader.sources.hbase.packed_rows import PackedRows
-from loader.sources.hbase.row import Row
 from loader.sources.hbase.seen_cells import packed_marks, row_marks
 from loader.sources.hbase.windows import Window
 

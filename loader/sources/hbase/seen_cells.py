@@ -12,8 +12,8 @@ from struct import Struct
 import numpy as np
 import pyarrow as pa
 
-from loader.sources.hbase.packed_rows import Ints, PackedRows
-from loader.sources.hbase.row import Cell
+from loader.sources.hbase.access.packed_rows import Ints, PackedRows
+from loader.sources.hbase.access.row import Cell
 
 _HEAD = Struct("!bhI")
 _SIGNED_64 = Struct("<q")

@@ -23,9 +23,10 @@ from pyspark.sql.streaming.datasource import SupportsTriggerAvailableNow
 
 from loader.basics.errors import Unavailable
 from loader.basics.moments import passed
-from loader.sources.hbase.api import HBaseClient, Patience
+from loader.sources.hbase.access.api import HBaseClient, Patience
+from loader.sources.hbase.access.where import Where
 from loader.sources.hbase.clock import Skew, measure_skew
-from loader.sources.hbase.connect import Where, connector
+from loader.sources.hbase.connect import connector
 from loader.sources.hbase.dirty_keys import SCANNED
 from loader.sources.hbase.idle_check import LOOK_S, Stillness, look_with
 from loader.sources.hbase.scan import Part, parts_of, scan_part

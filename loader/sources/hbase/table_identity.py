@@ -9,9 +9,9 @@ without touching the state; enabling touches the state, but makes no region. Bot
 import re
 from dataclasses import dataclass
 
-from loader.sources.hbase.api import HBaseClient, Scan
-from loader.sources.hbase.errors import NoSuchTable, Refused
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.api import HBaseClient, Scan
+from loader.sources.hbase.access.errors import NoSuchTable, Refused
+from loader.sources.hbase.access.row import Row
 
 META = "hbase:meta"
 _REGION_ID = re.compile(rb",([0-9]+)(?:_[0-9A-F]{4})?(?:\.[0-9a-f]{32}\.)?$")  # replicas have a suffix

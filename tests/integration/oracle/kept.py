@@ -20,8 +20,8 @@ from loader.publish.publish import Watch, no_watch
 from loader.report.reports import BatchReport
 from loader.runtime.assemble import open_loop
 from loader.runtime.loop import Loop
-from loader.sources.hbase.api import HBaseClient, Patience
-from loader.sources.hbase.connect import THRIFT, Where
+from loader.sources.hbase.access.api import HBaseClient, Patience
+from loader.sources.hbase.access.where import THRIFT, Where
 from loader.sources.hbase.dirty_keys import DirtyKeys
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import WindowRules, window_end, window_to

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from loader.sources.hbase.api import Scan
+from loader.sources.hbase.access.api import Scan
 from loader.sources.hbase.thrift2.client import Thrift2
 
 Image = tuple[Any, ...]

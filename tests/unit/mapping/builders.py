@@ -1,6 +1,6 @@
 """Short ways to write HBase rows."""
 
-from loader.sources.hbase.row import Cell, Row, cell
+from loader.sources.hbase.access.row import Cell, Row, cell
 
 NOW = 1_700_000_000_000
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from loader.mapping import Mapping, MappingError
 from loader.mapping.build import build_mapping
-from loader.sources.hbase.row import cell
+from loader.sources.hbase.access.row import cell
 from tests.unit.mapping.builders import NOW, row, row_of
 
 COLUMNS = {"id": "string", "campaign": "string", "clicks": "bigint", "title": "string"}

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.mapping.build import build_mapping
+from loader.sources.hbase.access.packed_rows import PackedRows
 from loader.sources.hbase.columns import gather_packed
-from loader.sources.hbase.packed_rows import PackedRows
 from loader.sources.hbase.thrift2.packed import parse
 from tests.unit.source.test_packed import RowTuple, spelled
 

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
+from loader.sources.hbase.access.row import cell
 from loader.sources.hbase.dirty_keys import DIRTY, SCANNED, IncompleteScan, dirty_keys_from_rows, marker
-from loader.sources.hbase.row import cell
 from loader.sources.hbase.seen_cells import row_marks
 from loader.sources.hbase.windows import Taken, Window
 

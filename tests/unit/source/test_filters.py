@@ -1,6 +1,6 @@
 """MultiRowRangeFilter's bytes, against a hand-decoded vector. That HBase reads them is proved in test_source.py."""
 
-from loader.sources.hbase.filters import rows_filter
+from loader.sources.hbase.access.filters import rows_filter
 
 NAME = b"org.apache.hadoop.hbase.filter.MultiRowRangeFilter"
 

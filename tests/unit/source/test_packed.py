@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
 
-from loader.sources.hbase.packed_rows import PackedRows
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.packed_rows import PackedRows
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.seen_cells import packed_marks, row_marks
 from loader.sources.hbase.thrift2.idl import CALLS
 from loader.sources.hbase.thrift2.packed import parse

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.basics.errors import SourceError
-from loader.sources.hbase.large_rows import Batch, size_of, weights
-from loader.sources.hbase.packed_rows import PackedRows
-from loader.sources.hbase.row import Row, cell
+from loader.sources.hbase.access.large_rows import Batch, size_of, weights
+from loader.sources.hbase.access.packed_rows import PackedRows
+from loader.sources.hbase.access.row import Row, cell
 from loader.sources.hbase.seen_cells import packed_marks, row_marks
 from loader.sources.hbase.thrift2.connection import ConnectionLost, ScannerGone
 from loader.sources.hbase.thrift2.cursor import ANSWER, CELLS, FEWEST, WHOLE, Cursor

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader.sources.hbase.errors import ConnectionLost
-from loader.sources.hbase.packed_rows import PackedRows
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.errors import ConnectionLost
+from loader.sources.hbase.access.packed_rows import PackedRows
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.rpc.cells import decode, starts
 from loader.sources.hbase.rpc.connection import Answer
 from loader.sources.hbase.rpc.rows import WholeRows, packed

@@ -9,11 +9,19 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from loader.basics.errors import ConfigError, HotswapError
-from loader.sources.hbase import protobuf
-from loader.sources.hbase.api import Patience, Scan
+from loader.sources.hbase.access import protobuf
+from loader.sources.hbase.access.api import Patience, Scan
+from loader.sources.hbase.access.errors import (
+    ConnectionLost,
+    NoSuchFamily,
+    NoSuchTable,
+    Refused,
+    TableDisabled,
+    WrongServer,
+)
+from loader.sources.hbase.access.where import SERVERS, THRIFT, ZOOKEEPER, Where, server_of
 from loader.sources.hbase.blind_spots import look_at
-from loader.sources.hbase.connect import SERVERS, THRIFT, ZOOKEEPER, Where, connector, server_of
-from loader.sources.hbase.errors import ConnectionLost, NoSuchFamily, NoSuchTable, Refused, TableDisabled, WrongServer
+from loader.sources.hbase.connect import connector
 from loader.sources.hbase.rpc.client import RpcClient
 from loader.sources.hbase.rpc.cluster import Cluster
 from loader.sources.hbase.rpc.registry import ServersRegistry, ZooKeeperRegistry, named_in_znode

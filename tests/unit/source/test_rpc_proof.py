@@ -9,9 +9,9 @@ import pytest
 
 from loader.basics.errors import HotswapError
 from loader.mapping.build import build_mapping
-from loader.sources.hbase import protobuf
-from loader.sources.hbase.api import Patience, Scan
-from loader.sources.hbase.protobuf import of_bytes, of_int
+from loader.sources.hbase.access import protobuf
+from loader.sources.hbase.access.api import Patience, Scan
+from loader.sources.hbase.access.protobuf import of_bytes, of_int
 from loader.sources.hbase.reread import Few, RowReader
 from loader.sources.hbase.rpc.client import RpcClient
 from loader.sources.hbase.rpc.cluster import Cluster

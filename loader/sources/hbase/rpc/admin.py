@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from loader.sources.hbase import protobuf
-from loader.sources.hbase.errors import Refused
-from loader.sources.hbase.protobuf import of_bytes, of_int
+from loader.sources.hbase.access import protobuf
+from loader.sources.hbase.access.errors import Refused
+from loader.sources.hbase.access.protobuf import of_bytes, of_int
 from loader.sources.hbase.rpc.cluster import Cluster
 from loader.sources.hbase.rpc.connection import ADMIN
 from loader.sources.hbase.rpc.registry import server_name

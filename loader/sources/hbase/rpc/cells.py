@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from loader.sources.hbase.packed_rows import Ints
+from loader.sources.hbase.access.packed_rows import Ints
 
 _LEAST = 4 + 8 + 12
 """Bytes of a cell without a row, family, qualifier and value."""

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
-from loader.sources.hbase.api import ROW_BYTES, Columns, Patience, Region, Scan
-from loader.sources.hbase.errors import no_such_family, no_such_table, table_disabled
-from loader.sources.hbase.filters import scan_of_rows
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.api import ROW_BYTES, Columns, Patience, Region, Scan
+from loader.sources.hbase.access.errors import no_such_family, no_such_table, table_disabled
+from loader.sources.hbase.access.filters import scan_of_rows
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.rpc import admin, glance
 from loader.sources.hbase.rpc.cluster import Cluster
 from loader.sources.hbase.rpc.connection import CLIENT

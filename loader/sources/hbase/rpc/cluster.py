@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from loader.basics.errors import SourceError, Unavailable
-from loader.sources.hbase import protobuf
-from loader.sources.hbase.errors import ConnectionLost
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access import protobuf
+from loader.sources.hbase.access.errors import ConnectionLost
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.rpc import meta
 from loader.sources.hbase.rpc.connection import CLIENT, MASTER, Answer, Connection
 from loader.sources.hbase.rpc.locations import Locations

@@ -5,8 +5,8 @@ import os
 import select
 from dataclasses import dataclass
 
-from loader.sources.hbase import protobuf
-from loader.sources.hbase.errors import ConnectionLost
+from loader.sources.hbase.access import protobuf
+from loader.sources.hbase.access.errors import ConnectionLost
 from loader.sources.hbase.rpc import wire
 from loader.sources.hbase.rpc.remote import Server, Thrown
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 from loader.basics.errors import HotswapError
-from loader.sources.hbase.api import Columns
-from loader.sources.hbase.errors import ConnectionLost
-from loader.sources.hbase.large_rows import Batch, fitting_batches, size_of
-from loader.sources.hbase.packed_rows import PackedRows
+from loader.sources.hbase.access.api import Columns
+from loader.sources.hbase.access.errors import ConnectionLost
+from loader.sources.hbase.access.large_rows import Batch, fitting_batches, size_of
+from loader.sources.hbase.access.packed_rows import PackedRows
 from loader.sources.hbase.rpc.cluster import Cluster
 from loader.sources.hbase.rpc.messages import ANSWER, Got, multi_answers, multi_request
 from loader.sources.hbase.rpc.meta import Place

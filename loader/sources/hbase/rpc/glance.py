@@ -1,7 +1,7 @@
 """Whether a scan would find anything: one call a region, those of one server on their way at once."""
 
-from loader.sources.hbase.api import Scan
-from loader.sources.hbase.errors import ConnectionLost
+from loader.sources.hbase.access.api import Scan
+from loader.sources.hbase.access.errors import ConnectionLost
 from loader.sources.hbase.rpc.cluster import Cluster
 from loader.sources.hbase.rpc.connection import Connection
 from loader.sources.hbase.rpc.messages import close_request, next_request, scan_request, scanned

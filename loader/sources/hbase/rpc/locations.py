@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import replace
 
-from loader.sources.hbase.errors import no_such_table, table_disabled
+from loader.sources.hbase.access.errors import no_such_table, table_disabled
 from loader.sources.hbase.rpc.meta import META, META_NAME, Place, TableInMeta
 from loader.sources.hbase.rpc.remote import Server, TryAgain
 

@@ -6,10 +6,10 @@ from itertools import groupby
 
 import numpy as np
 
-from loader.sources.hbase import protobuf
-from loader.sources.hbase.api import ALL_VERSIONS, Columns, Scan
-from loader.sources.hbase.packed_rows import Ints
-from loader.sources.hbase.protobuf import of_bytes, of_int
+from loader.sources.hbase.access import protobuf
+from loader.sources.hbase.access.api import ALL_VERSIONS, Columns, Scan
+from loader.sources.hbase.access.packed_rows import Ints
+from loader.sources.hbase.access.protobuf import of_bytes, of_int
 from loader.sources.hbase.rpc.remote import Thrown
 
 ANSWER = 4 << 20

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from loader.sources.hbase import protobuf
-from loader.sources.hbase.api import Scan
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access import protobuf
+from loader.sources.hbase.access.api import Scan
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.rpc.remote import Server
 
 META = "hbase:meta"

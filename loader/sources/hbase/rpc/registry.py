@@ -5,8 +5,8 @@ from contextlib import closing
 from typing import Protocol, TypeVar
 
 from loader.basics.errors import HotswapError
-from loader.sources.hbase import protobuf
-from loader.sources.hbase.errors import ConnectionLost, Refused, ServerBusy, WrongServer
+from loader.sources.hbase.access import protobuf
+from loader.sources.hbase.access.errors import ConnectionLost, Refused, ServerBusy, WrongServer
 from loader.sources.hbase.rpc.connection import REGISTRY, Connection
 from loader.sources.hbase.rpc.remote import Server
 from loader.sources.hbase.rpc.wire import address_of

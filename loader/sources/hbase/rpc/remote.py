@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 
 from loader.basics.errors import HotswapError
-from loader.sources.hbase import protobuf
-from loader.sources.hbase.errors import NoSuchFamily, NoSuchTable, Refused, ServerBusy, WrongServer
+from loader.sources.hbase.access import protobuf
+from loader.sources.hbase.access.errors import NoSuchFamily, NoSuchTable, Refused, ServerBusy, WrongServer
 
 Server = tuple[str, int]
 """Host and port."""

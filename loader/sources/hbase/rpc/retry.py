@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from loader.basics.errors import HotswapError
-from loader.sources.hbase.api import Patience
-from loader.sources.hbase.errors import ConnectionLost, ServerBusy, TableDisabled
+from loader.sources.hbase.access.api import Patience
+from loader.sources.hbase.access.errors import ConnectionLost, ServerBusy, TableDisabled
 from loader.sources.hbase.rpc.remote import TryAgain
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from loader.sources.hbase.errors import ConnectionLost
-from loader.sources.hbase.large_rows import Batch, fitting_batches, left_out
-from loader.sources.hbase.packed_rows import KEY_VALUE, PackedRows
+from loader.sources.hbase.access.errors import ConnectionLost
+from loader.sources.hbase.access.large_rows import Batch, fitting_batches, left_out
+from loader.sources.hbase.access.packed_rows import KEY_VALUE, PackedRows
 from loader.sources.hbase.rpc.cells import decode
 from loader.sources.hbase.rpc.connection import Answer
 

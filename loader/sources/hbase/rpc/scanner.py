@@ -4,9 +4,9 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 
 from loader.basics.errors import HotswapError
-from loader.sources.hbase.api import Scan
-from loader.sources.hbase.errors import ConnectionLost
-from loader.sources.hbase.large_rows import Batch
+from loader.sources.hbase.access.api import Scan
+from loader.sources.hbase.access.errors import ConnectionLost
+from loader.sources.hbase.access.large_rows import Batch
 from loader.sources.hbase.rpc.cluster import Cluster
 from loader.sources.hbase.rpc.connection import Answer, Connection
 from loader.sources.hbase.rpc.messages import Scanned, close_request, next_request, scan_request, scanned

@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from loader.basics.errors import ConfigError
-from loader.sources.hbase.connect import PORTS, SERVERS, ZOOKEEPER, Where
+from loader.sources.hbase.access.where import PORTS, SERVERS, ZOOKEEPER, Where
 from loader.sources.hbase.rpc.remote import KERBEROS, KERBEROS_HINT
 
 _ASKED = {

@@ -8,8 +8,8 @@ import socket
 import struct
 from contextlib import suppress
 
-from loader.sources.hbase.errors import ConnectionLost, WrongServer
-from loader.sources.hbase.protobuf import of_bytes, of_int, varint
+from loader.sources.hbase.access.errors import ConnectionLost, WrongServer
+from loader.sources.hbase.access.protobuf import of_bytes, of_int, varint
 from loader.sources.hbase.rpc.remote import Server
 
 CODEC = b"org.apache.hadoop.hbase.codec.KeyValueCodec"

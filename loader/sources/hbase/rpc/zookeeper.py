@@ -7,7 +7,7 @@ these znodes readable to everyone, with Kerberos too.
 import socket
 import struct
 
-from loader.sources.hbase.errors import ConnectionLost, Refused
+from loader.sources.hbase.access.errors import ConnectionLost, Refused
 from loader.sources.hbase.rpc.remote import Server
 from loader.sources.hbase.rpc.wire import CONNECT_S, address_of, receive
 

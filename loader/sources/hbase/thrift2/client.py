@@ -15,8 +15,8 @@ from typing import Any, Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_random_exponential
 
-from loader.sources.hbase.api import ROW_BYTES, Columns, Patience, Region, Scan
-from loader.sources.hbase.errors import (
+from loader.sources.hbase.access.api import ROW_BYTES, Columns, Patience, Region, Scan
+from loader.sources.hbase.access.errors import (
     NoSuchFamily,
     NoSuchTable,
     TableDisabled,
@@ -24,8 +24,8 @@ from loader.sources.hbase.errors import (
     no_such_table,
     table_disabled,
 )
-from loader.sources.hbase.filters import scan_of_rows
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.filters import scan_of_rows
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.thrift2.connection import (
     Connection,
     ConnectionLost,

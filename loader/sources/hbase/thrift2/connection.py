@@ -10,9 +10,9 @@ from thrift.protocol.TProtocol import TProtocolBase, TProtocolException
 from thrift.Thrift import TApplicationException
 from thrift.transport.TTransport import TBufferedTransport, TTransportException
 
-from loader.sources.hbase.errors import WrongServer
-from loader.sources.hbase.packed_rows import PackedRows
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.errors import WrongServer
+from loader.sources.hbase.access.packed_rows import PackedRows
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.thrift2.greeting import check_server
 from loader.sources.hbase.thrift2.packed import parse
 from loader.sources.hbase.thrift2.receive import Prefilled, receive

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from loader.basics.errors import SourceError, Unavailable
-from loader.sources.hbase.api import ROW_BYTES
-from loader.sources.hbase.large_rows import Batch, size_of
-from loader.sources.hbase.packed_rows import PackedRows
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.api import ROW_BYTES
+from loader.sources.hbase.access.large_rows import Batch, size_of
+from loader.sources.hbase.access.packed_rows import PackedRows
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.thrift2.connection import Connection, ConnectionLost
 from loader.sources.hbase.thrift2.idl import TScan
 from loader.sources.hbase.thrift2.parts import Parts

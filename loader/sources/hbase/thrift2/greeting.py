@@ -14,7 +14,7 @@ from thrift.protocol.TProtocol import TProtocolException
 from thrift.Thrift import TApplicationException, TException
 from thrift.transport.TTransport import TBufferedTransport, TFramedTransport, TTransportException
 
-from loader.sources.hbase.errors import WrongServer
+from loader.sources.hbase.access.errors import WrongServer
 from loader.sources.hbase.thrift2.idl import BINARY, BOOL, TEXT, struct
 from loader.sources.hbase.thrift2.wire import (
     ConnectionLost,

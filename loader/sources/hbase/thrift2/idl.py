@@ -9,7 +9,7 @@ from typing import Any
 from thrift.protocol.TBase import TBase, TExceptionBase
 from thrift.Thrift import TType
 
-from loader.sources.hbase.row import Cell, Row
+from loader.sources.hbase.access.row import Cell, Row
 
 
 class RegionInfo:

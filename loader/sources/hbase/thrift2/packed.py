@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from loader.sources.hbase.packed_rows import Ints, PackedRows
+from loader.sources.hbase.access.packed_rows import Ints, PackedRows
 
 _HEAD = 3  # a field's type and number
 _TAIL = 16  # 0a 0004 timestamp(8) 03 0006 type(1) 00

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from loader.basics.errors import SourceError
-from loader.sources.hbase.api import ROW_BYTES
-from loader.sources.hbase.large_rows import Batch, fitting_batches, key_of, left_out, weights
-from loader.sources.hbase.packed_rows import PackedRows, chained
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.api import ROW_BYTES
+from loader.sources.hbase.access.large_rows import Batch, fitting_batches, key_of, left_out, weights
+from loader.sources.hbase.access.packed_rows import PackedRows, chained
+from loader.sources.hbase.access.row import Row
 
 
 class Parts:

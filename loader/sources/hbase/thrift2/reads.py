@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from loader.sources.hbase.api import Columns, Scan
-from loader.sources.hbase.large_rows import fitting, size_of
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.api import Columns, Scan
+from loader.sources.hbase.access.large_rows import fitting, size_of
+from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.thrift2.cursor import CELLS, FIRST, WHOLE, next_rows
 from loader.sources.hbase.thrift2.idl import TColumn, TGet, TScan, TTimeRange
 

@@ -13,7 +13,7 @@ from thrift.transport.TSocket import TSocket
 from thrift.transport.TTransport import TTransportException
 
 from loader.basics.errors import SourceError
-from loader.sources.hbase import errors
+from loader.sources.hbase.access import errors
 from loader.sources.hbase.thrift2.idl import CALLS
 
 logging.getLogger("thrift").addHandler(logging.NullHandler())  # or each failure to connect is a line on stderr as well

@@ -4,8 +4,8 @@ import struct
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from loader.sources.hbase.api import Columns, Scan
-from loader.sources.hbase.protobuf import FIXED_32, LENGTH_DELIMITED, VARINT, of_bytes, of_int, tag, varint
+from loader.sources.hbase.access.api import Columns, Scan
+from loader.sources.hbase.access.protobuf import FIXED_32, LENGTH_DELIMITED, VARINT, of_bytes, of_int, tag, varint
 
 _PACKAGE = b"org.apache.hadoop.hbase.filter."
 _MUST_PASS_ALL = 1

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from loader.sources.hbase.packed_rows import CELL_BYTES, PackedRows
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.packed_rows import CELL_BYTES, PackedRows
+from loader.sources.hbase.access.row import Row
 
 Batch = Sequence[Row]
 

@@ -8,7 +8,7 @@ from typing import Any, overload
 import numpy as np
 import pyarrow as pa
 
-from loader.sources.hbase.row import Cell, Row, cell
+from loader.sources.hbase.access.row import Cell, Row, cell
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 CELL_BYTES = 37

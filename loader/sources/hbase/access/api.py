@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from loader.sources.hbase.row import Row
+from loader.sources.hbase.access.row import Row
 
 ALL_VERSIONS = 2147483647
 ROW_BYTES = 64 << 20

@@ -1,0 +1,1 @@
+"""What every way to HBase gives and raises: one protocol, rows as they came, filters, errors."""
