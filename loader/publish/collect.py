@@ -12,13 +12,14 @@ import pyarrow.compute as pc
 from loader.basics.errors import NeedsConfirmation, TooManyRejected
 from loader.publish.batch import Batch, ReadRows, Work
 from loader.publish.key_moves import changed_keys
+from loader.state.condemned import condemned_locations
 from loader.state.keys_aside import keys_of, not_among, put_aside
 from loader.state.open_table import Environment
 from loader.state.quarantine import Rejected, quarantined
 from metastore.names import parse_partition_name
 from partitioner.changes.change_set import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
 from partitioner.changes.deferral import without_held
-from partitioner.changes.key_index import with_merged
+from partitioner.changes.merged_segments import with_merged
 from partitioner.history.manifest import Counts, KeySet
 from partitioner.history.table_state import TableState
 from partitioner.values import PartitionValues
@@ -42,15 +43,27 @@ def change_set_of(env: Environment, before: TableState, read: ReadRows) -> Chang
 
 
 def index_of(env: Environment, before: TableState) -> tuple[str, ...]:
-    """The key index's segments, a merged one in place of its run. Under the lock, where nobody deletes it."""
+    """The key index's segments, a merged one in place of its run. Under the lock, where nobody condemns it."""
+    if env.keystore is None:
+        return before.index
+    if not env.compacted.sought:
+        env.compacted.ready = env.compacted.ready or env.keystore.merge_waiting(before.index)
+        env.compacted.sought = True
     ready = env.compacted.ready
-    if ready is None or env.keystore is None:
+    if ready is None:
         return before.index
     merged = with_merged(before.index, ready)
-    if merged != before.index and not env.keystore.has(ready.merged):
-        env.compacted.ready = None  # cleaned away while the table stood at an earlier batch
+    if merged != before.index and not _may_be_named(env, ready.merged):
+        env.compacted.ready, env.compacted.sought = None, False  # cleaned away, by this loader or another
         return before.index
     return merged
+
+
+def _may_be_named(env: Environment, segment: str) -> bool:
+    """Whether it is there and stays there: a cleaner that slept past its lock's life deletes what it has condemned."""
+    assert env.keystore is not None
+    gone = condemned_locations(env.files, env.layout)
+    return env.layout.index_segment(segment) not in gone and env.keystore.has(segment)
 
 
 def effective(changes: ChangeSet, before: TableState) -> ChangeSet:

@@ -1,7 +1,9 @@
 """Compaction of the key index beside the batches: none waits for a merge, and the next that finds one takes it up.
 
 Segments never change, and a merged one says what its run says; so it may stand for that run in any later index. It is
-valid only if a committed manifest names it. One that no manifest came to name is deleted by `forget`.
+valid only if a committed manifest names it. A run that ends before its next batch leaves its merge to the next run,
+which finds it by its name (`partitioner/changes/merged_segments.py`). One that no manifest came to name is deleted by
+`clean`.
 """
 
 import logging
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from loader.basics.beside import Beside, at_once
-from partitioner.changes.key_index import with_merged
+from partitioner.changes.merged_segments import with_merged
 
 if TYPE_CHECKING:
     from loader.state.open_table import Environment

@@ -1,22 +1,28 @@
 """The key index on files: segments are Arrow IPC files, memory-mapped where they are local."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+import secrets
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from loader.state.layout import Layout
 from loader.storage.files import Files, local_path
-from partitioner.changes.key_index import Compaction, compaction, count_living, look_up, merge_segments, stored
+from partitioner.changes.key_index import FAN, compaction, count_living, look_up, merge_segments, stored
+from partitioner.changes.merged_segments import Compaction, best_merge, merged_name
 from partitioner.values import AttemptId, scheme_of
 
 
 class KeyStore:
-    """Writes each segment once; keeps the opened ones, for none changes."""
+    """Writes each segment once; keeps the opened ones, for none changes.
 
-    def __init__(self, files: Files, layout: Layout) -> None:
-        self._files, self._layout = files, layout
+    `fan`: so many segments are merged at the least. `token`: what tells two merges of one run apart.
+    """
+
+    def __init__(
+        self, files: Files, layout: Layout, fan: int = FAN, token: Callable[[], str] = lambda: secrets.token_hex(4)
+    ) -> None:
+        self._files, self._layout, self._fan, self._token = files, layout, fan, token
         self._opened: dict[str, pa.Table] = {}
 
     def look_up(self, segments: Sequence[str], hashes: np.ndarray, keys: pa.Array) -> pa.Array:
@@ -37,13 +43,23 @@ class KeyStore:
 
     def compact(self, segments: Sequence[str]) -> Compaction | None:
         """Merge neighbours where it pays; None: it does not. A manifest may name the merged segment in their place."""
-        run = compaction([self.open(name).num_rows for name in segments])
+        run = compaction([self.open(name).num_rows for name in segments], self._fan)
         if run is None:
             return None
-        chosen = tuple(segments[run])
-        merged = merge_segments([self.open(name) for name in chosen], oldest=run.start == 0)
-        name = f"{chosen[0].removesuffix('.arrow')}_{chosen[-1].removesuffix('.arrow').rpartition('_')[2]}.arrow"
-        return Compaction(chosen, self._store(name, merged), bottom=run.start == 0)
+        chosen, bottom = tuple(segments[run]), run.start == 0
+        merged = merge_segments([self.open(name) for name in chosen], oldest=bottom)
+        return Compaction(chosen, self._store(merged_name(chosen, bottom, self._token()), merged), bottom)
+
+    def names(self) -> tuple[str, ...]:
+        """Every segment that is stored, whether a manifest names it or not."""
+        try:
+            return tuple(entry.name for entry in self._files.list(self._layout.index))
+        except FileNotFoundError:
+            return ()
+
+    def merge_waiting(self, segments: tuple[str, ...]) -> Compaction | None:
+        """What an earlier loader, or another one, has merged of these segments and no manifest has taken up yet."""
+        return best_merge(self.names(), segments)
 
     def has(self, name: str) -> bool:
         """Whether the segment's file is there."""
@@ -63,8 +79,7 @@ class KeyStore:
         sink, table = pa.BufferOutputStream(), stored(segment)
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        with suppress(FileExistsError):  # the same merge of the same segments, written by an earlier run
-            self._files.create(self._layout.index_segment(name), sink.getvalue().to_pybytes())
+        self._files.create(self._layout.index_segment(name), sink.getvalue().to_pybytes())
         return name
 
     def open(self, name: str) -> pa.Table:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the keystore brings pyarrow, which `status` does without
     import pyarrow as pa
 
     from loader.state.key_index_files import KeyStore
-    from partitioner.changes.key_index import Compaction
+    from partitioner.changes.merged_segments import Compaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,13 @@ NEWEST = RuleId("newest wins", 1)
 
 @dataclass(slots=True)
 class Compacted:
-    """The newest merge of key index segments that no manifest has taken up yet."""
+    """The newest merge of key index segments that no manifest has taken up yet.
+
+    `sought`: whether this run has looked for one that an earlier run left.
+    """
 
     ready: "Compaction | None" = None
+    sought: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ without `before` and with each partition's name once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +30,8 @@ STORED = pa.schema(
     [SEGMENT.field("hash"), SEGMENT.field("key"), pa.field("partition", pa.dictionary(pa.int32(), pa.string()))]
 )
 
+FAN = 8
+"""So many segments are merged at the least."""
 MOST_KEYS = 32_000_000
 """Segments are not merged into larger ones: Arrow's offsets end at 2 GB of keys, and memory before that."""
 
@@ -159,7 +160,7 @@ def count_living(segments: Sequence[pa.Table]) -> int:
     return total
 
 
-def compaction(sizes: Sequence[int], fan: int = 8, most: int = MOST_KEYS) -> slice | None:
+def compaction(sizes: Sequence[int], fan: int = FAN, most: int = MOST_KEYS) -> slice | None:
     """Which run of neighbouring segments to merge next (sizes in keys, oldest first), or None.
 
     The newest run of at least `fan` segments in which none outweighs the rest: each key is merged O(log n) times. No
@@ -175,26 +176,6 @@ def compaction(sizes: Sequence[int], fan: int = 8, most: int = MOST_KEYS) -> sli
         start -= 1
         total += sizes[start]
     return slice(start, len(sizes))
-
-
-@dataclass(frozen=True, slots=True)
-class Compaction:
-    """Names of neighbouring segments, oldest first, and of the one that says the same.
-
-    `bottom`: it leaves out keys that live nowhere, so that nothing may lie below it.
-    """
-
-    run: tuple[str, ...]
-    merged: str
-    bottom: bool
-
-
-def with_merged(index: tuple[str, ...], compaction: Compaction) -> tuple[str, ...]:
-    """The index with the one segment in place of its run, whatever came after it; as it is where it has no such run."""
-    run = compaction.run
-    starts = range(1) if compaction.bottom else range(len(index) - len(run) + 1)
-    start = next((start for start in starts if index[start : start + len(run)] == run), None)
-    return index if start is None else (*index[:start], compaction.merged, *index[start + len(run) :])
 
 
 def _is_a_run(segments: int, total: int, largest: int, fan: int) -> bool:

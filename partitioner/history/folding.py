@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from partitioner.changes.merged_segments import Compaction
 from partitioner.history.kinds import Kind
 from partitioner.history.manifest import Counts, Ending, Intent, Manifest, PartitionMove, Verdict
 from partitioner.history.retention import RetentionRules, forgotten_attempts
@@ -88,18 +89,12 @@ def needed_segments(attempts: Iterable[Attempt]) -> frozenset[str]:
     )
 
 
-def may_be_pending(name: str, index: Sequence[str]) -> bool:
-    """Whether a loader may have merged neighbours of `index` into this segment, for its next manifest to take up."""
-    first, last = _ends(name)
-    return first in {_ends(known)[0] for known in index} and last in {_ends(known)[1] for known in index}
+def unneeded_segments(
+    names: Iterable[str], attempts: Collection[Attempt], pending: Compaction | None
+) -> tuple[str, ...]:
+    """Deltas of aborted attempts, segments that were merged into larger ones, and merges that nobody took up.
 
-
-def unneeded_segments(names: Iterable[str], attempts: Collection[Attempt], index: Sequence[str]) -> tuple[str, ...]:
-    """Segments that were merged into larger ones, and deltas of aborted attempts."""
-    needed = needed_segments(attempts)
-    return tuple(sorted(name for name in names if name not in needed and not may_be_pending(name, index)))
-
-
-def _ends(name: str) -> tuple[str, str]:
-    parts = name.removesuffix(".arrow").split("_")
-    return parts[0], parts[-1]
+    `pending`: the merge that the next batch is to take up.
+    """
+    kept = needed_segments(attempts) | ({pending.merged} if pending else frozenset())
+    return tuple(sorted(name for name in names if name not in kept))

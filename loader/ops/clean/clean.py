@@ -4,13 +4,13 @@ Under the lock the list is stored before anything is deleted, and a rollback ref
 sleeps past its lock's life and wakes up deletes nothing that a rollback has made live meanwhile.
 """
 
-import json
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from loader.ops.clean.state_objects import FOLD_AT_LEAST, Forgotten, forget, preview_forget
+from loader.state.condemned import condemn
 from loader.state.lock import acquire, table_lock
 from loader.state.open_table import Environment
 from loader.state.reserve import keep_reserve, with_room
@@ -52,7 +52,8 @@ def _clean(env: Environment, rules: RetentionRules, fold_at_least: int) -> Clean
             return Cleaned((), 0)
         items = _still_there(env, _condemned(env, rules))
         if items:
-            _store(env, items)
+            name = f"{env.clock():015d}-{env.identity.run}"
+            condemn(env.files, env.layout, name, (item.location for item in items))
             lock.ensure()
         failed = tuple(item.location for item in items if not _deleted(env.files, item))
         change_sets = _delete_change_sets(env, rules)
@@ -76,11 +77,6 @@ def _is_there(files: Files, item: Condemned) -> bool:
     if item.files is None:
         return files.exists(item.location)
     return any(files.exists(join(item.location, name)) for name in item.files)
-
-
-def _store(env: Environment, items: Iterable[Condemned]) -> None:
-    name = f"{env.clock():015d}-{env.identity.run}.json"
-    env.files.create(join(env.layout.condemned, name), json.dumps([item.location for item in items]).encode())
 
 
 def _deleted(files: Files, item: Condemned) -> bool:

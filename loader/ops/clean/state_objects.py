@@ -1,8 +1,8 @@
 """State objects that nothing needs any more go with the directories that they tell of. Part of clean, under its lock.
 
 The state log is folded: all history that no rollback can reach becomes one object, and a loader's start reads that.
-Key index segments that were merged or belong to aborted attempts, change sets, key sets, quarantined rows and fences
-of what is folded are deleted.
+Key index segments that were merged or belong to aborted attempts, merges that no manifest took up, change sets, key
+sets, quarantined rows and fences of what is folded are deleted.
 """
 
 import json
@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from loader.state.condemned import condemn
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
 from loader.storage.files import join
 from metastore.fence import fence_values
+from partitioner.changes.merged_segments import best_merge
 from partitioner.history.folding import forgettable, horizon, leftovers, unneeded_segments
 from partitioner.history.retention import RetentionRules
 
@@ -47,7 +49,7 @@ def forget(
 ) -> Forgotten:
     """Under the table's lock and with nothing unsettled. `ensure` asks that the lock is still ours."""
     folded = _fold(env, rules, ensure, fold_at_least)
-    gone = _delete(env, (env.layout.index_segment(name) for name in _segments(env)))
+    gone = _delete_segments(env, ensure)
     gone += _delete(env, _of_folded(env, _folded_to(env)))
     _delete_fences(env)
     gone += _delete(env, _past_lists(env))
@@ -75,8 +77,17 @@ def _horizon(env: Environment, rules: RetentionRules) -> int | None:
 
 
 def _segments(env: Environment) -> tuple[str, ...]:
-    records = env.state.records()
-    return unneeded_segments(_names(env, env.layout.index), records.attempts, records.state.index)
+    records, names = env.state.records(), _names(env, env.layout.index)
+    return unneeded_segments(names, records.attempts, best_merge(names, records.state.index))
+
+
+def _delete_segments(env: Environment, ensure: Callable[[], None]) -> int:
+    """Condemned first: a loader that has merged some of them may be about to name the merge."""
+    places = [env.layout.index_segment(name) for name in _segments(env)]
+    if places:
+        condemn(env.files, env.layout, f"{env.clock():015d}-{env.identity.run}-segments", places)
+        ensure()
+    return _delete(env, places)
 
 
 def _folded_to(env: Environment) -> int:

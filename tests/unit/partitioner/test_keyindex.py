@@ -10,7 +10,6 @@ from partitioner.changes.hashing import hash_key, hashes_of
 from partitioner.changes.key_index import (
     SEGMENT,
     STORED,
-    Compaction,
     compaction,
     count_living,
     find,
@@ -20,8 +19,8 @@ from partitioner.changes.key_index import (
     segment_of,
     sorted_segment,
     stored,
-    with_merged,
 )
+from partitioner.changes.merged_segments import Compaction, with_merged
 from tests.unit.partitioner.build import Change, change_set
 
 keys = st.integers(0, 30).map(lambda number: f"key-{number}".encode())
