@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,13 +13,15 @@ from bench.table import ROWS_LOADED_AT_ONCE, TWO_FILES_A_DAY, BenchTable, open_t
 from bench.truth import check
 from bench.workload import Batch, Workload
 from loader.datafiles.in_process import LocalRewriter, threads_for
-from loader.storage.files import SYNCS_AT_ONCE, LocalFiles, local_path
+from loader.storage.local import CAN, SYNCS_AT_ONCE, LocalFiles, local_path
 from partitioner.planning.plan import PlanRules
 from partitioner.planning.sizing import SizingRules
 
+COPIES = replace(CAN, hard_links=False)
+
 
 class CopyingFiles(LocalFiles):
-    """A file system without hard links, as HDFS."""
+    """A file system without hard links, as HDFS. To be given `can=COPIES`."""
 
     def link(self, source: str, final: str) -> None:
         self._copy(local_path(source), local_path(final))
@@ -66,7 +68,7 @@ def shapes(rows: int, times: int, tiny: int) -> tuple[Shape, ...]:
             few,
             25,
             EIGHT_FILES,
-            CopyingFiles(parallel=4, parallel_syncs=SYNCS_AT_ONCE),
+            CopyingFiles(parallel=4, parallel_syncs=SYNCS_AT_ONCE, can=COPIES),
         ),
     )
 

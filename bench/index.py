@@ -20,7 +20,7 @@ from bench.table import DAY_VALUES
 from bench.workload import DAYS, keys_of
 from loader.state.key_index_files import KeyStore
 from loader.state.layout import Layout
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from partitioner.changes.change_set import META, ChangeSet, Op
 from partitioner.changes.hashing import hash_keys, hashes_of
 from partitioner.changes.key_index import segment_of

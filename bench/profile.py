@@ -22,7 +22,8 @@ from bench.workload import FILES_A_DAY, Workload
 from loader.datafiles.in_process import LocalRewriter, threads_for
 from loader.datafiles.parquet_file import ParquetInput, ParquetOutput, ParquetSettings
 from loader.datafiles.split_file import SplitWork, Tools, WriteSettings, works_of
-from loader.storage.files import LocalFiles, join, local_path
+from loader.storage.files import join
+from loader.storage.local import LocalFiles, local_path
 from partitioner.changes.change_set import META, NOWHERE, ChangeSet
 from partitioner.merge.encoding import choose_encoding, with_one_dictionary
 from partitioner.merge.merge_split import merge_split
@@ -133,7 +134,7 @@ def _moved(works: tuple[SplitWork, ...], folder: Path, cores: int) -> None:
     def one(numbered: tuple[int, SplitWork]) -> None:
         number, work = numbered
         data = b"".join(FILES.read(join(work.source or "", file.name)) for file in work.split.reads)
-        with FILES.open_output(str(folder / str(number))) as stream:
+        with FILES.new_file(str(folder / f"{number}.writing"), str(folder / str(number))) as stream:
             stream.write(data)
         FILES.sync([str(folder / str(number))])
 

@@ -25,7 +25,7 @@ from loader.state.open_table import Environment, Identity
 from loader.state.quarantine import Rejected
 from loader.state.recently_published import Recently
 from loader.state.records import State
-from loader.storage.files import SYNCS_AT_ONCE, LocalFiles
+from loader.storage.local import SYNCS_AT_ONCE, LocalFiles
 from metastore.api import ORC, PARQUET, Column, Metastore, Table, TableName
 from metastore.client import connect
 from partitioner.changes.change_set import META, NOWHERE, Op

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NewType
-from urllib.parse import urlsplit
 
 PartitionValues = tuple[str, ...]
 """One Hive partition's values in the order of the partition keys, in Hive's canonical spelling, unescaped."""
@@ -119,7 +118,3 @@ def lies_within(location: str, folder: str) -> bool:
 
 def total_rows(files: Iterable[DataFile]) -> int:
     return sum(file.rows for file in files)
-
-
-def scheme_of(location: str) -> str:
-    return urlsplit(canonical_location(location)).scheme

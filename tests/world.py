@@ -20,7 +20,8 @@ from loader.state.open_table import Environment, Identity
 from loader.state.recently_published import Recently
 from loader.state.records import State
 from loader.storage.effects import Tap, tapped_files, tapped_metastore
-from loader.storage.files import Files, LocalFiles, join
+from loader.storage.files import Files, join
+from loader.storage.local import LocalFiles
 from metastore.api import PARQUET, Column, Metastore, Table, TableName
 from partitioner.changes.change_set import NOWHERE, Op
 from partitioner.history.kinds import Kind

@@ -10,9 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from loader.basics.quantities import parse_duration, parse_share, parse_size
 from loader.config.document import nearest
-from loader.storage.choose import SCHEMES, unsupported
+from loader.storage.choose import refused
 from metastore.api import TableName
-from partitioner.values import canonical_location, scheme_of
+from partitioner.values import canonical_location
 
 SHORTEST_GRACE = 600.0
 HIVE_TYPES = [
@@ -71,8 +71,9 @@ def _metastore_uri(text: str) -> str:
 def _location(text: str) -> str:
     if not text.startswith("/") and ":" not in text.partition("/")[0]:
         raise ValueError(f"{text!r} is relative: give an absolute path or a URI")
-    if scheme_of(text) not in SCHEMES:
-        raise ValueError(f"{text!r} is on {unsupported(scheme_of(text))}")
+    why = refused(text)
+    if why is not None:
+        raise ValueError(f"{text!r} {why}")
     return canonical_location(text)
 
 

@@ -136,11 +136,16 @@ def rewrite_split(work: SplitWork, changes: pa.Table, tools: Tools, temporary: s
             split=SplitId(split.partition, split.bucket),
             rule=tools.rule,
         )
-        with naming(temporary), tools.files.open_output(temporary) as stream:
-            counts = write_rows(stream, merged, schema, tools, _remembered(split, inputs, len(changes)))
-            size = stream.tell()
-    written = DataFile(split.name, split.bucket, counts.after, size)
-    return _result(split.partition, _publish(written, work.destination, temporary, tools), counts)
+        final, counts = join(work.destination, split.name), None
+        try:
+            with naming(temporary), tools.files.new_file(temporary, final) as stream:
+                counts = write_rows(stream, merged, schema, tools, _remembered(split, inputs, len(changes)))
+                size = stream.tell()
+        except FileExistsError:
+            if counts is None:
+                raise
+            size = _size_as_found(final, counts.after, tools)
+    return _result(split.partition, DataFile(split.name, split.bucket, counts.after, size), counts)
 
 
 def write_rows(
@@ -281,27 +286,17 @@ def _next(generator: Generator[T, None, R]) -> tuple[T, None] | tuple[None, R]:
         return None, end.value
 
 
-def _publish(written: DataFile, destination: str, temporary: str, tools: Tools) -> DataFile:
-    """Give the file its name. If an earlier run of this very split has it, that one stays, and is checked."""
-    final = join(destination, written.name)
-    try:
-        tools.files.publish(temporary, final)
-    except FileExistsError:
-        tools.files.delete_file(temporary)
-        return _as_found(written, final, tools)
-    return written
-
-
-def _as_found(written: DataFile, final: str, tools: Tools) -> DataFile:
+def _size_as_found(final: str, rows: int, tools: Tools) -> int:
+    """An earlier run of this very split has given the file its name: that one stays, and is checked."""
     with tools.files.open_input(final) as stream:
-        rows = _input(stream, tools.format, tools.settings.batch_bytes).rows
+        found = _input(stream, tools.format, tools.settings.batch_bytes).rows
         size = stream.seek(0, SEEK_END)
-    if rows != written.rows:
+    if found != rows:
         raise Damage(
-            f"{final} is there already, with {rows} rows; the same split's merge came to {written.rows}",
+            f"{final} is there already, with {found} rows; the same split's merge came to {rows}",
             "Nothing was published. Something else writes into this attempt's folders: find it, then run again.",
         )
-    return replace(written, bytes=size)
+    return size
 
 
 def _result(partition: PartitionValues, file: DataFile, counts: MergeCounts) -> SplitResult:

@@ -31,7 +31,7 @@ from partitioner.history.table_state import TableState
 from partitioner.planning.batch_plan import BatchPlan, PartitionPlan
 from partitioner.planning.counts import count_changes, of_sample, scale_up
 from partitioner.planning.forecast import forecast, past_batches
-from partitioner.values import Estimate, PartitionValues, scheme_of
+from partitioner.values import Estimate, PartitionValues
 
 READ_AT_ONCE = 5_000
 """Rows between two looks at the clock."""
@@ -293,4 +293,4 @@ def _scaled(hits: int, seen: _Seen) -> Estimate:
 
 
 def _has_links(env: Environment) -> bool:
-    return scheme_of(env.layout.table) == "file"
+    return env.files.can.hard_links

@@ -1,13 +1,10 @@
 """What a table's versions take on their file system, and what is left there."""
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from loader.state.layout import HOTSWAP_FOLDER, Layout
-from loader.storage.files import Files, join, local_path
-from partitioner.values import scheme_of
+from loader.storage.files import Files, join
 
 MOST_FILES = 200_000
 """Files looked at; a table with more is told as `at least`."""
@@ -27,35 +24,17 @@ class Space:
 
 def space_of(files: Files, layout: Layout, live: Iterable[str]) -> Space:
     """`live`: the locations of live versions. Reads directories only."""
-    if scheme_of(layout.table) != "file":
-        return Space(files.free_bytes(layout.table), None, None)
-    place = local_path(layout.table)
-    told = os.statvfs(place)
-    kept = {node for location in live for node, _ in _nodes(local_path(location))}
-    seen: set[tuple[int, int]] = set()
+    room = files.room(layout.table)
+    if not files.can.cheap_walk:
+        return Space(room.free, room.total, None)
+    kept = {found.node for location in live for found in files.walk(location)}
+    seen: set[Hashable] = set()
     grace = looked = 0
-    for node, size in _nodes(Path(join(str(place), HOTSWAP_FOLDER, "versions"))):
+    for found in files.walk(join(layout.table, HOTSWAP_FOLDER, "versions")):
         looked += 1
-        if node not in kept and node not in seen:
-            seen.add(node)
-            grace += size
+        if found.node not in kept and found.node not in seen:
+            seen.add(found.node)
+            grace += found.size
         if looked >= MOST_FILES:
             break
-    return Space(told.f_bavail * told.f_frsize, told.f_blocks * told.f_frsize, grace, looked < MOST_FILES)
-
-
-def _nodes(folder: Path) -> Iterator[tuple[tuple[int, int], int]]:
-    """Each file below a folder as (what it is, its size). What is deleted meanwhile is left out."""
-    try:
-        entries = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        try:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _nodes(Path(entry.path))
-            else:
-                told = entry.stat(follow_symlinks=False)
-                yield (told.st_dev, told.st_ino), told.st_size
-        except FileNotFoundError:
-            continue
+    return Space(room.free, room.total, grace, looked < MOST_FILES)

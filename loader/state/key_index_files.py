@@ -1,4 +1,4 @@
-"""The key index on files: segments are Arrow IPC files, memory-mapped where they are local."""
+"""The key index on files: segments are Arrow IPC files, memory-mapped where they can be."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from loader.state.layout import Layout
-from loader.storage.files import Files, local_path
+from loader.storage.files import Files
 from partitioner.changes.key_index import FAN, compaction, count_living, look_up, merge_segments, stored
 from partitioner.changes.merged_segments import Compaction, best_merge, merged_name
-from partitioner.values import AttemptId, scheme_of
+from partitioner.values import AttemptId
 
 
 class KeyStore:
@@ -87,7 +87,5 @@ class KeyStore:
         segment = self._opened.get(name)
         if segment is None:
             path = self._layout.index_segment(name)
-            local = scheme_of(path) == "file"
-            source = pa.memory_map(str(local_path(path))) if local else pa.BufferReader(self._files.read(path))
-            segment = self._opened[name] = pa.ipc.open_file(source).read_all()
+            segment = self._opened[name] = pa.ipc.open_file(self._files.open_mapped(path)).read_all()
         return segment

@@ -12,7 +12,7 @@ def make_all_dirs(files: Files, paths: Iterable[str]) -> None:
     of two threads one would find such a folder there and go on, while the other has not synced it yet.
     """
     wanted = list(paths)
-    for level in _shared(wanted):
+    for level in () if files.can.durable_names else _shared(wanted):
         each_durable(files, files.make_dirs, level)
     each_durable(files, files.make_dirs, wanted)
 

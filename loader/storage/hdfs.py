@@ -21,11 +21,12 @@ from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedReader, BufferedWriter, Raw
 from typing import Any, BinaryIO, cast
 
 from loader.basics.errors import ConfigError
-from loader.storage.files import Entry
+from loader.storage.files import About, Capabilities, Entry, Found, Room
 from partitioner.values import canonical_location
 
 BUFFER_BYTES = 1 << 20
 FILE_BITS, FOLDER_BITS = 0o666, 0o777
+CAN = Capabilities(hard_links=False, durable_names=True, cheap_walk=False)
 
 PAUSES = tuple(0.002 * 2**n for n in range(13))
 """Seconds between looks whether the last block of a file is complete: 16 s in all."""
@@ -57,6 +58,7 @@ class HdfsFiles:
     url: str
     parallel: int = 16
     sleep: Callable[[float], None] = time.sleep
+    can: Capabilities = CAN
 
     @property
     def parallel_syncs(self) -> int:
@@ -78,13 +80,15 @@ class HdfsFiles:
         with _told(self._named(target)):
             return BufferedReader(_Input(self._client().read(target), self._named(target)), BUFFER_BYTES)
 
-    def open_output(self, path: str) -> BinaryIO:
-        return self._output(self._path(path), overwrite=True)
+    def open_mapped(self, path: str) -> BinaryIO:
+        return self.open_input(path)
 
-    def publish(self, temporary: str, final: str) -> None:
+    @contextmanager
+    def new_file(self, temporary: str, final: str) -> Iterator[BinaryIO]:
         source = self._path(temporary)
-        self._about(source)
-        self._rename(source, self._path(final), keep=True)
+        with self._temporary(source), self._output(source, overwrite=True) as stream:
+            yield stream
+        self._rename(source, self._path(final))
 
     def link(self, source: str, final: str) -> None:
         target = self._path(final)
@@ -130,13 +134,30 @@ class HdfsFiles:
     def remove_empty_dir(self, path: str) -> None:
         self._delete(self._folder(path), tree=False)
 
-    def free_bytes(self, path: str) -> int | None:
+    def room(self, path: str) -> Room:
         """What the folder's quota leaves; the client cannot ask for the cluster's free space."""
         target = self._path(path)
         with _told(self._named(target)):
             summary = self._client().get_content_summary(target)
         limited = summary.space_quota < 1 << 63
-        return max(int(summary.space_quota - summary.space_consumed), 0) if limited else None
+        return Room(max(int(summary.space_quota - summary.space_consumed), 0) if limited else None)
+
+    def about(self, path: str) -> About:
+        found = self._about(self._path(path))
+        return About(int(found.permission), None if found.isdir else 1)
+
+    def walk(self, folder: str) -> Iterator[Found]:
+        """One question a folder."""
+        try:
+            entries = self.list(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        for entry in entries:
+            path = f"{folder.rstrip('/')}/{entry.name}"
+            if entry.is_dir:
+                yield from self.walk(path)
+            else:
+                yield Found(self._path(path), entry.size)
 
     def _client(self) -> Any:
         return _client(self.url, os.getpid())
@@ -211,7 +232,7 @@ class HdfsFiles:
             errno.EIO, f"of {size} bytes {found} can be read: its last block is not complete", self._named(path)
         )
 
-    def _rename(self, temporary: str, final: str, keep: bool = False, content: bytes | None = None) -> None:
+    def _rename(self, temporary: str, final: str, content: bytes | None = None) -> None:
         """Onto a name that is free. A reply that was lost is told by the temporary file, which nobody else moves.
 
         `content`: of a claim; if that is what stands there, it is ours, whoever removed the temporary file.
@@ -223,9 +244,8 @@ class HdfsFiles:
             taken = self._is_there(final)
             if taken and not self._is_there(temporary) and content in (None, self.read(self._named(final))):
                 return
-            if not keep:
-                with suppress(OSError):
-                    self._delete(temporary, tree=False)
+            with suppress(OSError):
+                self._delete(temporary, tree=False)
             if taken:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self._named(final)) from None
             raise

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from metastore.api import Partition
 from tests.cli.stage import Stage
 from tests.world import TABLE

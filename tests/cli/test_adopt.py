@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from metastore.api import PARQUET, Column, Partition
 from metastore.fence import is_fence
 from tests.cli.stage import Stage, hotswap

@@ -12,7 +12,7 @@ from loader.ops.clean.clean import clean
 from loader.publish.batch import DirtyKeys
 from loader.state.claim import claim_of, make_claim
 from loader.state.layout import Layout
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from metastore.api import Column, Partition, TableName
 from metastore.errors import NoSuchPartition
 from metastore.memory import Fault, InMemoryMetastore

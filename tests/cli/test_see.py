@@ -114,7 +114,7 @@ LOOK = """
 import os, sys
 from loader.cli.main import main
 from loader.cli.session import Loader, Session
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from loader.ops.table import TableService
 from loader.wiring.table import environment, identity
 import metastore.client

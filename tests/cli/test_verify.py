@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from tests.cli.stage import Stage, hotswap
 from tests.cli.tamper import alter, files, partition, rewrite
 from tests.world import TABLE

@@ -4,17 +4,19 @@ import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from devservers.hdfs import Hdfs
-from loader.storage.files import Entry, Files, LocalFiles, join
+from loader.storage.files import Entry, Files, join
 from loader.storage.hdfs import HdfsFiles
+from loader.storage.local import LocalFiles
 
 CONTENT = bytes(range(256)) * 5000  # 1.28 MB: more than one block of the HDFS in these tests
 
@@ -33,9 +35,19 @@ class Place:
         return [entry.name for entry in self.files.list(self.path(*folder))]
 
     def write(self, name: str, data: bytes = CONTENT) -> str:
-        with self.files.open_output(self.path(name)) as stream:
+        with self.new_file(name) as stream:
             stream.write(data)
         return self.path(name)
+
+    def new_file(self, name: str, temporary: str = "temporary") -> AbstractContextManager[BinaryIO]:
+        return self.files.new_file(self.path("written", temporary), self.path(name))
+
+    def left_over(self) -> list[str]:
+        """Of temporary files. A file system may have none, and then not the folder either."""
+        return self.names("written") if self.files.exists(self.path("written")) else []
+
+    def files_in(self, *folder: str) -> list[str]:
+        return [entry.name for entry in self.files.list(self.path(*folder)) if not entry.is_dir]
 
 
 @pytest.fixture(params=["local", pytest.param("hdfs", marks=pytest.mark.slow)])
@@ -92,51 +104,88 @@ def test_of_many_that_create_one_name_exactly_one_succeeds(place: Place) -> None
     assert place.names("claims") == ["0000000001"]
 
 
-# ---- publishing: a rename that overwrites nothing
+# ---- new files: written, then there as a whole, under a name that nobody had
 
 
-def test_a_published_file_has_its_name_and_no_other(place: Place) -> None:
+def test_a_new_file_has_its_name_and_no_other(place: Place) -> None:
     place.files.make_dirs(place.path("version"))
-    temporary = place.write("temporary")
-    place.files.publish(temporary, place.path("version", "00000-of-00001"))
+    place.write("version/00000-of-00001")
     assert place.files.read(place.path("version", "00000-of-00001")) == CONTENT
-    assert place.names() == ["version"]
+    assert place.names("version") == ["00000-of-00001"]
+    assert place.left_over() == []
 
 
-def test_a_file_is_not_published_over_another(place: Place) -> None:
+def test_a_new_file_is_not_there_before_it_is_whole(place: Place) -> None:
+    with place.new_file("final") as stream:
+        stream.write(CONTENT)
+        assert place.files_in() == []
+    assert place.files_in() == ["final"]
+
+
+def test_a_new_file_takes_no_name_that_is_taken(place: Place) -> None:
     place.files.create(place.path("final"), b"first")
-    temporary = place.write("temporary")
     with pytest.raises(FileExistsError):
-        place.files.publish(temporary, place.path("final"))
+        place.write("final", b"second")
     assert place.files.read(place.path("final")) == b"first"
-    assert place.names() == ["final", "temporary"]
+    assert (place.files_in(), place.left_over()) == (["final"], [])
 
 
-@pytest.mark.parametrize("source", ["missing", "there"])
-def test_a_file_is_not_published_out_of_nothing_or_into_nothing(place: Place, source: str) -> None:
-    place.write("there")
-    final = place.path("final") if source == "missing" else place.path("no", "folder", "final")
+def test_a_new_file_takes_no_name_that_a_folder_has(place: Place) -> None:
+    place.files.make_dirs(place.path("final"))
+    with pytest.raises(FileExistsError):
+        place.write("final")
+    assert place.left_over() == []
+
+
+def test_a_new_file_whose_block_fails_leaves_nothing(place: Place) -> None:
+    def fails() -> None:
+        with place.new_file("final") as stream:
+            stream.write(CONTENT)
+            raise ValueError("no more rows")
+
+    with pytest.raises(ValueError, match="no more rows"):
+        fails()
+    assert (place.files_in(), place.left_over()) == ([], [])
+    place.write("final", b"then")
+    assert place.files.read(place.path("final")) == b"then"
+
+
+def test_a_new_file_makes_no_folder(place: Place) -> None:
+    """One that was deleted meanwhile was cleaned away with all that belonged to it."""
     with pytest.raises(FileNotFoundError):
-        place.files.publish(place.path(source), final)
-    assert place.names() == ["there"]
+        place.write("no/folder/final")
+    assert not place.files.exists(place.path("no"))
+    assert place.left_over() == []
 
 
-def test_of_many_that_publish_one_name_exactly_one_succeeds(place: Place) -> None:
-    temporary = [place.write(f"temporary{number}", str(number).encode()) for number in range(6)]
+def test_what_a_killed_process_left_is_written_anew(place: Place) -> None:
+    place.files.create(place.path("written", "temporary"), b"longer than what comes now")
+    place.write("final", b"short")
+    assert place.files.read(place.path("final")) == b"short"
+
+
+def test_of_many_that_write_one_name_exactly_one_succeeds(place: Place) -> None:
     start = threading.Barrier(6)
 
-    def publish(path: str) -> bool:
-        start.wait()
+    def write(number: int) -> bool:
         try:
-            place.files.publish(path, place.path("final"))
+            with place.new_file("final", f"temporary{number}") as stream:
+                stream.write(str(number).encode())
+                start.wait()
         except FileExistsError:
             return False
         return True
 
     with ThreadPoolExecutor(6) as pool:
-        won = list(pool.map(publish, temporary))
+        won = list(pool.map(write, range(6)))
     assert sum(won) == 1
     assert place.files.read(place.path("final")) == str(won.index(True)).encode()
+    assert place.left_over() == []
+
+
+def test_an_empty_new_file_is_a_file(place: Place) -> None:
+    place.write("empty", b"")
+    assert place.files.list(place.folder) == (Entry("empty", 0, False), Entry("written", 0, True))
 
 
 # ---- links
@@ -290,22 +339,23 @@ def test_what_is_not_there_cannot_be_read(place: Place) -> None:
 
 
 def test_a_writer_tells_how_much_it_has_taken(place: Place) -> None:
-    with place.files.open_output(place.path("made", "data")) as stream:
+    with place.new_file("data") as stream:
         stream.write(CONTENT)
         stream.write(b"end")
         assert stream.tell() == len(CONTENT) + 3
-    assert place.files.read(place.path("made", "data")) == CONTENT + b"end"
+    assert place.files.read(place.path("data")) == CONTENT + b"end"
 
 
-def test_a_temporary_file_is_written_anew(place: Place) -> None:
-    place.write("temporary", b"longer than the next")
-    place.write("temporary", b"short")
-    assert place.files.read(place.path("temporary")) == b"short"
+def test_a_file_that_is_mapped_is_read_as_any_other(place: Place) -> None:
+    table = pa.table({"id": list(range(1000))})
+    with place.new_file("rows.arrow") as stream, pa.ipc.new_file(stream, table.schema) as writer:
+        writer.write_table(table, 100)
+    assert pa.ipc.open_file(place.files.open_mapped(place.path("rows.arrow"))).read_all() == table
 
 
 def test_parquet_is_written_and_read_through_it(place: Place) -> None:
     table = pa.table({"id": list(range(200_000)), "text": [f"row {number % 100}" for number in range(200_000)]})
-    with place.files.open_output(place.path("rows.parquet")) as stream:
+    with place.new_file("rows.parquet") as stream:
         pq.write_table(table, stream, row_group_size=30_000)
     with place.files.open_input(place.path("rows.parquet")) as stream:
         assert pq.ParquetFile(stream).read(columns=["id"])["id"].to_pylist()[150_000] == 150_000
@@ -335,6 +385,40 @@ def test_an_error_names_the_file(place: Place) -> None:
 
 def test_syncing_what_was_written_is_possible(place: Place) -> None:
     place.files.sync([place.write("data"), place.folder])
+
+
+# ---- what it can, and what it tells
+
+
+def test_a_link_is_a_second_name_where_there_are_hard_links_and_a_copy_elsewhere(place: Place) -> None:
+    place.files.create(place.path("one"), CONTENT)
+    place.files.link(place.path("one"), place.path("two"))
+    assert place.files.about(place.path("one")).names == (2 if place.files.can.hard_links else 1)
+
+
+def test_what_is_below_a_folder_is_walked_and_two_names_of_one_file_are_known(place: Place) -> None:
+    place.files.create(place.path("a", "one"), b"1")
+    place.files.create(place.path("a", "b", "three"), b"333")
+    place.files.link(place.path("a", "one"), place.path("a", "b", "again"))
+    found = list(place.files.walk(place.path("a")))
+    assert sorted(one.size for one in found) == [1, 1, 3]
+    assert len({one.node for one in found}) == (2 if place.files.can.hard_links else 3)
+    assert list(place.files.walk(place.path("missing"))) == []
+
+
+def test_what_room_is_left_is_told_or_left_open(place: Place) -> None:
+    room = place.files.room(place.folder)
+    for left, there_is in ((room.free, room.total), (room.free_names, room.total_names)):
+        assert left is None or left >= 0
+        assert there_is is None or (left is not None and left <= there_is)
+
+
+def test_the_mode_of_what_is_there_is_told_and_nothing_of_what_is_not(place: Place) -> None:
+    place.files.make_dirs(place.path("folder"))
+    mode = place.files.about(place.path("folder")).mode
+    assert mode is None or mode & 0o700 == 0o700
+    with pytest.raises(FileNotFoundError):
+        place.files.about(place.path("missing"))
 
 
 @pytest.mark.slow

@@ -418,7 +418,7 @@ SCENARIOS = (
     Scenario("clean", aged, cleaned, lambda: (aged_rows(),), cleaned_again),
     Scenario("recover, landed", loaded, recovers, rows_of(after), caught_up, died("alter_partitions", "after")),
     Scenario("recover, not landed", loaded, recovers, rows_of(before), caught_up, died("alter_partitions", "before")),
-    Scenario("recover, no manifest", loaded, recovers, rows_of(before), caught_up, died("publish", "after")),
+    Scenario("recover, no manifest", loaded, recovers, rows_of(before), caught_up, died("commit", "after")),
     Scenario("repair", put_back, mends, rows_of(before, mended_source), mended),
     Scenario("adopt", written_by_others, adopted, rows_of(before), adopted_and_caught_up),
     Scenario("fold", changed, folds, rows_of(after), folded),

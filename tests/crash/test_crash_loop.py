@@ -24,7 +24,17 @@ def points(scenario: Scenario, folder: Path) -> list[Point]:
 
 def test_a_batch_passes_every_kind_of_effect(tmp_path: Path) -> None:
     effects = effects_of(BATCH, Place(tmp_path / "counted"))
-    assert {"create", "publish", "link", "sync", "add_partitions", "alter_partitions", "lock", "unlock"} <= set(effects)
+    assert {
+        "create",
+        "new_file",
+        "commit",
+        "link",
+        "sync",
+        "add_partitions",
+        "alter_partitions",
+        "lock",
+        "unlock",
+    } <= set(effects)
 
 
 @every_scenario

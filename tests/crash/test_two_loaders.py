@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from metastore.errors import LockHeld
 from tests.crash.frozen import StopAt, StopBefore, error_of, frozen
 from tests.crash.points import Count, DieAround
@@ -126,7 +126,7 @@ def test_a_loader_that_stood_still_anywhere_past_its_lock_changes_nothing_when_i
 
 def test_the_check_before_the_swap_is_what_stops_it(world: World) -> None:
     """Asleep in mid-write: everything after it was made for a table that is another one now."""
-    with frozen(lambda: error_of(lambda: second_batch(world, StopBefore("publish")))) as sleeper:
+    with frozen(lambda: error_of(lambda: second_batch(world, StopBefore("commit")))) as sleeper:
         world.served.later(LOCKS_EXPIRE_S)
         in_child(lambda: publish_newer(world))
         assert sleeper.thaw() in ("3 Conflict", "1 StorageError")

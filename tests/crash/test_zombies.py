@@ -10,7 +10,7 @@ import pytest
 from loader.datafiles.in_process import LocalRewriter
 from loader.datafiles.split_file import Rewriter, Tools
 from loader.storage.effects import Tap
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from partitioner.changes.change_set import ChangeSet
 from partitioner.planning.batch_plan import BatchPlan, SplitResult
 from tests.crash.frozen import StopBefore, error_of, frozen
@@ -94,7 +94,7 @@ class RefusedAt:
         pass
 
 
-@pytest.mark.parametrize("effect", ["publish", "sync"])
+@pytest.mark.parametrize("effect", ["commit", "sync"])
 def test_a_task_that_goes_on_after_its_attempt_was_aborted_adds_nothing_that_is_read(world: World, effect: str) -> None:
     def story() -> tuple[Rows, str | None, list[str]]:
         (asked,) = asked_of(world, RefusedAt(effect))
@@ -117,10 +117,10 @@ def test_a_task_that_goes_on_after_its_attempt_was_aborted_adds_nothing_that_is_
 
 def test_a_frozen_task_whose_twin_has_finished_wakes_to_nothing(world: World) -> None:
     """Two copies of one attempt's tasks in two processes: what the first has put under a final name stays."""
-    (asked,) = in_child(lambda: asked_of(world, RefusedAt("open_output")))
+    (asked,) = in_child(lambda: asked_of(world, RefusedAt("new_file")))
     for partition in asked[0].partitions:
         world.files.make_dirs(partition.location)
-    with frozen(lambda: zombie(world, asked, StopBefore("publish"))) as sleeper:
+    with frozen(lambda: zombie(world, asked, StopBefore("commit"))) as sleeper:
         before = data_below(world)
         assert in_child(lambda: zombie(world, asked)) is None
         files = {path: Path(path).stat().st_ino for path in data_below(world)}

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loader.storage.files import LocalFiles
 from loader.storage.hdfs import HdfsFiles
+from loader.storage.local import LocalFiles
 from tests.crash.points import Count, DieAt, Point
 from tests.crash.power import Disk, Sync
 from tests.crash.scenario import Scenario

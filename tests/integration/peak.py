@@ -14,7 +14,7 @@ from pyarrow import orc
 
 from loader.datafiles.orc_file import OrcSettings
 from loader.datafiles.split_file import SplitWork, Tools, WriteSettings, rewrite_split
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from partitioner.changes.change_set import Routed
 from partitioner.planning.batch_plan import SplitPlan
 from partitioner.values import Bucket, DataFile, Estimate, PartitionValues

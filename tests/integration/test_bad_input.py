@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from devservers.hbase import HBase
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from metastore.api import ORC, PARQUET, Column, Table
 from metastore.errors import NoSuchTable
 from tests.integration.clicks import (

@@ -14,7 +14,7 @@ import pytest
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
 from loader.sources.hbase.thrift2.client import Endpoint, Patience, TColumnValue, Thrift2, TPut
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from metastore.api import TableName
 from metastore.client import connect
 from tests.world import Row

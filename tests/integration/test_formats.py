@@ -22,7 +22,7 @@ from devservers.metastore import Metastore23
 from loader.datafiles.orc_file import OrcSettings
 from loader.datafiles.parquet_file import HARDLY, ParquetSettings
 from loader.datafiles.split_file import SplitWork, Tools, WriteSettings, read_rows, rewrite_split, works_of
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from loader.wiring.table import FORMATS
 from metastore.api import Column, Metastore, Partition, Table, TableName
 from metastore.client import connect

@@ -14,7 +14,7 @@ import pytest
 from devservers.metastore import QUICK_LOCK_TIMEOUT, Metastore23
 from devservers.metastore_newer import QUICK_LOCK_TIMEOUT_40, Metastore31, Metastore40
 from loader.state.open_table import Environment
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from metastore.api import LockState
 from metastore.client import ThriftMetastore, connect
 from metastore.errors import LockHeld, NoSuchLock

@@ -23,7 +23,7 @@ from loader.basics.errors import (
 )
 from loader.publish.steps import STEPS
 from loader.storage.effects import tapped_files
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from tests.contract.proxy import Proxy, Trick
 from tests.integration.clicks import (
     CHANGED,
@@ -132,7 +132,7 @@ class FullAt:
     room: bool = False
 
     def before(self, effect: str) -> None:
-        self.passed += effect in ("create", "open_output", "publish", "link", "make_dirs")
+        self.passed += effect in ("create", "new_file", "commit", "link", "make_dirs")
         if self.passed >= self.point >= 0 and not self.room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/table")
 

@@ -11,7 +11,7 @@ import pytest
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
 from loader.sources.hbase.thrift2.idl import TColumnValue, TPut
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from metastore.api import TableName
 from metastore.errors import NoSuchTable
 from tests.integration.clicks import THREE, Clicks, NewClicks, hotswap

@@ -16,7 +16,7 @@ from loader.basics.errors import (
     HotswapError,
     Locked,
 )
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from tests.integration.clicks import (
     CHANGED,
     THREE,

@@ -17,7 +17,7 @@ from loader.datafiles.in_process import LocalRewriter
 from loader.datafiles.parquet_file import ParquetInput, ParquetSettings
 from loader.datafiles.spark_merge import SparkRewriter
 from loader.datafiles.split_file import Rewriter, Tools, WriteSettings, read_rows, rewrite_split, works_of, write_empty
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from partitioner.changes.hashing import TEST_VECTORS, bucket_of, hash_key
 from partitioner.errors import DriftError
 from partitioner.planning.batch_plan import BatchPlan, SplitResult

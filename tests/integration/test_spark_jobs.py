@@ -10,7 +10,7 @@ from devservers.hbase import HBase
 from loader.datafiles.spark_merge import SparkRewriter
 from loader.datafiles.split_file import Tools
 from loader.runtime.spark_session import one_job_a_shuffle
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from tests.integration.test_rewriters import Table, _Temporary
 from tests.integration.test_stream import client, run_once, settings  # noqa: F401 - a fixture
 from tests.unit.partitioner.build import COLUMNS, Change, raw_keys

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from loader.ops.analyze import statistics_of
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from metastore.api import ColumnStatistics
 from metastore.statistics import has_statistics
 from partitioner.values import AttemptId, Bucket, DataFile, Version

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from loader.storage.files import LocalFiles
 from loader.storage.folders import make_all_dirs
+from loader.storage.local import LocalFiles
 
 THREADS = 8
 

@@ -67,6 +67,19 @@ def test_imports_point_down_only(room: str, others: set[str]) -> None:
     assert breaches(room, others) == []
 
 
+def test_above_the_storage_nobody_asks_which_file_system_it_is() -> None:
+    """But what it can: `Files.can`."""
+    kinds = {f"loader.storage.{kind}" for kind in ("local", "hdfs")}
+    found = [line for line in breaches("loader", kinds) if not line.startswith("loader/storage/")]
+    schemes = re.compile(r"""[=!]= ["'](file|hdfs)["']|startswith\(\(?["'](file|hdfs):/""")
+    found += [
+        f"{name_of(path)} looks at a scheme"
+        for path in sources("loader", "partitioner")
+        if not name_of(path).startswith("loader/storage/") and schemes.search(path.read_text("utf-8"))
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize("part", ["loader/publish", "loader/cli"])
 def test_publishing_and_the_command_line_know_no_spark(part: str) -> None:
     assert breaches(part, OUTSIDE) == []

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from loader.basics.errors import StorageError, from_foreign
-from loader.storage.files import LocalFiles, naming
+from loader.storage.files import naming
+from loader.storage.local import LocalFiles
 
 
 def test_a_write_that_fails_names_its_file() -> None:

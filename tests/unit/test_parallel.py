@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from loader.basics.beside import Beside, at_once, in_thread, when_asked
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from loader.storage.parallel import each, each_durable
 
 ONE, FOUR = LocalFiles(), LocalFiles(parallel=4)

@@ -28,7 +28,8 @@ from loader.mapping.hive_types import parse_hive_type
 from loader.ops.analyze import statistics_of
 from loader.ops.reconcile.digests import Digests
 from loader.state.layout import Layout
-from loader.storage.files import LocalFiles, join
+from loader.storage.files import join
+from loader.storage.local import LocalFiles
 from metastore.memory import InMemoryMetastore
 from metastore.names import name_problem, partition_name
 from partitioner.values import AttemptId, Bucket, DataFile, Version
@@ -160,7 +161,9 @@ def test_what_is_made_new_belongs_to_the_group_of_its_parent(tmp_path: Path) -> 
     os.chown(tmp_path, -1, 12345)
     files = LocalFiles()
     files.create(f"{tmp_path}/a/b/created", b"x")
-    files.open_output(f"{tmp_path}/a/c/written").close()
+    files.make_dirs(f"{tmp_path}/a/d")
+    with files.new_file(f"{tmp_path}/a/c/temporary", f"{tmp_path}/a/d/written") as stream:
+        stream.write(b"x")
     assert {path.stat().st_gid for path in tmp_path.rglob("*")} == {12345}
 
 

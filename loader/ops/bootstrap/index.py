@@ -46,9 +46,11 @@ def _write(connection: duckdb.DuckDBPyConnection, files: Files, final: str, run:
     query = 'SELECT hash, key, "partition", NULL::VARCHAR AS before FROM keys ORDER BY hash'
     reader: pa.RecordBatchReader = connection.sql(query).to_arrow_reader(BLOCK)
     temporary = f"{final}.{run}.writing"
-    with files.open_output(temporary) as stream, pa.ipc.new_file(stream, SEGMENT) as writer:
+    with (
+        suppress(FileExistsError),
+        files.new_file(temporary, final) as stream,
+        pa.ipc.new_file(stream, SEGMENT) as writer,
+    ):
         for batch in reader:
             writer.write_batch(pa.record_batch(batch.columns, schema=SEGMENT))
-    with suppress(FileExistsError):
-        files.publish(temporary, final)
     files.sync([final])

@@ -259,10 +259,8 @@ class Bootstrap:
         if not files.exists(final):
             files.make_dirs(folder)
             temporary = self._at("writing", self.env.name_of(values), f"{name}.{self.env.identity.run}")
-            with files.open_output(temporary) as stream:
+            with suppress(FileExistsError), files.new_file(temporary, final) as stream:
                 write_rows(stream, self._rows(bucket, slices), arrow_schema(self.env.columns), self.tools)
-            with suppress(FileExistsError):
-                files.publish(temporary, final)
         size = next(entry.size for entry in files.list(folder) if entry.name == name)
         return DataFile(name, bucket, count_rows(files, final, self.env.format), size)
 

@@ -18,9 +18,9 @@ import pyarrow as pa
 
 from loader.sources.hbase.key_ranges import Block
 from loader.state.quarantine import Rejected
-from loader.storage.files import Files, join, local_path
+from loader.storage.files import Files, join
 from partitioner.changes.hashing import hashes_of
-from partitioner.values import Bucket, PartitionValues, scheme_of
+from partitioner.values import Bucket, PartitionValues
 
 VERSION = "spool 2"
 """What another version has spooled is not gone on with."""
@@ -71,13 +71,11 @@ def store_part(files: Files, folder: str, name: str, run: str, blocks: Sequence[
     rejected = tuple(_plain(row) for block in blocks for row in block.rejected)
     part = Part(None if upto is None else upto.hex(), f"{name}.{run}.arrow", slices, rejected)
     if tables:
-        with (
-            files.open_output(join(folder, part.data)) as stream,
-            pa.ipc.new_file(stream, tables[0].schema) as writer,
-        ):
+        data = join(folder, part.data)
+        with files.new_file(f"{data}.writing", data) as stream, pa.ipc.new_file(stream, tables[0].schema) as writer:
             for table in tables:
                 writer.write_table(table, BATCH)
-        files.sync([join(folder, part.data)])
+        files.sync([data])
     files.create(join(folder, f"{name}.json"), json.dumps(asdict(part)).encode())
     return part
 
@@ -99,9 +97,8 @@ class Spooled:
 
     @classmethod
     def open(cls, files: Files, path: str) -> "Spooled":
-        """Memory-mapped where it is local."""
-        local = scheme_of(path) == "file"
-        return cls(pa.ipc.open_file(pa.memory_map(str(local_path(path))) if local else files.open_input(path)))
+        """Memory-mapped where that can be."""
+        return cls(pa.ipc.open_file(files.open_mapped(path)))
 
     def batches(self, one: Slice) -> Iterator[pa.RecordBatch]:
         for index in range(len(one.firsts)):

@@ -1,6 +1,5 @@
 """Configuration against reality, and places that tell of one thing twice: both must say the same."""
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
@@ -16,12 +15,11 @@ from loader.report.findings import Finding, Grade
 from loader.report.space import space_of
 from loader.state.claim import check_claim, claim_of
 from loader.state.open_table import Environment
-from loader.storage.files import local_path
 from loader.wiring.mapping import mapping_of
 from loader.wiring.table import FORMATS
 from metastore.fence import fence_values
 from partitioner.history.table_state import TableState
-from partitioner.values import ColumnSpec, same_location, scheme_of
+from partitioner.values import ColumnSpec, same_location
 
 OLDEST_JAVA = 17
 
@@ -121,16 +119,14 @@ def space(patient: Patient) -> Iterator[Finding]:
         patient.fact("space", f"{size_text(found.free)} free")
     for alarm in space_alarms(str(env.table), found, patient.table.alarms):
         yield to_do("space", env.layout.table, alarm.text)
-    if scheme_of(env.layout.table) == "file":
-        yield from _names(env)
+    yield from _names(env)
 
 
 def _names(env: Environment) -> Iterator[Finding]:
-    place = local_path(env.layout.table)
-    told = os.statvfs(place)
-    if told.f_files and told.f_favail < told.f_files // 20:
-        what = f"{told.f_favail:,} of {told.f_files:,} file names are left"
-        yield to_do("space", str(place), what, f"hotswap clean {env.table}; every version is a directory of files.")
+    place, told = env.layout.table, env.files.room(env.layout.table)
+    if told.free_names is not None and told.total_names and told.free_names < told.total_names // 20:
+        what = f"{told.free_names:,} of {told.total_names:,} file names are left"
+        yield to_do("space", place, what, f"hotswap clean {env.table}; every version is a directory of files.")
 
 
 def _spell(columns: Iterable[ColumnSpec]) -> str:

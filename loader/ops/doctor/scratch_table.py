@@ -8,14 +8,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from loader.basics.errors import from_foreign
 from loader.datafiles.split_file import count_rows, write_empty
 from loader.ops.doctor.subject import Patient, note, to_do
 from loader.report.findings import Finding
 from loader.state.open_table import Environment
-from loader.storage.files import join
+from loader.storage.files import About, join
 from metastore.api import Column, LockState, Metastore, Partition, PartitionValues, Table, TableName
 from metastore.errors import MetastoreError, NoSuchTable
 from metastore.fence import fence_values
@@ -243,17 +242,22 @@ def _steps(patient: Patient, scratch: Scratch) -> Iterator[Finding]:
 
 def _readable(scratch: Scratch) -> Iterator[Finding]:
     """Hive, Trino and Impala read as users of their own."""
-    if not scratch.folder.startswith(("file:", "/")):
-        return
-    place = Path(scratch.folder.removeprefix("file://"), "versions", "two")
-    if place.exists() and not place.stat().st_mode & (stat.S_IROTH | stat.S_IRGRP):
-        what = f"directories are made with mode {stat.filemode(place.stat().st_mode)}: only this user can read them"
+    mode = _about(scratch, "versions", "two").mode
+    if mode is not None and not mode & (stat.S_IROTH | stat.S_IRGRP):
+        what = f"directories are made with mode {stat.filemode(stat.S_IFDIR | mode)}: only this user can read them"
         do = "They take group and mode from the table's folder: chgrp and chmod that (and what is below it)."
-        yield to_do("by doing", str(place.parent), what, do)
-    probe = Path(scratch.folder.removeprefix("file://"), "probe")
-    if probe.exists() and probe.stat().st_nlink < 2:
+        yield to_do("by doing", join(scratch.folder, "versions"), what, do)
+    if not scratch.env.files.can.hard_links or _about(scratch, "probe").names == 1:
         what = "the file system has no hard links: one changed row copies the rest of its partition"
         yield note("by doing", scratch.folder, what, "Partition finer, or publish less often (`publish_every`).")
+
+
+def _about(scratch: Scratch, *names: str) -> About:
+    """Of what was tried; nothing of what was not."""
+    try:
+        return scratch.env.files.about(join(scratch.folder, *names))
+    except FileNotFoundError:
+        return About(None, None)
 
 
 def _names(scratch: Scratch) -> Iterator[Finding]:

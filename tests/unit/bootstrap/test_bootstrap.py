@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +14,7 @@ from loader.basics.errors import Conflict
 from loader.datafiles.split_file import Tools
 from loader.ops.bootstrap.run import Bootstrap, BootstrapRules, Loaded
 from loader.ops.bootstrap.sample import Sample
-from loader.storage.files import LocalFiles, local_path
+from loader.storage.local import LocalFiles, local_path
 from metastore.memory import InMemoryMetastore
 from partitioner.changes.hashing import hash_key
 from partitioner.planning.sizing import SizingRules
@@ -87,9 +87,9 @@ class Watched(LocalFiles):
 
     written: list[str] = field(default_factory=list)
 
-    def open_output(self, path: str) -> BinaryIO:
-        self.written.append(path)
-        return super().open_output(path)
+    def new_file(self, temporary: str, final: str) -> AbstractContextManager[BinaryIO]:
+        self.written.append(temporary)
+        return LocalFiles.new_file(self, temporary, final)
 
 
 def test_what_is_being_written_does_not_lie_where_finished_files_are_listed(scene: Scene) -> None:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from loader.publish.batch import Batch
 from loader.state.open_table import Environment
 from loader.storage.effects import Tap
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from metastore.api import Metastore
 from metastore.fence import is_fence
 from metastore.memory import InMemoryMetastore

@@ -1,7 +1,10 @@
 """Batches, rollbacks and resumes over a whole table in one process."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,7 +15,7 @@ from loader.ops.rollback.steps import RESUME_STEPS, rollback_steps
 from loader.publish.batch import Batch
 from loader.publish.publish import publish
 from loader.state.open_table import Environment
-from loader.storage.files import LocalFiles, local_path
+from loader.storage.local import LocalFiles, local_path
 from metastore.api import Column
 from metastore.fence import fence_values, is_fence
 from metastore.memory import InMemoryMetastore
@@ -274,8 +277,11 @@ def test_a_failed_batch_tells_the_history_why(table: Table) -> None:
 class FullDisk(LocalFiles):
     """Data files cannot be given their names."""
 
-    def publish(self, temporary: str, final: str) -> None:
-        raise OSError(28, "No space left on device", final)
+    @contextmanager
+    def new_file(self, temporary: str, final: str) -> Iterator[BinaryIO]:
+        with LocalFiles.new_file(self, temporary, final) as stream:
+            yield stream
+            raise OSError(28, "No space left on device", final)
 
 
 def test_a_batch_that_filled_the_disk_leaves_none_of_its_files(table: Table) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from loader.basics.beside import at_once
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from tests.unit.publish.stage import DAYS, Stage, ignore
 
 OF_A_BATCH = (

@@ -9,7 +9,7 @@ from loader.ops.rollback.steps import RESUME_STEPS, rollback_steps
 from loader.publish.batch import Batch
 from loader.publish.publish import publish
 from loader.state.records import State
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from metastore.memory import InMemoryMetastore
 from partitioner.history.kinds import Kind
 from partitioner.history.rollback_plan import plan_rollback

@@ -11,7 +11,7 @@ from loader.ops.rollback.steps import rollback_steps
 from loader.publish.batch import Batch
 from loader.publish.publish import publish
 from loader.state.open_table import Environment
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from metastore.memory import InMemoryMetastore
 from partitioner.history.kinds import Kind
 from partitioner.history.retention import Keep, RetentionRules

@@ -8,7 +8,7 @@ import pytest
 from loader.basics.errors import Conflict, ForeignChange, HotswapError, OutcomeUnknown
 from loader.ops.clean.empty_partitions import drop_empty_partitions, find_empty_partitions
 from loader.ops.table import TableService
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from metastore.errors import MetastoreError
 from metastore.memory import Fault
 from tests.unit.publish.stage import Stage

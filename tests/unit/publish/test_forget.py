@@ -12,7 +12,7 @@ from loader.publish.batch import Batch
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
 from loader.state.records import State
-from loader.storage.files import LocalFiles, local_path
+from loader.storage.local import LocalFiles, local_path
 from metastore.memory import InMemoryMetastore
 from partitioner.history.retention import Keep, RetentionRules
 from partitioner.history.table_state import TableState

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
@@ -16,7 +16,8 @@ from loader.ops.clean.clean import clean
 from loader.ops.table import TableService
 from loader.state.open_table import Environment
 from loader.state.reserve import BYTES
-from loader.storage.files import Files, LocalFiles, local_path
+from loader.storage.files import Files
+from loader.storage.local import LocalFiles, local_path
 from metastore.memory import InMemoryMetastore
 from partitioner.history.retention import Keep, RetentionRules
 from tests.world import Source, create_table, expected, open_world, run_batch, visible
@@ -72,9 +73,9 @@ class _CountedFiles:
         self.disk.check(len(data))
         self.inner.create(path, data)
 
-    def open_output(self, path: str) -> BinaryIO:
+    def new_file(self, temporary: str, final: str) -> AbstractContextManager[BinaryIO]:
         self.disk.check(1)
-        return self.inner.open_output(path)
+        return self.inner.new_file(temporary, final)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from loader.publish.batch import Batch, DirtyKeys
 from loader.report.reports import RollbackPlan
 from loader.state.open_table import Environment
 from loader.state.records import State
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from metastore.api import Metastore
 from metastore.memory import InMemoryMetastore
 from tests.unit.publish.stage import Watched

@@ -18,7 +18,7 @@ from loader.ops.table import TableService
 from loader.runtime.compactor import Compactor
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from partitioner.changes.hashing import hashes_of
 from partitioner.history.retention import Keep, RetentionRules
 from tests.unit.publish.stage import Stage

@@ -12,7 +12,7 @@ from loader.ops.reindex.attempt import Rebuilt, rebuild_index
 from loader.publish.batch import Batch
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from metastore.memory import InMemoryMetastore
 from partitioner.changes.hashing import hashes_of
 from partitioner.history.kinds import Kind

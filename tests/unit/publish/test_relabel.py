@@ -8,7 +8,7 @@ import pytest
 from loader.ops.recover.relabel import relabel
 from loader.ops.table import TableService
 from loader.publish.parameters import ATTEMPT
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from metastore.api import Partition
 from metastore.memory import Fault
 from tests.unit.publish.stage import Stage

@@ -17,7 +17,7 @@ from loader.publish.batch import Batch
 from loader.publish.publish import publish
 from loader.runtime.loop import Loop
 from loader.state.open_table import Environment
-from loader.storage.files import local_path
+from loader.storage.local import local_path
 from metastore.api import Column, Partition
 from metastore.errors import MetastoreError, NoSuchPartition
 from metastore.memory import Fault

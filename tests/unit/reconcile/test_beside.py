@@ -15,7 +15,7 @@ from loader.ops.reconcile.store import Store
 from loader.ops.reconcile.values import Done
 from loader.state import gaps
 from loader.state.layout import Layout
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 
 DAY_MS = 86_400_000
 REPORT = {

@@ -11,7 +11,7 @@ from loader.sources.hbase.table_identity import Sighting
 from loader.sources.hbase.windows import Window
 from loader.state.gaps import debts
 from loader.state.layout import Layout
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from partitioner.history.position import Position
 
 FILES = LocalFiles()

@@ -8,7 +8,7 @@ import pytest
 from loader.basics.errors import Damage
 from loader.state.gaps import Debt, debts, owe, pay
 from loader.state.layout import Layout
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 
 FILES = LocalFiles()
 AWAY = Debt("away since 100", "the loader was away for 2 h", "hbase:ads", since_ms=900, start_ms=100, end_ms=800)
