@@ -24,7 +24,7 @@ from loader.storage.local import LocalFiles
 from partitioner.changes.change_set import META, ChangeSet, Op
 from partitioner.changes.hashing import hash_keys, hashes_of
 from partitioner.changes.key_index import segment_of
-from partitioner.changes.merged_segments import with_merged
+from partitioner.history.merged_segments import with_merged
 from partitioner.values import AttemptId
 
 CHANGES = 50_000

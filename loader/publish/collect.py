@@ -19,8 +19,8 @@ from loader.state.quarantine import Rejected, quarantined
 from metastore.names import parse_partition_name
 from partitioner.changes.change_set import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
 from partitioner.changes.deferral import without_held
-from partitioner.changes.merged_segments import with_merged
 from partitioner.history.manifest import Counts, KeySet
+from partitioner.history.merged_segments import with_merged
 from partitioner.history.table_state import TableState
 from partitioner.values import PartitionValues
 

@@ -2,7 +2,7 @@
 
 Segments never change, and a merged one says what its run says; so it may stand for that run in any later index. It is
 valid only if a committed manifest names it. A run that ends before its next batch leaves its merge to the next run,
-which finds it by its name (`partitioner/changes/merged_segments.py`). One that no manifest came to name is deleted by
+which finds it by its name (`partitioner/history/merged_segments.py`). One that no manifest came to name is deleted by
 `clean`.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from loader.basics.beside import Beside, at_once
-from partitioner.changes.merged_segments import with_merged
+from partitioner.history.merged_segments import with_merged
 
 if TYPE_CHECKING:
     from loader.state.open_table import Environment

@@ -9,7 +9,7 @@ import pyarrow as pa
 from loader.state.layout import Layout
 from loader.storage.files import Files
 from partitioner.changes.key_index import FAN, compaction, count_living, look_up, merge_segments, stored
-from partitioner.changes.merged_segments import Compaction, best_merge, merged_name
+from partitioner.history.merged_segments import Compaction, best_merge, merged_name
 from partitioner.values import AttemptId
 
 

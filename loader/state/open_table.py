@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the keystore brings pyarrow, which `status` does without
     import pyarrow as pa
 
     from loader.state.key_index_files import KeyStore
-    from partitioner.changes.merged_segments import Compaction
+    from partitioner.history.merged_segments import Compaction
 
 
 @dataclass(frozen=True, slots=True)

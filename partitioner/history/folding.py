@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from partitioner.changes.merged_segments import Compaction
 from partitioner.history.kinds import Kind
 from partitioner.history.manifest import Counts, Ending, Intent, Manifest, PartitionMove, Verdict
+from partitioner.history.merged_segments import Compaction
 from partitioner.history.retention import RetentionRules, forgotten_attempts
 from partitioner.history.table_state import Attempt, Folded, TableState
 from partitioner.values import AttemptId

@@ -16,8 +16,8 @@ from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
 from loader.storage.files import join
 from metastore.fence import fence_values
-from partitioner.changes.merged_segments import best_merge
 from partitioner.history.folding import forgettable, horizon, leftovers, unneeded_segments
+from partitioner.history.merged_segments import best_merge
 from partitioner.history.retention import RetentionRules
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from partitioner.changes.key_index import (
     sorted_segment,
     stored,
 )
-from partitioner.changes.merged_segments import Compaction, with_merged
+from partitioner.history.merged_segments import Compaction, with_merged
 from tests.unit.partitioner.build import Change, change_set
 
 keys = st.integers(0, 30).map(lambda number: f"key-{number}".encode())

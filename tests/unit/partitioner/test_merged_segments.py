@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from partitioner.changes.hashing import hashes_of
 from partitioner.changes.key_index import look_up, merge_segments, sorted_segment
-from partitioner.changes.merged_segments import Compaction, best_merge, merged_name, with_merged
 from partitioner.history.folding import unneeded_segments
+from partitioner.history.merged_segments import Compaction, best_merge, merged_name, with_merged
 
 Places = dict[bytes, str | None]
 
