@@ -1,5 +1,6 @@
 """The verb `plan`: the next batch as a dry run, for a person. Needs neither Java nor Spark."""
 
+from math import isinf
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -71,7 +72,9 @@ def _show(out: Output, found: "NextBatch") -> None:
         out.line(f"… and {len(found.partitions) - MOST_SHOWN:,} more partitions (--json lists all)")
     for obstacle in found.obstacles:
         out.line(f"  ! would not be published now: {obstacle}", style="yellow")
-    if not found.partitions:
+    for note in found.notes:
+        out.line(f"  note: {note}")
+    if found.idle:
         out.line("Nothing would be published: there is no change.")
 
 
@@ -81,6 +84,10 @@ def _window(found: "NextBatch") -> str:
 
 def _keys(found: "NextBatch") -> str:
     later = f"; {found.backlog:,} more wait for the batches after it (max_keys)" if found.backlog else ""
+    if found.left.value:
+        later += f"; {about(found.left)} of them are left to the batches after it (partitions_per_swap)"
+    if found.deferred.value:
+        later += f"; {about(found.deferred)} of them wait for a hold to end"
     if found.read == found.keys:
         return f"{found.keys:,}, all read{later}"
     return f"{found.keys:,}, of which {found.read:,} were read: what follows from the others is estimated{later}"
@@ -125,7 +132,9 @@ def _step(item: "PartitionPreview") -> str:
 
 
 def about(count: "Estimate") -> str:
-    """`1,204`, or `~1,200 ±3 %` of an estimate."""
+    """`1,204`, or `~1,200 ±3 %` of an estimate; `none seen` where a sample held none."""
+    if isinf(count.error):
+        return "none seen"
     if not count.error:
         return f"{count.value:,.0f}"
     return f"~{count.value:,.0f}{_error(count)}"

@@ -5,31 +5,29 @@ deadline: which keys are dirty is exact, what they became is estimated then.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
 
-from loader.basics.errors import HotswapError, from_foreign
-from loader.publish import collect as collecting
-from loader.publish import preconditions, requests
-from loader.publish.batch import DirtyKeys, ReadRows, Work
+from loader.basics.errors import HotswapError
+from loader.publish.batch import Batch, Reading, ReadRows, RowReader, Work
 from loader.publish.decide import plan_of
+from loader.publish.gather import Sample, gather
+from loader.publish.preconditions import failing
+from loader.publish.swap import read_partitions
 from loader.report.reports import Window
 from loader.sources.rows import joined
 from loader.state.layout import attempt_id
 from loader.state.open_table import Environment
 from loader.state.records import Records
-from metastore.api import Partition
-from metastore.errors import MetastoreError
-from partitioner.changes.change_set import ChangeSet
 from partitioner.changes.hashing import hashes_of
-from partitioner.changes.unchanged import Recent, without_unchanged
-from partitioner.history.manifest import Counts
+from partitioner.history.kinds import Kind
 from partitioner.history.table_state import TableState
 from partitioner.planning.batch_plan import BatchPlan, PartitionPlan
-from partitioner.planning.counts import count_changes, of_sample, scale_up
+from partitioner.planning.counts import count_changes, of_sample
 from partitioner.planning.forecast import forecast, past_batches
 from partitioner.values import Estimate, PartitionValues
 
@@ -67,9 +65,11 @@ class TaskPreview:
 class NextBatch:
     """A batch that would be. `keys` are dirty; `read` of them were read for this; 1 − read/keys was estimated.
 
-    `backlog`: keys that wait for the batches after it (`max_keys`). `unchanged`: rows that read as they were last
+    `backlog`: keys that wait for the batches after it (`max_keys`); `left`: likewise, as one metastore call does not
+    take them; `deferred`: keys that will wait for a hold to end. `unchanged`: rows read that are as they were last
     published. `bytes_copied`: of untouched files, where the file system has no hard links. `balance`: the largest task
-    over the mean. `obstacles`: why it would not be published.
+    over the mean. `idle`: there would be no batch. `obstacles`: why it would not be published, in the order of the batch's
+    own checks; `notes`: what else there is to know. An estimate of 0 with an infinite error: none was among those read.
     """
 
     table: str
@@ -79,6 +79,8 @@ class NextBatch:
     keys: int
     read: int
     backlog: int
+    deferred: Estimate
+    left: Estimate
     unchanged: int
     upserts: Estimate
     deletes: Estimate
@@ -95,7 +97,9 @@ class NextBatch:
     balance: float
     predicted_s: Estimate
     learned_from: int
+    idle: bool
     obstacles: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,133 +112,84 @@ class Patience:
 
 
 def preview(env: Environment, work: Work, patience: Patience) -> NextBatch:
-    """Read what is pending and plan it. Raises what reading raises; what would stop the batch is an obstacle."""
+    """Gather what is pending and plan it. Raises what reading raises; what would stop the batch is an obstacle."""
     records = env.state.records()
-    dirty, owed = work.scan(), records.state.owed
-    keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, owed, records.state.released))
-    _, theirs = requests.look(env, records.state)
-    keys = collecting.with_owed(keys, theirs.keys)
-    read = _read(work, keys, dirty.position.read_ms if dirty.position else env.clock(), patience)
-    fraction = read.asked / len(keys) if len(keys) else 1.0
-    goes_on, _ = collecting.what_goes_on(env, records.state, collecting.change_set_of(env, records.state, read.rows))
-    found = collecting.effective(goes_on, records.state)
-    known = work.recently.refresh(records) if work.recently else Recent()
-    changes = without_unchanged(found, known, theirs.keys)
+    dirty = work.scan()
+    news = gather(env, work, records.state, dirty, lambda *asked: _some_of(patience, *asked))
+    batch = Batch(env, Kind.BATCH, work, dirty, before=records.state, gathered=news, changes=news.changes)
+    batch.reading = Reading(
+        cache(lambda: env.metastore.table(env.table)), cache(lambda: read_partitions(env, batch.touched))
+    )
     counts = {
-        values: of_sample(count, fraction) for values, count in count_changes(changes.rows, changes.partitions).items()
+        values: of_sample(count, news.fraction)
+        for values, count in count_changes(news.changes.rows, news.changes.partitions).items()
     }
     number = records.next_batch
-    attempt = attempt_id(number, env.clock(), env.identity.run)
-    plan = plan_of(env, work, records.state, number, attempt, counts)
-    kinds = collecting.counts_of(changes, len(read.rows.rejected))
+    plan = plan_of(env, work, records.state, number, attempt_id(number, env.clock(), env.identity.run), counts)
     past = past_batches(records.attempts, work.rules.costs)
     return _report(
-        env,
+        batch,
         plan,
-        _Seen(records, dirty, len(keys), read.asked, fraction, len(found.rows) - len(changes.rows), kinds),
         {values: count.rows_after(_rows(records.state, values)) for values, count in counts.items()},
         (forecast(past, sum(split.cost for split in plan.splits)), len(past)),
-        tuple(_obstacles(env, work, records, read.rows, kinds, changes)),
+        tuple(_notes(batch, records)),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """`rows` of `asked` keys, a uniform sample of all."""
-
-    rows: ReadRows
-    asked: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    records: Records
-    dirty: DirtyKeys
-    keys: int
-    read: int
-    fraction: float
-    unchanged: int
-    kinds: Counts
-
-
-def _read(work: Work, keys: pa.Array, at_ms: int, patience: Patience) -> _Read:
+def _some_of(patience: Patience, reader: RowReader, keys: pa.Array, at_ms: int) -> Sample:
     """In the order of the keys' hashes, so that what was read until the deadline is a sample of all."""
     shuffled = keys.take(pa.array(np.argsort(hashes_of(keys), kind="stable"))) if len(keys) > patience.at_once else keys
     started = patience.elapsed()
     parts: list[ReadRows] = []
     asked = 0
     while not parts or (asked < len(keys) and patience.elapsed() - started < patience.seconds):
-        parts.append(work.reader.read(shuffled[asked : asked + patience.at_once], at_ms))
+        parts.append(reader.read(shuffled[asked : asked + patience.at_once], at_ms))
         asked = min(asked + patience.at_once, len(keys))
-    return _Read(parts[0] if len(parts) == 1 else joined(parts), asked)
+    return Sample(parts[0] if len(parts) == 1 else joined(parts), asked)
 
 
 def _rows(state: TableState, values: PartitionValues) -> int:
     return state.live[values].rows if values in state.live else 0
 
 
-def _obstacles(
-    env: Environment, work: Work, records: Records, read: ReadRows, kinds: Counts, changes: ChangeSet
-) -> Sequence[str]:
-    """Why the batch would not be published as things stand."""
-    found = []
-    hold = records.state.whole_hold
-    if hold is not None:
-        found.append(f"the table is held, since batch {hold.batch}: `hotswap resume {env.table}` ends it")
-    if records.state.held:
-        held = ", ".join(env.name_of(partition) for partition in sorted(records.state.held)[:5])
-        found.append(f"changes of held partitions wait ({held}): `hotswap resume {env.table}` ends it")
+def _notes(batch: Batch, records: Records) -> Iterator[str]:
+    """What the batch would do otherwise than one may think; none of it keeps it from being published."""
+    env, news = batch.env, batch.news
     if records.unsettled:
         names = ", ".join(attempt.intent.attempt for attempt in records.unsettled)
-        found.append(f"{names} is not settled: under way, or settled first by the next run")
-    touched = sorted({changes.partitions[index] for index in _places(changes)})
-    for proves in (
-        lambda: collecting.check_rejected(env, work, read.rejected),
-        lambda: collecting.check_deletes(env, work, records.state, kinds.deletes),
-        lambda: preconditions.check_table(env),
-        lambda: preconditions.check_locations(env, touched, records.state, _partitions(env, touched)),
-    ):
-        try:
-            proves()
-        except (HotswapError, MetastoreError) as error:
-            known = from_foreign(error)
-            found.append(known.message if known else str(error))
-    return found
-
-
-def _places(changes: ChangeSet) -> set[int]:
-    numbers = set(changes.rows["__target"].unique().to_pylist()) | set(changes.rows["__origin"].unique().to_pylist())
-    return {number for number in numbers if number >= 0}
-
-
-def _partitions(env: Environment, wanted: Sequence[PartitionValues]) -> Mapping[PartitionValues, Partition]:
-    return {found.values: found for found in env.metastore.partitions(env.table, wanted)} if wanted else {}
+        yield f"{names} is not settled: under way, or settled first by the next run, which then sees what became of it"
+    if records.state.held:
+        held = ", ".join(env.name_of(partition) for partition in sorted(records.state.held)[:5])
+        yield f"changes of held partitions wait ({held}): `hotswap resume {env.table}` ends it"
+    if news.left is not None:
+        yield "it is larger than one metastore call: the batches right after it publish the rest (partitions_per_swap)"
 
 
 def _report(
-    env: Environment,
+    batch: Batch,
     plan: BatchPlan,
-    seen: _Seen,
     rows_after: Mapping[PartitionValues, Estimate],
     predicted: tuple[Estimate, int],
-    obstacles: tuple[str, ...],
+    notes: tuple[str, ...],
 ) -> NextBatch:
+    env, news, position = batch.env, batch.news, batch.dirty.position if batch.dirty else None
     shown = tuple(_partition(env, partition, rows_after[partition.partition]) for partition in plan.partitions)
-    tasks = _tasks(plan)
-    position, linked = seen.dirty.position, plan.bytes_linked
+    tasks, linked = _tasks(plan), plan.bytes_linked
     return NextBatch(
         table=str(env.table),
         batch=plan.batch,
-        follows=seen.records.state.batch or None,
+        follows=batch.before.batch or None,
         window=(position.since_ms, position.read_ms) if position else None,
-        keys=seen.keys,
-        read=seen.read,
+        keys=len(news.keys),
+        read=round(news.fraction * len(news.keys)),
         backlog=0,
-        unchanged=seen.unchanged,
-        upserts=_scaled(seen.kinds.upserts, seen),
-        deletes=_scaled(seen.kinds.deletes, seen),
-        moves=_scaled(seen.kinds.moves, seen),
-        rejected=_scaled(seen.kinds.rejected, seen),
+        deferred=news.estimated(_length(news.waiting)),
+        left=news.estimated(_length(news.left)),
+        unchanged=news.unchanged,
+        upserts=news.estimated(news.counts.upserts),
+        deletes=news.estimated(news.counts.deletes),
+        moves=news.estimated(news.counts.moves),
+        rejected=news.estimated(news.counts.rejected),
         partitions=shown,
         splits=len(plan.splits),
         files_linked=sum(item.linked for item in shown),
@@ -246,8 +201,18 @@ def _report(
         balance=max((task.seconds for task in tasks), default=0.0) * len(tasks) / _seconds(tasks),
         predicted_s=predicted[0],
         learned_from=predicted[1],
-        obstacles=obstacles,
+        idle=not news.is_news,
+        obstacles=tuple(_told(error) for error in failing(batch)),
+        notes=notes,
     )
+
+
+def _told(error: HotswapError) -> str:
+    return f"{error.message}. {error.hint}" if error.hint else error.message
+
+
+def _length(keys: pa.Array | None) -> int:
+    return 0 if keys is None else len(keys)
 
 
 def _partition(env: Environment, plan: PartitionPlan, rows_after: Estimate) -> PartitionPreview:
@@ -286,10 +251,6 @@ def _sum(parts: Sequence[Estimate]) -> Estimate:
     """Of estimates that may all err the same way."""
     value = sum(part.value for part in parts)
     return Estimate(value, sum(part.value * part.error for part in parts) / value if value else 0.0)
-
-
-def _scaled(hits: int, seen: _Seen) -> Estimate:
-    return scale_up(hits, seen.fraction) if hits else Estimate(0.0)
 
 
 def _has_links(env: Environment) -> bool:

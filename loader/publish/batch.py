@@ -13,15 +13,17 @@ from loader.state.recently_published import Recently
 from metastore.api import Partition, Table
 from metastore.errors import MetastoreError
 from metastore.locks import TableLock
-from partitioner.changes.change_set import ChangeSet
+from partitioner.changes.change_set import NOWHERE, ChangeSet
+from partitioner.changes.cutting import CallLimit
 from partitioner.history.kinds import Kind
 from partitioner.history.manifest import Counts, Definition, Intent, KeySet, Manifest, PartitionMove
 from partitioner.history.position import Position
 from partitioner.history.settling import Outcome
 from partitioner.history.table_state import TableState
 from partitioner.planning.batch_plan import BatchPlan, SplitResult
+from partitioner.planning.counts import scale_up
 from partitioner.planning.plan import PlanRules
-from partitioner.values import PartitionValues
+from partitioner.values import Estimate, PartitionValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,9 @@ class DirtyKeys:
 
     keys: pa.Array
     position: Position | None
+
+
+NO_WINDOW = DirtyKeys(pa.array([], pa.binary()), None)
 
 
 class ReadRows(Protocol):
@@ -67,6 +72,41 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Gathered:
+    """One batch's changes as `gather` finds them, before anything of it is stored.
+
+    `keys`: all that it has to read (binary, sorted); `fraction` of them was read: all of them, but for a preview.
+    """
+
+    keys: pa.Array
+    fraction: float
+    rejected: tuple[Rejected, ...]
+    stored: ChangeSet  # what its change set holds
+    found: ChangeSet  # what is news of what was read, whether one call takes it or not
+    changes: ChangeSet  # what one call publishes of that
+    counts: Counts  # of `changes`
+    unchanged: int  # rows that read as they were last published
+    limit: CallLimit | None  # of one call; None: so few partitions that any server takes them
+    waiting: pa.Array | None  # keys that have to wait for a hold, and were not waiting yet
+    left: pa.Array | None  # keys of what does not fit into one call
+    paid: tuple[int, ...]  # batches whose keys it reads again
+    taken: tuple[str, ...]  # key sets that it reads again
+    answered: tuple[str, ...]  # re-read requests that it answers
+    confirmed: pa.Array  # keys whose deletion a person has agreed to
+    healed: tuple[str, ...]  # quarantined keys (hex) that could be read now
+
+    @property
+    def is_news(self) -> bool:
+        """Whether a batch is made of it."""
+        carried = self.paid or self.taken or self.answered or self.waiting is not None
+        return bool(len(self.changes.rows) or self.rejected or self.healed or carried)
+
+    def estimated(self, hits: int) -> Estimate:
+        """How many there are of what was seen `hits` times in what was read."""
+        return scale_up(hits, self.fraction)
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What was begun to be read: the table, and those of the touched partitions that there are."""
 
@@ -85,6 +125,7 @@ class Batch:
     lock: TableLock | None = None  # lock
     before: TableState = field(default_factory=TableState)  # settle
     intent: Intent | None = None  # collect
+    gathered: Gathered | None = None  # collect: until it is stored
     changes: ChangeSet | None = None  # collect
     counts: Counts = field(default_factory=Counts)  # collect
     paid: tuple[int, ...] = ()  # collect
@@ -143,6 +184,22 @@ class Batch:
         if self.changes is None:
             raise RuntimeError("no change set is collected yet")
         return self.changes
+
+    @property
+    def news(self) -> Gathered:
+        """What was gathered, until it is stored."""
+        if self.gathered is None:
+            raise RuntimeError("nothing is gathered")
+        return self.gathered
+
+    @property
+    def touched(self) -> list[PartitionValues]:
+        """The partitions that its moves or, before there are any, its changes are about."""
+        if self.moves or self.changes is None:
+            return [move.partition for move in self.moves]
+        rows = self.changes.rows
+        indices = set(rows["__target"].unique().to_pylist()) | set(rows["__origin"].unique().to_pylist())
+        return sorted(self.changes.partitions[index] for index in indices if index > NOWHERE)
 
     @property
     def given(self) -> Work:

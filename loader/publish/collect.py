@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loader.basics.errors import NeedsConfirmation, TooManyRejected
-from loader.publish.batch import Batch, ReadRows, Work
+from loader.publish.batch import Batch, ReadRows
 from loader.publish.key_moves import changed_keys
 from loader.state.condemned import condemned_locations
 from loader.state.keys_aside import keys_of, not_among, put_aside
@@ -23,9 +22,6 @@ from partitioner.history.manifest import Counts, KeySet
 from partitioner.history.merged_segments import with_merged
 from partitioner.history.table_state import TableState
 from partitioner.values import PartitionValues
-
-SMALL_DELETE = 1000
-"""Fewer deletes than this never ask for confirmation, whatever their share."""
 
 
 def change_set_of(env: Environment, before: TableState, read: ReadRows) -> ChangeSet:
@@ -102,46 +98,6 @@ def counts_of(changes: ChangeSet, rejected: int) -> Counts:
     elsewhere = pc.and_(pc.greater(rows["__origin"], NOWHERE), pc.not_equal(rows["__origin"], rows["__target"]))
     moved = pc.and_(pc.equal(rows["__op"], int(Op.UPSERT)), elsewhere)
     return Counts(upserts, len(rows) - upserts, pc.sum(moved).as_py() or 0, rejected)
-
-
-def check_rejected(env: Environment, work: Work, rejected: Sequence[Rejected]) -> None:
-    if work.max_rejected is not None and len(rejected) > work.max_rejected:
-        first = rejected[0]
-        raise TooManyRejected(
-            f"{len(rejected)} rows of {env.table} cannot be decoded, more than max_rejected = {work.max_rejected};"
-            f" the first is row {first.key!r}: {first.reason}",
-            "Correct the mapping (`hotswap init --sample 20` shows raw bytes), or raise max_rejected.",
-        )
-
-
-def check_deletes(env: Environment, work: Work, before: TableState, deletes: int) -> None:
-    """A truncated source, lost rights or a wrong namespace look like many deletes."""
-    rows = sum(version.rows for version in before.live.values())
-    if deletes > max(SMALL_DELETE, work.max_delete_share * rows):
-        raise NeedsConfirmation(
-            f"this batch would delete {deletes} of the {rows} rows of {env.table}",
-            "If HBase really lost them, run once with --confirm-deletes; if not, check the table and its permissions.",
-        )
-
-
-def check_partition_deletes(
-    env: Environment, work: Work, before: TableState, changes: ChangeSet, confirmed: pa.Array
-) -> None:
-    """The same for each partition: a small one that is emptied does not show in the table's share."""
-    if work.max_partition_delete_share >= 1.0:
-        return
-    rows = changes.rows.filter(pc.equal(changes.rows["__op"], int(Op.DELETE)))
-    rows = rows.filter(pc.invert(pc.is_in(rows["__key"], confirmed)))
-    places = pc.if_else(pc.greater(rows["__origin"], NOWHERE), rows["__origin"], rows["__target"])
-    for count in pc.value_counts(places).to_pylist():
-        partition = changes.partitions[count["values"]]
-        live = before.live[partition].rows if partition in before.live else 0
-        if count["counts"] > max(SMALL_DELETE, work.max_partition_delete_share * live):
-            raise NeedsConfirmation(
-                f"this batch would delete {count['counts']} of the {live} rows of partition {env.name_of(partition)}"
-                f" of {env.table}",
-                "If HBase really lost them, run once with --confirm-deletes; if not, check the table and its rights.",
-            )
 
 
 def what_goes_on(env: Environment, before: TableState, changes: ChangeSet) -> tuple[ChangeSet, pa.Array | None]:

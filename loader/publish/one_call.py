@@ -1,6 +1,7 @@
 """Before anything is written: what of a batch does not fit into one metastore call is left for the next batches."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,23 +32,32 @@ CAUTION = 1.3
 """Parameters that others have left on a partition go along."""
 
 
-def fit(batch: Batch, stored: ChangeSet) -> ChangeSet:
-    """Leave in `batch.changes` what one call takes, and in `batch.left` the keys of the rest.
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """`changes`: what one call takes; `left`: the keys of the rest (None: there is none).
 
-    Returns `stored` without them: the change set holds what its batch publishes.
+    `limit`: of one call; None: so few partitions that any server takes them.
     """
-    env, changes = batch.env, batch.change_set
-    most = batch.given.partitions_per_swap
+
+    changes: ChangeSet
+    left: pa.Array | None = None
+    limit: CallLimit | None = None
+
+
+def cut(env: Environment, changes: ChangeSet, most: int | None) -> Cut:
+    """What one call takes of `changes`: at least one group that keys move within. `most`: as in `are_few`."""
     if are_few(len(changes.partitions), most):
-        return stored
+        return Cut(changes)
     limit = limit_of(env, most)
-    batch.changes, left = what_fits(changes, limit)
-    for group in components(batch.changes):
-        check_fits(env, group, limit)
-    if not left:
-        return stored
-    batch.left = keys_at(changes, left)
-    return without_keys(stored, batch.left)
+    fits, left = what_fits(changes, limit)
+    return Cut(fits, keys_at(changes, left) if left else None, limit)
+
+
+def fits_one_call(batch: Batch) -> None:
+    """No group of partitions that keys move between is larger than one call. Raises TooLarge."""
+    if batch.news.limit is not None:
+        for group in components(batch.news.changes):
+            check_fits(batch.env, group, batch.news.limit)
 
 
 def are_few(partitions: int, most: int | None) -> bool:

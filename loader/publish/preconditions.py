@@ -1,15 +1,30 @@
-"""What must be true of the table before a batch is planned, and again right before the swap."""
+"""What must be true of the table before a batch is planned, and again right before the swap.
 
-from collections.abc import Iterable, Mapping, Sequence
+`PRECONDITIONS`, at the end, lists all of it: a batch raises the first that fails, `hotswap plan` shows all that do.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
-from loader.basics.errors import Conflict, ForeignChange, StorageError, UnsuitableTable
+from loader.basics.errors import (
+    Conflict,
+    ForeignChange,
+    Held,
+    HotswapError,
+    StorageError,
+    UnsuitableTable,
+    from_foreign,
+)
+from loader.publish.batch import Batch, Reading
+from loader.publish.one_call import fits_one_call
 from loader.publish.settling import foreign_change, sightings
+from loader.publish.shares import few_deletes, few_deletes_of_each_partition, few_rejected
 from loader.state.open_table import Environment
 from loader.storage.files import Entry
 from loader.storage.parallel import each
 from metastore.api import Column, Partition, Table, TableName
-from partitioner.history.manifest import PartitionMove
+from metastore.errors import MetastoreError
 from partitioner.history.stale_writes import past_of, written_back
 from partitioner.history.table_state import TableState
 from partitioner.planning.plan import file_name
@@ -135,33 +150,6 @@ def stale(
     return mendable
 
 
-def check_before_swap(
-    env: Environment,
-    moves: Iterable[PartitionMove],
-    before: TableState,
-    now: Mapping[PartitionValues, Partition],
-) -> tuple[PartitionValues, ...]:
-    """Locations, columns, serde and files of every touched partition are as the manifest expects.
-
-    Returns those that a stale write has put back meanwhile. Raises ForeignChange.
-    """
-    check_not_overtaken(env, before)
-    live = before.live
-    strange: dict[PartitionValues, str | None] = {}
-    expected: dict[PartitionValues, str | None] = {}
-    wanted = {move.partition: move.old if move.old is not None else move.placeholder for move in moves}
-    astray = [p for p, place in wanted.items() if p not in now or not same_location(now[p].location, place or "")]
-    mendable = stale(env, live, [now[partition] for partition in astray if partition in now])
-    for partition in astray:
-        if partition not in mendable:
-            strange[partition] = now[partition].location if partition in now else None
-            expected[partition] = wanted[partition]
-    if strange:
-        raise foreign_change(env, strange, expected)
-    each(env.files, lambda partition: _check_content(env, now[partition], live.get(partition)), wanted)
-    return mendable
-
-
 def _check_content(env: Environment, seen: Partition, known: Version | None) -> None:
     """Nobody has put anything into what the swap replaces."""
     if known is None:
@@ -250,3 +238,117 @@ def _hidden(name: str) -> bool:
 
 def _spell(columns: Iterable[tuple[str, str]]) -> str:
     return ", ".join(f"{name} {kind}" for name, kind in columns)
+
+
+PutBack = tuple[PartitionValues, ...]
+"""Partitions that a stale write has put back to an earlier version: the swap mends them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """What must hold before a swap: `name` says it in words; `prove` only reads, and raises what tells why it does not.
+
+    `step`: of a batch, the one that asks for it ("swap": right before it). `of_attempt`: it is about the attempt under
+    way, so there is nothing to prove before there is one.
+    """
+
+    name: str
+    step: str
+    prove: Callable[[Batch], PutBack | None]
+    of_attempt: bool = False
+
+
+def require(batch: Batch, step: str) -> PutBack:
+    """Prove what `step` asks for. Raises the error of the first that fails."""
+    proven = [condition.prove(batch) for condition in PRECONDITIONS if condition.step == step]
+    return tuple(partition for put_back in proven for partition in put_back or ())
+
+
+def failing(batch: Batch) -> tuple[HotswapError, ...]:
+    """The errors of all that fail, in the order of a batch, of one that is gathered and whose `reading` is begun."""
+    found: list[HotswapError] = []
+    for condition in PRECONDITIONS:
+        try:
+            if not condition.of_attempt:
+                condition.prove(batch)
+        except (HotswapError, MetastoreError, OSError) as error:
+            known = from_foreign(error) or HotswapError(str(error))
+            if known.message not in [other.message for other in found]:
+                found.append(known)
+    return tuple(found)
+
+
+def _not_held(batch: Batch) -> None:
+    """Nobody waits for a person with the lock."""
+    env, hold = batch.env, batch.before.whole_hold
+    if hold is None:
+        return
+    how = f"at batch {hold.target} by the rollback" if hold.target is not None else "by the `hotswap hold`"
+    raise Held(
+        f"{env.table} is held {how} in batch {hold.batch}",
+        f"Changes wait in HBase. `hotswap resume {env.table}` ends the hold and catches up.",
+    )
+
+
+def _begun(batch: Batch) -> Reading:
+    if batch.reading is None:
+        raise RuntimeError("nothing of the metastore is being read")
+    return batch.reading
+
+
+def _same_places(batch: Batch) -> PutBack:
+    return check_locations(batch.env, batch.touched, batch.before, _begun(batch).partitions())
+
+
+def _fence_stands(batch: Batch) -> None:
+    fence = batch.attempt.fence
+    if fence is not None and fence not in batch.found:
+        batch.env.fences.own = None
+        raise Conflict(
+            f"the fence of this run was dropped from {batch.env.table}: another loader settled it",
+            "Nothing was published. Run again.",
+        )
+
+
+def _places_as_planned(batch: Batch) -> PutBack:
+    """Of every partition that moves, where the manifest says that it is."""
+    env, live, now = batch.env, batch.before.live, batch.found
+    wanted = {move.partition: move.old if move.old is not None else move.placeholder for move in batch.moves}
+    astray = [p for p, place in wanted.items() if p not in now or not same_location(now[p].location, place or "")]
+    mendable = stale(env, live, [now[partition] for partition in astray if partition in now])
+    strange = {p: now[p].location if p in now else None for p in astray if p not in mendable}
+    if strange:
+        raise foreign_change(env, strange, {partition: wanted[partition] for partition in strange})
+    return mendable
+
+
+def _same_content(batch: Batch) -> None:
+    """Columns, serde and files of what would be replaced. A preview has not read them again, as `check` does."""
+    env, now = batch.env, batch.found or _begun(batch).partitions()
+    known = [partition for partition in batch.touched if partition in now]
+    each(env.files, lambda partition: _check_content(env, now[partition], batch.before.live.get(partition)), known)
+
+
+def _lock_lives(batch: Batch) -> None:
+    if batch.lock is not None:
+        batch.lock.ensure()
+
+
+PRECONDITIONS: tuple[Precondition, ...] = (
+    Precondition("no hold of the whole table", "settle", _not_held),
+    Precondition("few enough rows are rejected", "collect", few_rejected),
+    Precondition("few enough rows of the table are deleted", "collect", few_deletes),
+    Precondition("few enough rows of each partition are deleted", "collect", few_deletes_of_each_partition),
+    Precondition("what keys move between fits one call", "collect", fits_one_call),
+    Precondition(
+        "the table is as configured", "read_live", lambda batch: check_table(batch.env, _begun(batch).table())
+    ),
+    Precondition("partitions are where the last batch left them", "read_live", _same_places),
+    Precondition("this run's fence stands", "check", _fence_stands, of_attempt=True),
+    Precondition("nobody has published meanwhile", "check", lambda b: check_not_overtaken(b.env, b.before), True),
+    Precondition("partitions are where the manifest says", "check", _places_as_planned, of_attempt=True),
+    Precondition("columns, serde and files are as the last batch left them", "check", _same_content),
+    Precondition("nobody has settled this attempt", "swap", lambda b: check_not_settled(b.env, b.attempt.batch), True),
+    Precondition("the lock is still ours", "swap", _lock_lives, of_attempt=True),
+)
+"""In the order in which a batch proves them."""

@@ -6,7 +6,6 @@ import pyarrow.compute as pc
 from loader.state import rereads
 from loader.state.open_table import Environment
 from partitioner.changes.change_set import ChangeSet, Op
-from partitioner.history.manifest import Counts
 from partitioner.history.table_state import TableState
 
 NOBODY = rereads.Asked(pa.array([], pa.binary()), pa.array([], pa.binary()))
@@ -25,15 +24,12 @@ def look(env: Environment, state: TableState) -> tuple[tuple[str, ...], rereads.
     return tuple(found.name for found in taken), rereads.load(env.files, env.layout, taken)
 
 
-def take(env: Environment, before: TableState) -> tuple[tuple[str, ...], rereads.Asked]:
-    """What this batch answers. Under the lock; what was answered before is deleted."""
+def forget(env: Environment, before: TableState) -> None:
+    """Delete the requests that committed batches have answered. Under the lock."""
     rereads.forget(env.files, env.layout, before.answered)
-    return look(env, before)
 
 
-def unconfirmed(counts: Counts, changes: ChangeSet, theirs: rereads.Asked) -> int:
-    """Deletes that nobody has agreed to yet."""
-    if not len(theirs.confirmed):
-        return counts.deletes
-    agreed = pc.and_(pc.equal(changes.rows["__op"], int(Op.DELETE)), pc.is_in(changes.rows["__key"], theirs.confirmed))
-    return counts.deletes - int(pc.sum(agreed).as_py() or 0)
+def unconfirmed(changes: ChangeSet, confirmed: pa.Array) -> pa.Table:
+    """The deletes that nobody has agreed to yet."""
+    deletes = changes.rows.filter(pc.equal(changes.rows["__op"], int(Op.DELETE)))
+    return deletes.filter(pc.invert(pc.is_in(deletes["__key"], confirmed))) if len(confirmed) else deletes

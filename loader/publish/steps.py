@@ -3,32 +3,27 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from loader.basics.errors import Held
 from loader.publish import collect as collecting
-from loader.publish import moves, preconditions, requests
-from loader.publish.batch import Batch, DirtyKeys, Reading
+from loader.publish import moves, requests
+from loader.publish.batch import NO_WINDOW, Batch, Reading
 from loader.publish.decide import plan_of
-from loader.publish.one_call import fit
+from loader.publish.gather import gather
+from loader.publish.preconditions import check_written, require
 from loader.publish.read_back import note_written_back
 from loader.publish.settling import settle_all
 from loader.publish.swap import add_missing, check, conclude, read_back, read_partitions, swap
 from loader.state.change_sets import part_of, store_change_set
 from loader.state.layout import attempt_id
 from loader.state.lock import acquire, table_lock
-from loader.state.open_table import Environment
 from loader.state.quarantine import store_rejected
 from loader.storage.folders import make_all_dirs
 from loader.storage.parallel import each, each_durable
-from partitioner.changes.change_set import NOWHERE
 from partitioner.changes.key_index import segment_of
-from partitioner.changes.unchanged import Recent, without_unchanged
 from partitioner.history.kinds import FLAGS, Kind
 from partitioner.history.manifest import Intent, Manifest, PartitionMove
 from partitioner.history.position import Position
-from partitioner.history.table_state import TableState
 from partitioner.planning.batch_plan import PartitionPlan
 from partitioner.planning.counts import count_changes
-from partitioner.values import PartitionValues
 
 Step = Callable[[Batch], None]
 
@@ -55,21 +50,9 @@ def settle(batch: Batch) -> None:
         env.fences.drop_others()
     batch.before = env.state.records().state
     if batch.kind is Kind.BATCH:
-        _check_hold(env, batch.before)
+        require(batch, "settle")
     batch.idle = batch.dirty is not None and not len(batch.dirty.keys) and not batch.before.is_owed
     batch.idle = batch.idle and not requests.any_open(env, batch.before)
-
-
-def _check_hold(env: Environment, state: TableState) -> None:
-    """Nobody waits for a person with the lock."""
-    hold = state.whole_hold
-    if hold is None:
-        return
-    how = f"at batch {hold.target} by the rollback" if hold.target is not None else "by the `hotswap hold`"
-    raise Held(
-        f"{env.table} is held {how} in batch {hold.batch}",
-        f"Changes wait in HBase. `hotswap resume {env.table}` ends the hold and catches up.",
-    )
 
 
 def claim(batch: Batch) -> None:
@@ -89,43 +72,30 @@ def claim(batch: Batch) -> None:
 
 def collect(batch: Batch) -> None:
     """Re-read the rows under the lock, decode, look up the index, store the change set. Nothing new: no batch."""
-    env, work, records = batch.env, batch.given, batch.env.state.records()
-    dirty = batch.dirty or DirtyKeys(collecting.owed_keys(env, ()), None)
-    batch.paid, batch.taken = batch.before.owed, tuple(aside.name for aside in batch.before.released)
-    keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, batch.paid, batch.before.released))
-    batch.answered, theirs = requests.take(env, batch.before)
-    keys = collecting.with_owed(keys, theirs.keys)
-    read = work.reader.read(keys, dirty.position.read_ms if dirty.position else env.clock())
-    collecting.check_rejected(env, work, read.rejected)
-    stored, batch.waiting = collecting.what_goes_on(
-        env, batch.before, collecting.change_set_of(env, batch.before, read)
-    )
-    changes = collecting.effective(stored, batch.before)
-    known = work.recently.refresh(records) if work.recently else Recent()
-    batch.changes = without_unchanged(changes, known, theirs.keys)
-    batch.healed = collecting.healed_keys(env, keys, read.rejected)
-    batch.counts = collecting.counts_of(batch.changes, len(read.rejected))
-    collecting.check_deletes(env, work, batch.before, requests.unconfirmed(batch.counts, batch.changes, theirs))
-    collecting.check_partition_deletes(env, work, batch.before, batch.changes, theirs.confirmed)
-    stored = fit(batch, stored)
-    batch.counts = collecting.counts_of(batch.changes, len(read.rejected))
-    is_news = batch.paid or batch.taken or batch.answered or batch.waiting is not None
-    if not (len(batch.changes.rows) or read.rejected or batch.healed or is_news):
+    env = batch.env
+    requests.forget(env, batch.before)
+    news = batch.gathered = gather(env, batch.given, batch.before, batch.dirty or NO_WINDOW)
+    require(batch, "collect")
+    batch.changes, batch.counts, batch.healed = news.changes, news.counts, news.healed
+    batch.paid, batch.taken, batch.answered = news.paid, news.taken, news.answered
+    batch.waiting, batch.left = news.waiting, news.left
+    if not news.is_news:
         batch.idle = True
         return
     batch.reading = _begin_to_read(batch)
     claim(batch)
     collecting.defer(batch)
-    store_rejected(env.files, env.layout, batch.attempt.attempt, read.rejected)
-    store_change_set(env.files, env.layout, batch.attempt.attempt, stored)
+    store_rejected(env.files, env.layout, batch.attempt.attempt, news.rejected)
+    store_change_set(env.files, env.layout, batch.attempt.attempt, news.stored)
+    batch.gathered = None  # what is stored need not be held as well
 
 
 def read_live(batch: Batch) -> None:
     """The touched partitions as the metastore has them, and whether somebody else touched them."""
-    env, reading = batch.env, batch.reading or _begin_to_read(batch)
-    preconditions.check_table(env, reading.table())
-    batch.found = reading.partitions()
-    note_written_back(batch, preconditions.check_locations(env, _touched(batch), batch.before, batch.found))
+    batch.reading = batch.reading or _begin_to_read(batch)
+    put_back = require(batch, "read_live")
+    batch.found = batch.reading.partitions()
+    note_written_back(batch, put_back)
 
 
 def _begin_to_read(batch: Batch) -> Reading:
@@ -133,7 +103,7 @@ def _begin_to_read(batch: Batch) -> Reading:
 
     What is begun does not hold the batch, which holds it: batches would not go away by themselves.
     """
-    env, touched = batch.env, _touched(batch)
+    env, touched = batch.env, batch.touched
     return Reading(
         env.beside(lambda: env.metastore.table(env.table)), env.beside(lambda: read_partitions(env, touched))
     )
@@ -163,7 +133,7 @@ def verify(batch: Batch) -> None:
     def verified(partition: PartitionPlan) -> PartitionMove:
         mine = results.get(partition.partition, [])
         version = moves.written(batch, partition, mine)
-        preconditions.check_written(batch.env, version.location, version.files)
+        check_written(batch.env, version.location, version.files)
         moves.check_books(batch, partition, mine, version)
         moves.sync_version(batch, version, partition)
         return moves.move(batch, partition.partition, version)
@@ -242,11 +212,3 @@ def _index(batch: Batch) -> tuple[str, ...]:
         return index
     names = [env.name_of(partition) for partition in batch.change_set.partitions]
     return (*index, env.keystore.write(batch.attempt.attempt, segment_of(batch.change_set, names)))
-
-
-def _touched(batch: Batch) -> list[PartitionValues]:
-    if batch.changes is None:
-        return [move.partition for move in batch.moves]
-    rows = batch.changes.rows
-    indices = set(rows["__target"].unique().to_pylist()) | set(rows["__origin"].unique().to_pylist())
-    return sorted(batch.changes.partitions[index] for index in indices if index > NOWHERE)

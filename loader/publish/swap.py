@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from loader.basics.errors import Conflict, Damage, OutcomeUnknown, Unavailable
+from loader.basics.errors import Damage, OutcomeUnknown, Unavailable
 from loader.publish import moves, preconditions
 from loader.publish.batch import Batch
+from loader.publish.preconditions import require
 from loader.publish.read_back import not_committed, note_written_back, outcome_of_swap
 from loader.state.open_table import Environment
 from metastore.api import Partition
@@ -42,18 +43,9 @@ def check(batch: Batch) -> None:
     if not batch.moves:
         return
     fence = batch.attempt.fence
-    wanted = [move.partition for move in batch.moves] + ([fence] if fence else [])
-    batch.found = read_partitions(env, wanted)
-    if fence is not None and fence not in batch.found:
-        env.fences.own = None
-        raise Conflict(
-            f"the fence of this run was dropped from {env.table}: another loader settled it",
-            "Nothing was published. Run again.",
-        )
-    note_written_back(batch, preconditions.check_before_swap(env, batch.moves, batch.before, batch.found))
-    preconditions.check_not_settled(env, batch.attempt.batch)
-    if batch.lock is not None:
-        batch.lock.ensure()
+    batch.found = read_partitions(env, [*(move.partition for move in batch.moves), *([fence] if fence else [])])
+    note_written_back(batch, require(batch, "check"))
+    require(batch, "swap")
 
 
 def swap(batch: Batch) -> None:

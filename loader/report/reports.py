@@ -6,6 +6,7 @@ Times are ms since 1970 (`_ms`) or durations in seconds (`_s`).
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
+from math import isfinite
 from typing import Any, Literal
 
 Window = tuple[int, int]
@@ -277,11 +278,13 @@ class RunReport:
 
 
 def as_json(value: Any) -> Any:
-    """JSON types of any report: dataclasses become objects with their fields' names, tuples become lists."""
+    """JSON types of any report: dataclasses become objects with their fields' names, tuples lists, infinities null."""
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: as_json(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [as_json(item) for item in value]
+    if isinstance(value, float) and not isfinite(value):
+        return None
     return value.value if isinstance(value, Enum) else value

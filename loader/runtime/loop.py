@@ -104,10 +104,15 @@ class Loop:
         """Whether the last scan found more than one batch takes: `turn` goes on with it at once."""
         return self.pending is not None or self.cut
 
+    @property
+    def backlog(self) -> int:
+        """Keys of the last scan that wait for the batches after the next one."""
+        return sum(len(part.keys) for part in list(self.pending.slices)[1:]) if self.pending else 0
+
     def turn(self, scan: Callable[[], Scanned]) -> BatchReport | None:
         """Scan, and publish what is new; while `behind`, publish the next part of it. None: nothing was new."""
         try:
-            batch = publish(Batch(self.env, Kind.BATCH, self._work(scan)), watch=self.watch)
+            batch = publish(Batch(self.env, Kind.BATCH, self.work(scan)), watch=self.watch)
         except BaseException as error:
             self.pending = None  # the next window begins where the last part was settled
             if isinstance(error, Held):
@@ -128,7 +133,8 @@ class Loop:
         self.recently.refresh(records)  # read it back now, so that the next batch need not
         return report_of(batch)
 
-    def _work(self, scan: Callable[[], Scanned]) -> Work:
+    def work(self, scan: Callable[[], Scanned]) -> Work:
+        """What the next batch is given: to scan, how to read and write, and how much of it may go wrong."""
         return Work(
             lambda: self._next(scan),
             self.reader,

@@ -12,11 +12,7 @@ from loader.publish.requests import any_open
 from loader.report import log as events
 from loader.report.reports import BatchReport, RunReport
 from loader.runtime.assemble import open_loop
-from loader.sources.hbase.dirty_keys import DirtyKeys
-from loader.sources.hbase.scan import scan_window
-from loader.sources.hbase.windows import reached_by, window_end, window_to
-from loader.wiring.mapping import mapping_of
-from loader.wiring.source import READ_THREADS, connector, measured_rules
+from loader.runtime.one_window import scan_from_here
 from loader.wiring.table import open_table
 
 if TYPE_CHECKING:
@@ -39,14 +35,7 @@ def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool
             return LocalRewriter(tools, env.layout.temporary, threads_for(CORES))
 
         loop = open_loop(settings, table, env, rewriter, CORES, max_delete_share=share)
-        families, rules = mapping_of(table).families, measured_rules(settings, table, env.clock)
-
-        def scan() -> DirtyKeys:
-            env.sleep(table.lag)  # so that what was put before the command is in the window
-            now = env.clock()
-            window = window_to(window_end(now, rules), env.state.position(reached_by(now)), rules)
-            return scan_window(connector(settings), table.hbase_table, families, window, READ_THREADS)
-
+        scan = scan_from_here(settings, table, env)
         published: list[BatchReport | None] = []
         while not published or loop.behind or (published[-1] is not None and any_open(env, env.state.records().state)):
             published.append(loop.turn(scan))

@@ -63,9 +63,9 @@ RULES = (
     Rule(
         "A6",
         "what repairs hands over keys, which the next batch reads again under the lock",
-        "loader/publish/steps.py",
-        "collecting.owed_keys(env, batch.paid, batch.before.released)",
-        "collecting.owed_keys(env, batch.paid, ())",
+        "loader/publish/gather.py",
+        "collecting.owed_keys(env, paid, released)",
+        "collecting.owed_keys(env, paid, ())",
         "tests/unit/publish/test_holds.py::test_a_resume_reads_a_waiting_key_as_it_is_then",
     ),
     Rule(
@@ -121,8 +121,8 @@ RULES = (
     Rule(
         "B9",
         "a batch that deletes more than a set share stops until it is confirmed",
-        "loader/publish/collect.py",
-        "    if deletes > max(SMALL_DELETE, work.max_delete_share * rows):\n",
+        "loader/publish/shares.py",
+        "    if deletes.value > max(SMALL_DELETE, batch.given.max_delete_share * rows):\n",
         "    if False:\n",
         "tests/unit/publish/test_mass_deletes.py",
     ),

@@ -24,7 +24,7 @@ from loader.ops.reconcile.store import Store
 from loader.ops.reconcile.tally import Outcome, Progress, Tally, Told
 from loader.ops.reconcile.values import STALE_MS, Begun, Done, Drift, Kind, Piece, Range, TableMapping
 from loader.ops.reconcile.waits import Waits, low_watermark
-from loader.publish.collect import SMALL_DELETE
+from loader.publish.shares import SMALL_DELETE
 from loader.sources.hbase.key_ranges import Block, Ranges
 from loader.state import rereads
 from loader.state.gaps import debts, pay
