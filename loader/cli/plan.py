@@ -35,7 +35,8 @@ def plan(
 
     Partitions, files to be rewritten, linked and copied, bytes, tasks, and how long it will take by what the last
     batches took. Nothing is written, no batch number is claimed and no lock is held, so a running loader may publish
-    the same meanwhile. It reads like a loader that has just started: also the last minutes once more.
+    the same meanwhile. It reads like a loader that has just started: also the last minutes once more. All that would
+    keep the batch from being published is listed with what to do about it.
 
     \b
     Examples:

@@ -68,8 +68,8 @@ class NextBatch:
     `backlog`: keys that wait for the batches after it (`max_keys`); `left`: likewise, as one metastore call does not
     take them; `deferred`: keys that will wait for a hold to end. `unchanged`: rows read that are as they were last
     published. `bytes_copied`: of untouched files, where the file system has no hard links. `balance`: the largest task
-    over the mean. `idle`: there would be no batch. `obstacles`: why it would not be published, in the order of the batch's
-    own checks; `notes`: what else there is to know. An estimate of 0 with an infinite error: none was among those read.
+    over the mean. `idle`: there would be no batch. `obstacles`: why it would not be published, in the order of its own
+    checks; `notes`: what else there is to know. An estimate of 0 with an infinite error: none was among those read.
     """
 
     table: str

@@ -159,3 +159,28 @@ def test_plan_for_a_person_names_partitions_bytes_and_time(stage: Stage) -> None
 
 def test_plan_of_a_quiet_table_says_so(stage: Stage) -> None:
     assert "Nothing would be published" in hotswap(stage, "plan", "ads.clicks").out
+
+
+def test_a_batch_of_rejections_alone_is_not_told_as_none(stage: Stage) -> None:
+    """They are put in quarantine by a batch that moves nothing."""
+    stage.source.bad = {b"k1"}
+    stage.source.dirty.add(b"k1")
+    told = planned(stage)
+    assert (told["partitions"], told["idle"], told["rejected"]["value"]) == ([], False, 1)
+
+
+def test_what_does_not_stop_the_batch_is_a_note(stage: Stage) -> None:
+    hotswap(stage, "hold", "ads.clicks", "--partition", "day=mon", "--yes")
+    pend(stage)
+    done = hotswap(stage, "plan", "ads.clicks")
+    assert "note: changes of held partitions wait (day=mon)" in done.out
+    assert "would not be published" not in done.out
+    assert "3 of them wait for a hold to end" in done.out
+
+
+def test_an_estimate_of_nothing_seen_is_told_as_such_and_is_json(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, at_once=100)
+    for number in range(1_000):
+        stage.source.put(f"k{number}", "mon", 1)
+    assert planned(stage, "--within", "0s")["deletes"] == {"value": 0.0, "error": None}
+    assert "none seen deletes" in hotswap(stage, "plan", "ads.clicks", "--within", "0s").out
