@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 from loader.publish import collect as collecting
 from loader.publish import moves, requests
@@ -105,7 +106,8 @@ def _begin_to_read(batch: Batch) -> Reading:
     """
     env, touched = batch.env, batch.touched
     return Reading(
-        env.beside(lambda: env.metastore.table(env.table)), env.beside(lambda: read_partitions(env, touched))
+        cache(env.beside(lambda: env.metastore.table(env.table))),
+        cache(env.beside(lambda: read_partitions(env, touched))),
     )
 
 

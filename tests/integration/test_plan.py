@@ -18,7 +18,7 @@ from partitioner.history.position import Position
 from tests.integration.clicks import THREE, Clicks, NewClicks, hotswap
 from tests.integration.oracle.kept import fresh_name
 
-AHEAD_MS, LOW_MS = 60_000, 300_000
+AHEAD_MS, LOW_MS = 30_000, 300_000
 
 
 def planned(table: Clicks) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def clock_table(hbase: HBase) -> Iterator[str]:
 
 
 def test_its_window_reaches_back_as_far_as_the_servers_clocks_are_behind(clicks: NewClicks, clock_table: str) -> None:
-    """The loader's clock is a minute ahead of HBase's: what is put now is a minute older than the last window's end."""
+    """The loader's clock is half a minute ahead: what is put now is older by that than the last window's end."""
     table = clicks(*THREE)
     settings = table.kept.settings
     settings = settings.model_copy(update={"hbase": settings.hbase.model_copy(update={"clock_table": clock_table})})
