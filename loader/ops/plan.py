@@ -161,7 +161,7 @@ def _notes(batch: Batch, records: Records) -> Iterator[str]:
     if records.state.held:
         held = ", ".join(env.name_of(partition) for partition in sorted(records.state.held)[:5])
         yield f"changes of held partitions wait ({held}): `hotswap resume {env.table}` ends it"
-    if news.left is not None:
+    if news.carried.left is not None:
         yield "it is larger than one metastore call: the batches right after it publish the rest (partitions_per_swap)"
 
 
@@ -183,8 +183,8 @@ def _report(
         keys=len(news.keys),
         read=round(news.fraction * len(news.keys)),
         backlog=0,
-        deferred=news.estimated(_length(news.waiting)),
-        left=news.estimated(_length(news.left)),
+        deferred=news.estimated(_length(news.carried.waiting)),
+        left=news.estimated(_length(news.carried.left)),
         unchanged=news.unchanged,
         upserts=news.estimated(news.counts.upserts),
         deletes=news.estimated(news.counts.deletes),

@@ -72,6 +72,36 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Carried:
+    """Keys that no window tells: which a batch takes up of earlier ones, and which it passes on to later ones."""
+
+    paid: tuple[int, ...] = ()  # batches whose keys it reads again
+    taken: tuple[str, ...] = ()  # key sets that it reads again
+    answered: tuple[str, ...] = ()  # re-read requests that it answers
+    healed: tuple[str, ...] = ()  # quarantined keys (hex) that could be read now
+    waiting: pa.Array | None = None  # keys that have to wait for a hold, and were not waiting yet
+    left: pa.Array | None = None  # keys of what does not fit into one call
+    deferred: KeySet | None = None  # `waiting`, once it is stored
+    rest: KeySet | None = None  # `left`, once it is stored
+    watermark: int | None = None  # where the low watermark stops because of them
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a rollback, a hold, a resume or a drop of empty partitions decides, as its manifest says it."""
+
+    target: int | None = None  # of a rollback: the batch that it goes back to
+    undone: tuple[int, ...] = ()  # of a rollback: batches whose keys a resume reads again
+    held: tuple[PartitionValues, ...] | None = None  # that are held, or not any more; None: the whole table
+    deferred: KeySet | None = None  # of a rollback of partitions: keys that it takes back
+    watermark: int | None = None  # of a rollback: where the low watermark stops
+    definition: Definition | None = None  # of a rollback of the table: its target's
+    owed: tuple[int, ...] = ()  # of a resume: batches whose keys the next batch reads again
+    released: tuple[str, ...] = ()  # of a resume: key sets that the next batch reads again
+    dropped: tuple[PartitionValues, ...] = ()  # of a drop
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
     """One batch's changes as `gather` finds them, before anything of it is stored.
 
@@ -87,19 +117,15 @@ class Gathered:
     counts: Counts  # of `changes`
     unchanged: int  # rows that read as they were last published
     limit: CallLimit | None  # of one call; None: so few partitions that any server takes them
-    waiting: pa.Array | None  # keys that have to wait for a hold, and were not waiting yet
-    left: pa.Array | None  # keys of what does not fit into one call
-    paid: tuple[int, ...]  # batches whose keys it reads again
-    taken: tuple[str, ...]  # key sets that it reads again
-    answered: tuple[str, ...]  # re-read requests that it answers
     confirmed: pa.Array  # keys whose deletion a person has agreed to
-    healed: tuple[str, ...]  # quarantined keys (hex) that could be read now
+    carried: Carried
 
     @property
     def is_news(self) -> bool:
         """Whether a batch is made of it."""
-        carried = self.paid or self.taken or self.answered or self.waiting is not None
-        return bool(len(self.changes.rows) or self.rejected or self.healed or carried)
+        carried = self.carried
+        is_carried = carried.paid or carried.taken or carried.answered or carried.waiting is not None
+        return bool(len(self.changes.rows) or self.rejected or carried.healed or is_carried)
 
     def estimated(self, hits: int) -> Estimate:
         """How many there are of what was seen `hits` times in what was read."""
@@ -128,9 +154,8 @@ class Batch:
     gathered: Gathered | None = None  # collect: until it is stored
     changes: ChangeSet | None = None  # collect
     counts: Counts = field(default_factory=Counts)  # collect
-    paid: tuple[int, ...] = ()  # collect
-    healed: tuple[str, ...] = ()  # collect
-    answered: tuple[str, ...] = ()  # collect: asks whose keys this batch reads
+    carried: Carried = field(default_factory=Carried)  # collect
+    decided: Decided = field(default_factory=Decided)  # decide of a rollback, a hold or a resume; choose, of a drop
     reading: Reading | None = None  # collect: so that the change set is stored meanwhile
     found: Mapping[PartitionValues, Partition] = field(default_factory=dict)  # read_live
     written_back: tuple[PartitionValues, ...] = ()  # read_live, check: partitions that a stale write put back
@@ -145,19 +170,6 @@ class Batch:
     confirmed_ms: int | None = None  # read_back
     idle: bool = False  # scan: nothing to do
     seconds: dict[str, float] = field(default_factory=dict)  # every step
-    target: int | None = None  # decide of a rollback
-    undone: tuple[int, ...] = ()  # decide of a rollback
-    owed: tuple[int, ...] = ()  # decide of a resume
-    held: tuple[PartitionValues, ...] | None = None  # decide of a rollback, a hold or a resume
-    released: tuple[str, ...] = ()  # decide of a resume
-    taken: tuple[str, ...] = ()  # collect
-    waiting: pa.Array | None = None  # collect: keys that have to wait for a hold, and were not waiting yet
-    left: pa.Array | None = None  # collect: keys of what does not fit into one call
-    rest: KeySet | None = None  # collect
-    deferred: KeySet | None = None  # collect; decide of a rollback of partitions
-    dropped: tuple[PartitionValues, ...] = ()  # choose, of a drop
-    watermark: int | None = None  # collect, decide of a rollback
-    definition: Definition | None = None  # decide of a rollback: its target's
 
     @property
     def attempt(self) -> Intent:

@@ -4,12 +4,13 @@ Everything after this reads only the change set. HBase answers differently each 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loader.publish.batch import Batch, ReadRows
+from loader.publish.batch import Batch, Carried, ReadRows
 from loader.publish.key_moves import changed_keys
 from loader.state.condemned import condemned_locations
 from loader.state.keys_aside import keys_of, not_among, put_aside
@@ -109,15 +110,13 @@ def what_goes_on(env: Environment, before: TableState, changes: ChangeSet) -> tu
     return published, waiting if len(waiting) else None
 
 
-def defer(batch: Batch) -> None:
+def put_off(batch: Batch) -> Carried:
     """The keys that wait for a hold, or for the next call, are durable before anything else of the batch is."""
-    env, attempt = batch.env, batch.attempt.attempt
-    if batch.waiting is not None:
-        batch.deferred = put_aside(env, attempt, batch.waiting, "deferred")
-    if batch.left is not None:
-        batch.rest = put_aside(env, attempt, batch.left, "rest")
-    if batch.deferred or batch.rest:
-        batch.watermark = batch.before.position.low_ms if batch.before.position else 0
+    env, attempt, carried, known = batch.env, batch.attempt.attempt, batch.carried, batch.before.position
+    deferred = put_aside(env, attempt, carried.waiting, "deferred") if carried.waiting is not None else None
+    rest = put_aside(env, attempt, carried.left, "rest") if carried.left is not None else None
+    low = known.low_ms if known else 0
+    return replace(carried, deferred=deferred, rest=rest, watermark=low if deferred or rest else None)
 
 
 def owed_keys(env: Environment, owed: Sequence[int], released: Sequence[KeySet] = ()) -> pa.Array:

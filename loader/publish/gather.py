@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from loader.publish import collect as collecting
 from loader.publish import requests
-from loader.publish.batch import DirtyKeys, Gathered, ReadRows, RowReader, Work
+from loader.publish.batch import Carried, DirtyKeys, Gathered, ReadRows, RowReader, Work
 from loader.publish.one_call import cut, without_keys
 from loader.state.open_table import Environment
 from partitioner.changes.unchanged import Recent, without_unchanged
@@ -60,11 +60,13 @@ def gather(env: Environment, work: Work, before: TableState, dirty: DirtyKeys, r
         counts=collecting.counts_of(call.changes, len(rejected)),
         unchanged=len(lives.rows) - len(found.rows),
         limit=call.limit,
-        waiting=waiting,
-        left=call.left,
-        paid=paid,
-        taken=tuple(aside.name for aside in released),
-        answered=answered,
         confirmed=theirs.confirmed,
-        healed=collecting.healed_keys(env, keys, rejected),
+        carried=Carried(
+            paid=paid,
+            taken=tuple(aside.name for aside in released),
+            answered=answered,
+            healed=collecting.healed_keys(env, keys, rejected),
+            waiting=waiting,
+            left=call.left,
+        ),
     )

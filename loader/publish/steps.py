@@ -77,15 +77,13 @@ def collect(batch: Batch) -> None:
     requests.forget(env, batch.before)
     news = batch.gathered = gather(env, batch.given, batch.before, batch.dirty or NO_WINDOW)
     require(batch, "collect")
-    batch.changes, batch.counts, batch.healed = news.changes, news.counts, news.healed
-    batch.paid, batch.taken, batch.answered = news.paid, news.taken, news.answered
-    batch.waiting, batch.left = news.waiting, news.left
+    batch.changes, batch.counts, batch.carried = news.changes, news.counts, news.carried
     if not news.is_news:
         batch.idle = True
         return
     batch.reading = _begin_to_read(batch)
     claim(batch)
-    collecting.defer(batch)
+    batch.carried = collecting.put_off(batch)
     store_rejected(env.files, env.layout, batch.attempt.attempt, news.rejected)
     store_change_set(env.files, env.layout, batch.attempt.attempt, news.stored)
     batch.gathered = None  # what is stored need not be held as well
@@ -145,7 +143,7 @@ def verify(batch: Batch) -> None:
 
 def record(batch: Batch) -> None:
     """The index delta, then the manifest: from here on the attempt can be judged by the live locations."""
-    env, intent = batch.env, batch.attempt
+    env, intent, carried, decided = batch.env, batch.attempt, batch.carried, batch.decided
     makes_rows = FLAGS[intent.kind].writes_versions
     index = _index(batch)
     manifest = Manifest(
@@ -158,20 +156,20 @@ def record(batch: Batch) -> None:
         index=index,
         counts=batch.counts,
         position=_position(batch),
-        target=batch.target,
-        undone=batch.undone,
-        owed=batch.owed,
-        paid=batch.paid,
-        healed=batch.healed,
-        answered=batch.answered,
-        held=batch.held,
-        deferred=batch.deferred,
-        rest=batch.rest,
-        released=batch.released,
-        taken=batch.taken,
-        dropped=batch.dropped,
-        watermark=batch.watermark,
-        definition=env.definition if makes_rows else batch.definition,
+        target=decided.target,
+        undone=decided.undone,
+        owed=decided.owed,
+        paid=carried.paid,
+        healed=carried.healed,
+        answered=carried.answered,
+        held=decided.held,
+        deferred=carried.deferred or decided.deferred,
+        rest=carried.rest,
+        released=decided.released,
+        taken=carried.taken,
+        dropped=decided.dropped,
+        watermark=decided.watermark if carried.watermark is None else carried.watermark,
+        definition=env.definition if makes_rows else decided.definition,
         rule=env.rule if makes_rows else None,
         parts=(part_of(intent.attempt),) if makes_rows else (),
     )

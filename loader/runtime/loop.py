@@ -119,7 +119,7 @@ class Loop:
                 self.watch_locations()
             raise
         self._settled(batch)
-        self.cut = batch.rest is not None
+        self.cut = batch.carried.rest is not None
         if batch.written_back:
             self.watched_ms = None  # where one partition was put back, others may have been
         self.watch_locations()

@@ -24,7 +24,7 @@ FIRST = ("fri", "wed", "gone")
 def in_parts(env: Environment, source: Source) -> list[Batch]:
     """Batches until nothing is left. What `source` has dirty is read in the first."""
     batches = [run_batch(env, source, partitions_per_swap=MOST)]
-    while batches[-1].rest is not None:
+    while batches[-1].carried.rest is not None:
         batches.append(run_batch(env, source, partitions_per_swap=MOST))
     return batches
 

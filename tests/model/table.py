@@ -133,7 +133,7 @@ class Table(RuleBasedStateMachine):
             if batch.intent is None:
                 return
             if noting.seen is not None:
-                left = batch.left.to_pylist() if batch.left is not None else []
+                left = batch.carried.left.to_pylist() if batch.carried.left is not None else []
                 self.reads[batch.intent.batch] = Read(noting.seen, frozenset(key.decode() for key in left))
             if asked is not None:
                 self.asked[batch.intent.batch] = asked

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from loader.basics.errors import Conflict, OutcomeUnknown
 from loader.publish import preconditions
-from loader.publish.batch import Batch
+from loader.publish.batch import Batch, Decided
 from loader.publish.publish import publish
 from loader.publish.read_back import ENDED, not_committed
 from loader.publish.settling import settle_attempt
@@ -53,14 +53,14 @@ def drop_empty_partitions(env: Environment) -> tuple[PartitionValues, ...]:
         batch = publish(Batch(env, Kind.DROP), DROP_STEPS)
         if batch.idle:
             return tuple(dropped)
-        dropped += batch.dropped
+        dropped += batch.decided.dropped
 
 
 def choose(batch: Batch) -> None:
     """None: no attempt."""
-    batch.dropped = find_empty_partitions(batch.env)[:AT_ONCE]
+    batch.decided = Decided(dropped=find_empty_partitions(batch.env)[:AT_ONCE])
     batch.index = batch.before.index
-    batch.idle = not batch.dropped
+    batch.idle = not batch.decided.dropped
 
 
 def check_fence(batch: Batch) -> None:
@@ -80,11 +80,11 @@ def drop(batch: Batch) -> None:
     preconditions.check_not_settled(env, batch.attempt.batch)
     if batch.lock is not None:
         batch.lock.ensure()
-    for partition in batch.dropped:
+    for partition in batch.decided.dropped:
         _remove_placeholder(env, env.layout.placeholder(env.name_of(partition)))
     batch.swap_sent = True
     try:
-        env.metastore.drop_partitions(env.table, [fence, *batch.dropped])
+        env.metastore.drop_partitions(env.table, [fence, *batch.decided.dropped])
         env.fences.forget_own()
     except MetastoreError as error:
         batch.swap_failure = error

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from loader.basics.errors import Held, PlanChanged, StorageError
 from loader.datafiles.split_file import write_empty
 from loader.publish import preconditions
-from loader.publish.batch import Batch
+from loader.publish.batch import Batch, Decided
 from loader.publish.key_moves import index_delta, key_moves, keystore_of, moved_since, undone_keys
 from loader.publish.steps import Step, claim, lock, read_live, record, settle
 from loader.publish.swap import add_missing, check, conclude, read_back, swap
@@ -14,7 +14,7 @@ from loader.state.condemned import condemned_locations
 from loader.state.keys_aside import put_aside
 from loader.state.open_table import Environment
 from loader.state.records import Records
-from partitioner.history.manifest import PartitionMove
+from partitioner.history.manifest import KeySet, PartitionMove
 from partitioner.history.rollback_plan import RollbackPlan, RollbackStep, check_target, plan_partial, plan_rollback
 from partitioner.history.table_state import Hold, TableState, fold
 from partitioner.values import PartitionValues, Version, canonical_location
@@ -69,29 +69,28 @@ def changed_since_shown(env: Environment) -> PlanChanged:
 
 
 def _decide(batch: Batch, plan: RollbackPlan) -> None:
-    batch.target, batch.held = plan.target, plan.held
     _check_debt(batch, plan.undone)
     gone = condemned_locations(batch.env.files, batch.env.layout)
     for step in plan.steps:
         if step.then is not None:
-            _check_there(batch, step.then, gone)
+            _check_there(batch, plan.target, step.then, gone)
     waiting = _waiting(batch.env, [step.partition for step in plan.steps if step.now is None])
     batch.moves = tuple(_move(batch, step, waiting.get(step.partition)) for step in plan.steps)
     then = fold(batch.env.state.records().attempts, up_to=plan.target)
-    batch.watermark = _low(then)
+    decided = Decided(target=plan.target, held=plan.held, watermark=_low(then))
     if plan.held is None:
-        batch.undone, batch.index, batch.definition = plan.undone, plan.index, then.definition
+        batch.decided, batch.index = replace(decided, undone=plan.undone, definition=then.definition), plan.index
     else:
-        _decide_partial(batch, plan)
+        batch.decided = replace(decided, deferred=_decide_partial(batch, plan))
 
 
-def _decide_partial(batch: Batch, plan: RollbackPlan) -> None:
-    """Index and debt of single partitions: only the keys that live, or lived, in them."""
+def _decide_partial(batch: Batch, plan: RollbackPlan) -> KeySet | None:
+    """Index and debt of single partitions: only the keys that live, or lived, in them. Returns those taken back."""
     env, records = batch.env, batch.env.state.records()
     delta = index_delta(env, moved_since(env, records, plan.target), plan.held or ())
     index = batch.before.index
     batch.index = (*index, keystore_of(env).write(batch.attempt.attempt, delta)) if len(delta) else index
-    batch.deferred = put_aside(env, batch.attempt.attempt, undone_keys(env, records, plan), "taken-back")
+    return put_aside(env, batch.attempt.attempt, undone_keys(env, records, plan), "taken-back")
 
 
 def _waiting(env: Environment, gone: Sequence[PartitionValues]) -> dict[PartitionValues, str]:
@@ -118,7 +117,7 @@ def _empty(batch: Batch, step: RollbackStep) -> Version:
     return Version(step.partition, batch.attempt.attempt, location, env.format, env.columns, (file,))
 
 
-def _check_there(batch: Batch, version: Version, gone: frozenset[str]) -> None:
+def _check_there(batch: Batch, target: int, version: Version, gone: frozenset[str]) -> None:
     missing = version.location in gone
     try:
         if not missing:
@@ -127,7 +126,7 @@ def _check_there(batch: Batch, version: Version, gone: frozenset[str]) -> None:
         missing = True
     if missing:
         raise StorageError(
-            f"{version.location}, which batch {batch.target} needs, is gone",
+            f"{version.location}, which batch {target} needs, is gone",
             "Nothing was moved. Choose a later batch; the settings reader_grace and history say how far back one can.",
         )
 
@@ -151,7 +150,7 @@ def hold_steps(partitions: tuple[PartitionValues, ...] | None) -> tuple[Step, ..
     """The steps of a bare hold: nothing moves; from its outcome on nothing is published over `partitions`."""
 
     def hold(batch: Batch) -> None:
-        batch.held, batch.index = partitions, batch.before.index
+        batch.decided, batch.index = Decided(held=partitions), batch.before.index
 
     return (lock, settle, claim, hold, record, conclude)
 
@@ -162,9 +161,9 @@ def resume_steps(partitions: tuple[PartitionValues, ...] | None = None) -> tuple
     def hold_ended(batch: Batch) -> None:
         state = batch.before
         ending = holds_to_end(batch.env, state, partitions)
-        batch.held, batch.index = partitions, state.index
-        batch.owed = tuple(sorted({number for hold in ending for number in hold.undone}))
-        batch.released = tuple(aside.name for aside in state.deferred)
+        owed = tuple(sorted({number for hold in ending for number in hold.undone}))
+        released = tuple(aside.name for aside in state.deferred)
+        batch.decided, batch.index = Decided(held=partitions, owed=owed, released=released), state.index
 
     return (lock, settle, claim, hold_ended, record, conclude)
 

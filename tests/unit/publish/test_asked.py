@@ -72,17 +72,17 @@ def test_an_answered_ask_whose_object_is_still_there_is_not_taken_again(stage: S
     ask(env, "k0")
     (found,) = waiting(env)
     answered = stage.run(env)
-    assert answered.answered == (found.name,)
+    assert answered.carried.answered == (found.name,)
     assert env.files.exists(f"{env.layout.asked}/{found.name}")  # deleted by the next batch that works
     stage.change()
-    assert stage.run(stage.open("next")).answered == ()
+    assert stage.run(stage.open("next")).carried.answered == ()
     assert not env.files.exists(f"{env.layout.asked}/{found.name}")
 
 
 def test_a_checkpoint_remembers_what_was_answered_as_long_as_its_object_is_there(stage: Stage) -> None:
     env = stage.open("asks")
     ask(env, "k0")
-    name = stage.run(env).answered
+    name = stage.run(env).carried.answered
     env.state.store_checkpoint(())
     assert stage.open("fresh").state.latest().state.answered == name
     stage.change()

@@ -48,7 +48,7 @@ class Table:
 
     def load(self) -> list[Batch]:
         batches = [self.batch()]
-        while batches[-1].rest is not None:
+        while batches[-1].carried.rest is not None:
             batches.append(self.batch())
         return batches
 

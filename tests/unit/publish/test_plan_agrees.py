@@ -285,7 +285,7 @@ def done(batch: Batch) -> dict[str, object]:
         batch.counts,
         {plan.partition: len(plan.links) for plan in batch.plan.partitions} if batch.plan else {},
     )
-    aside = [len(keys) if keys is not None else 0 for keys in (batch.waiting, batch.left)]
+    aside = [len(keys) if keys is not None else 0 for keys in (batch.carried.waiting, batch.carried.left)]
     return {
         "batch": batch.intent.batch if batch.intent else None,
         "counts": [counts.upserts, counts.deletes, counts.moves, counts.rejected, *aside],

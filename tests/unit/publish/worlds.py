@@ -14,7 +14,7 @@ from loader.state.open_table import Environment
 from loader.state.recently_published import Recently
 from metastore.errors import MetastoreError
 from metastore.memory import InMemoryMetastore
-from partitioner.history.manifest import Kind
+from partitioner.history.kinds import Kind
 from partitioner.planning.plan import PlanRules
 from partitioner.planning.sizing import SizingRules
 from tests.world import COLUMNS, Source, create_table, open_world, raw_keys
