@@ -4,6 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NewType
 
+
+def plain_name(name: str) -> str:
+    """The name, which is no path. ValueError: it leads elsewhere than right into the folder that it is put below."""
+    if not name or name in (".", "..") or "/" in name or "\0" in name:
+        raise ValueError(f"{name!r} is no plain name")
+    return name
+
+
 PartitionValues = tuple[str, ...]
 """One Hive partition's values in the order of the partition keys, in Hive's canonical spelling, unescaped."""
 
@@ -48,6 +56,11 @@ class DataFile:
     bytes: int
     by: AttemptId = AttemptId("")
 
+    def __post_init__(self) -> None:
+        plain_name(self.name)
+        if self.by:
+            plain_name(self.by)
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -59,6 +72,9 @@ class Version:
     format: str
     columns: tuple[ColumnSpec, ...]
     files: tuple[DataFile, ...]
+
+    def __post_init__(self) -> None:
+        plain_name(self.attempt)
 
     @property
     def rows(self) -> int:

@@ -10,13 +10,14 @@ HotswapError                 1   nothing changed
 ├── Conflict                 3
 │   ├── Locked                   who, since when
 │   ├── ForeignChange            partition, expected, found
-│   ├── ForeignClaim             the location belongs to another table
+│   ├── ForeignClaim             the location or the state belongs to another table
+│   ├── NewerFormat              a newer hotswap has written here; this one writes and deletes nothing
 │   ├── UnsuitableTable          the Hive table is of a kind that cannot be kept
 │   ├── Held                     an operator's rollback or hold stands
 │   ├── PlanChanged              the table is not any more as it was when the plan was shown
 │   └── NeedsConfirmation        what would happen, and the flag that confirms it
 ├── OutcomeUnknown           4   run `hotswap recover TABLE`
-└── Damage                   5   each partition, what was found
+└── Damage                   5   each partition or state object, what was found
     └── IndexDrift               the key index and the files disagree
 
 `from_foreign` is the one table that maps the rooms', the operating system's and Thrift's exceptions to it.
@@ -81,7 +82,11 @@ class ForeignChange(Conflict):
 
 
 class ForeignClaim(Conflict):
-    """The location carries another table's claim."""
+    """The location, or the state folder, is another table's."""
+
+
+class NewerFormat(Conflict):
+    """A state object was written by a newer hotswap, which alone knows what it means."""
 
 
 class UnsuitableTable(Conflict):

@@ -61,6 +61,8 @@ def _show(out: Output, report: "CleanReport") -> None:
         out.line(f"… and {len(report.directories) - len(shown):,} more (--json lists all)")
     for location in report.failed:
         out.line(f"  ! {location} could not be deleted; the next clean tries again", style="yellow")
+    for location in report.foreign:
+        out.line(f"  ! {location} is not this table's, though its log names it: left alone", style="yellow")
     for name in report.empty[:MOST_SHOWN]:
         out.line(f"  {name} holds no row{': dropped' if report.deleted else ''}")
     if len(report.empty) > MOST_SHOWN:

@@ -4,7 +4,6 @@ Files that were written before have no such column, and read as null. Which rows
 tells; until one has been done, and what it found is published, the new columns are not equal yet.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -16,6 +15,8 @@ from loader.state import rereads
 from loader.state.gaps import Debt, owe
 from loader.state.layout import Layout
 from loader.state.lock import table_lock
+from loader.state.names import names
+from loader.state.objects import create_object, read_object
 from loader.state.open_table import Environment
 from loader.storage.files import Files, join
 from metastore.api import Column
@@ -115,27 +116,11 @@ def _note(env: Environment, evolution: Evolution, source: str) -> None:
         f"evolve {evolution.at_ms}", f"{columns} came to the table", source, evolution.at_ms, 0, evolution.at_ms
     )
     owe(env.files, env.layout, debt)
-    number = len(_names(env.files, env.layout)) + 1
-    while True:
-        try:
-            path = join(env.layout.evolutions, f"{number:010d}.json")
-            env.files.create(path, json.dumps(asdict(evolution)).encode())
-        except FileExistsError:
-            number += 1
-            continue
-        return
+    number = len(names(env.files, env.layout, "evolutions")) + 1
+    while not create_object(env.files, join(env.layout.evolutions, f"{number:010d}.json"), asdict(evolution)):
+        number += 1
 
 
 def _evolutions(files: Files, layout: Layout) -> tuple[Evolution, ...]:
-    found = []
-    for name in _names(files, layout):
-        plain = json.loads(files.read(join(layout.evolutions, name)))
-        found.append(Evolution(plain["at_ms"], plain["digest"], tuple(plain["columns"])))
-    return tuple(found)
-
-
-def _names(files: Files, layout: Layout) -> list[str]:
-    try:
-        return sorted(entry.name for entry in files.list(layout.evolutions) if entry.name[:1].isdigit())
-    except FileNotFoundError:
-        return []
+    stored = names(files, layout, "evolutions")
+    return tuple(read_object(files, join(layout.evolutions, name), Evolution) for name in stored)

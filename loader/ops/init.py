@@ -7,6 +7,7 @@ from loader.basics.errors import ConfigError, UnsuitableTable
 from loader.publish.preconditions import check_configured, check_suitable, specs
 from loader.report import reports
 from loader.state.claim import check_unclaimed, claim_of, make_claim
+from loader.state.names import check_formats
 from loader.storage.choose import files_of
 from loader.storage.files import join
 from loader.wiring.table import FORMATS, identity, layout_of, open_metastore
@@ -23,7 +24,7 @@ HBASE_PROPERTY = "hotswap.hbase.table"
 
 
 def initialise(settings: "Settings", table: "TableSettings", sample: int | None) -> reports.InitReport:
-    """Raises what HBase and the metastore raise, UnsuitableTable, ForeignClaim."""
+    """Raises what HBase and the metastore raise, UnsuitableTable, ForeignClaim, NewerFormat."""
     from loader.ops.sample import sample_rows  # noqa: PLC0415 - brings pyarrow
     from loader.wiring.mapping import mapping_of  # noqa: PLC0415 - brings pyarrow
     from loader.wiring.source import inspect_source  # noqa: PLC0415 - brings pyarrow
@@ -32,8 +33,9 @@ def initialise(settings: "Settings", table: "TableSettings", sample: int | None)
     regions = inspect_source(settings, table, mapping)
     metastore = open_metastore(settings)
     hive, created = _table(metastore, table, mapping)
-    layout = layout_of(table, hive.location)
-    make_claim(files_of(hive.location, table.state), layout, claim_of(metastore, hive))
+    files, layout = files_of(hive.location, table.state), layout_of(table, hive.location)
+    check_formats(files, layout)
+    make_claim(files, layout, claim_of(metastore, hive))
     metastore.alter_table_parameters(hive.name, properties_of(table, hive.location))
     return reports.InitReport(
         table=str(hive.name),

@@ -177,6 +177,7 @@ class TableService:
             folded=done.forgotten.attempts,
             objects=done.forgotten.objects,
             empty=tuple(self.env.name_of(partition) for partition in empty),
+            foreign=done.foreign,
         )
 
 

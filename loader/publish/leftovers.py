@@ -1,10 +1,15 @@
 """What an attempt that never came to its swap leaves in the versions' folders: no reader was ever sent there."""
 
+import logging
 from contextlib import suppress
 
+from loader.basics.errors import Damage
 from loader.state.change_sets import load_change_set
+from loader.state.deleting import delete_tree
 from loader.state.open_table import Environment
 from partitioner.values import AttemptId
+
+log = logging.getLogger(__name__)
 
 
 def delete_unpublished(env: Environment, attempt: AttemptId) -> None:
@@ -13,8 +18,11 @@ def delete_unpublished(env: Environment, attempt: AttemptId) -> None:
     Only when its swap was never sent. A loader that sleeps in the middle of such an attempt and wakes up finds its
     folders gone, and fails.
     """
-    with suppress(OSError):
+    try:
         for partition in load_change_set(env.files, env.layout, attempt).partitions:
-            folder = env.layout.version(env.name_of(partition), attempt)
-            if env.files.exists(folder):
-                env.files.delete_tree(folder)
+            with suppress(FileNotFoundError):
+                delete_tree(env.files, env.layout, env.layout.version(env.name_of(partition), attempt))
+    except FileNotFoundError:  # it wrote no change set, and so no version
+        return
+    except (Damage, OSError) as error:
+        log.warning("what attempt %s of %s has left cannot be deleted: %s", attempt, env.table, error)

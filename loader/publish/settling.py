@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from loader.basics.errors import Damage, ForeignChange, OutcomeUnknown
 from loader.publish.leftovers import delete_unpublished
 from loader.publish.parameters import ATTEMPT
+from loader.state.deleting import delete_tree
 from loader.state.open_table import Environment
 from loader.state.records import Records
 from metastore.api import Partition
@@ -113,10 +114,8 @@ def _conclude(env: Environment, attempt: Attempt, verdict: Verdict, reason: str)
 
 def delete_temporary(env: Environment, attempt: AttemptId) -> None:
     """A task that still runs may leave another file there; nothing ever reads it."""
-    folder = env.layout.temporary(attempt)
     with suppress(OSError):
-        if env.files.exists(folder):
-            env.files.delete_tree(folder)
+        delete_tree(env.files, env.layout, env.layout.temporary(attempt))
 
 
 def live_partitions(env: Environment, manifest: Manifest) -> Sightings:

@@ -191,6 +191,7 @@ class CleanReport:
 
     `empty`: partitions without rows that were, or would be, dropped, if that was asked for.
     `folded`: attempts older than all of history, put into one object; `objects`: other state objects.
+    `foreign`: directories that a state object names, but that are not this table's: never deleted.
     """
 
     table: str
@@ -202,6 +203,7 @@ class CleanReport:
     folded: int = 0
     objects: int = 0
     empty: tuple[str, ...] = ()
+    foreign: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ import json
 
 import pyarrow as pa
 
+from loader.state.arrow_objects import read_arrow
 from loader.state.layout import Layout
+from loader.state.objects import parse_object
 from loader.storage.files import Files
-from partitioner.changes.change_set import ChangeSet
+from partitioner.changes.change_set import META, ChangeSet
 from partitioner.values import AttemptId
 
 
@@ -26,7 +28,9 @@ def store_change_set(files: Files, layout: Layout, attempt: AttemptId, changes: 
 
 
 def load_change_set(files: Files, layout: Layout, attempt: AttemptId) -> ChangeSet:
-    """FileNotFoundError if retention has removed it."""
-    rows = pa.ipc.open_file(pa.BufferReader(files.read(layout.changes(attempt)))).read_all()
-    partitions = json.loads(rows.schema.metadata[b"partitions"])
-    return ChangeSet(rows.replace_schema_metadata(None), tuple(tuple(values) for values in partitions))
+    """FileNotFoundError if retention has removed it. Raises Damage."""
+    path = layout.changes(attempt)
+    rows = read_arrow(files, path, META)
+    told = (rows.schema.metadata or {}).get(b"partitions", b"")
+    partitions = parse_object(path, told, tuple[tuple[str, ...], ...])
+    return ChangeSet(rows.replace_schema_metadata(None), partitions)

@@ -8,16 +8,20 @@ import json
 from collections.abc import Iterable
 
 from loader.state.layout import Layout
+from loader.state.names import names
+from loader.state.objects import LARGE, read_object
 from loader.storage.files import Files, join
 
 
 def condemned_locations(files: Files, layout: Layout) -> frozenset[str]:
     """Every place that was condemned, as long as anything on its list is still there."""
-    try:
-        names = [entry.name for entry in files.list(layout.condemned) if entry.name[:1].isdigit()]
-    except FileNotFoundError:
-        return frozenset()
-    return frozenset(place for name in names for place in json.loads(files.read(join(layout.condemned, name))))
+    paths = (join(layout.condemned, name) for name in names(files, layout, "condemned"))
+    return frozenset(place for path in paths for place in condemned_in(files, path))
+
+
+def condemned_in(files: Files, path: str) -> tuple[str, ...]:
+    """What one list names. Raises FileNotFoundError, Damage."""
+    return read_object(files, path, tuple[str, ...], most=LARGE)
 
 
 def condemn(files: Files, layout: Layout, name: str, places: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from loader.state.deleting import remove_empty
 from loader.state.layout import Layout
 from loader.state.records import State
 from loader.storage.files import Files, join
@@ -81,7 +82,7 @@ class Fences:
         if not self._sent_off(fence):
             self.metastore.drop_partition(self.table, fence)
         with suppress(OSError):
-            self.files.remove_empty_dir(self.layout.placeholder(self._name(fence)))
+            remove_empty(self.files, self.layout, self.layout.placeholder(self._name(fence)))
 
     def remove_folders(self, fence: PartitionValues) -> None:
         """What a fence that is no partition any more leaves behind: empty folders. Others stay as they are."""
@@ -89,7 +90,7 @@ class Fences:
         folder = join(self.layout.table, "_hotswap", "versions", name)
         for path in (join(folder, "fence"), folder, self.layout.placeholder(name)):
             with suppress(OSError):
-                self.files.remove_empty_dir(path)
+                remove_empty(self.files, self.layout, path)
 
     def _sent_off(self, fence: PartitionValues) -> bool:
         try:

@@ -6,11 +6,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 
+from loader.state.arrow_objects import read_arrow
 from loader.state.layout import Layout
+from loader.state.names import names
+from loader.state.objects import size_of
 from loader.storage.files import Files
 from partitioner.changes.key_index import FAN, compaction, count_living, look_up, merge_segments, stored
 from partitioner.history.merged_segments import Compaction, best_merge, merged_name
 from partitioner.values import AttemptId
+
+KEYED = pa.schema([("hash", pa.uint32()), ("key", pa.binary())])
+_REBUILD = "Stop the loader; `hotswap verify TABLE --rebuild-index` makes the key index anew from the live files."
 
 
 class KeyStore:
@@ -52,10 +58,7 @@ class KeyStore:
 
     def names(self) -> tuple[str, ...]:
         """Every segment that is stored, whether a manifest names it or not."""
-        try:
-            return tuple(entry.name for entry in self._files.list(self._layout.index))
-        except FileNotFoundError:
-            return ()
+        return tuple(names(self._files, self._layout, "index"))
 
     def merge_waiting(self, segments: tuple[str, ...]) -> Compaction | None:
         """What an earlier loader, or another one, has merged of these segments and no manifest has taken up yet."""
@@ -71,9 +74,7 @@ class KeyStore:
 
     def size(self, name: str) -> int:
         """Bytes of a segment's file."""
-        path = self._layout.index_segment(name)
-        folder, _, own = path.rpartition("/")
-        return next(entry.size for entry in self._files.list(folder) if entry.name == own)
+        return size_of(self._files, self._layout.index_segment(name), _REBUILD)
 
     def _store(self, name: str, segment: pa.Table) -> str:
         sink, table = pa.BufferOutputStream(), stored(segment)
@@ -87,5 +88,5 @@ class KeyStore:
         segment = self._opened.get(name)
         if segment is None:
             path = self._layout.index_segment(name)
-            segment = self._opened[name] = pa.ipc.open_file(self._files.open_mapped(path)).read_all()
+            segment = self._opened[name] = read_arrow(self._files, path, KEYED, _REBUILD)
         return segment

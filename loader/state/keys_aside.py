@@ -5,9 +5,12 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loader.state.arrow_objects import read_arrow
 from loader.state.open_table import Environment
 from partitioner.history.manifest import KeySet
 from partitioner.values import AttemptId
+
+KEYS = pa.schema([("key", pa.binary())])
 
 
 def put_aside(env: Environment, attempt: AttemptId, keys: pa.Array, why: str) -> KeySet | None:
@@ -15,7 +18,7 @@ def put_aside(env: Environment, attempt: AttemptId, keys: pa.Array, why: str) ->
     if not len(keys):
         return None
     name = f"{attempt}-{why}.arrow"
-    table = pa.table({"key": keys.cast(pa.binary())})
+    table = pa.table([keys.cast(pa.binary())], schema=KEYS)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
@@ -35,6 +38,6 @@ def not_among(keys: pa.Array, known: pa.Array) -> pa.Array:
 
 def _load(env: Environment, name: str) -> pa.Array:
     if name not in env.aside:
-        rows = pa.ipc.open_file(pa.BufferReader(env.files.read(env.layout.keys(name)))).read_all()
+        rows = read_arrow(env.files, env.layout.keys(name), KEYS)
         env.aside[name] = rows["key"].combine_chunks()
     return env.aside[name]

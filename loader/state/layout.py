@@ -44,6 +44,10 @@ class Layout:
         return join(self.table, HOTSWAP_FOLDER, "claim.json")
 
     @property
+    def state_claim(self) -> str:
+        return join(self.state, "claim.json")
+
+    @property
     def log(self) -> str:
         return join(self.state, "log")
 

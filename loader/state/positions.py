@@ -4,16 +4,18 @@
 <state>/positions/<end>.json               format 1: named by what it says; read, and never written any more
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from loader.basics.errors import Damage
+from loader.state.deleting import delete_object
 from loader.state.layout import Layout
+from loader.state.names import names
+from loader.state.objects import LARGE, create_object, read_object
 from loader.storage.files import Files, join
-from partitioner.history.manifest import FORMAT, checked
-from partitioner.history.position import Order, Position, position_from, position_to
+from partitioner.history.manifest import FORMAT
+from partitioner.history.position import Order, Position, Span, position_to
 
 KEPT = 8
 """Position objects that stay: one that proves to be wrong leaves an earlier one to go on from."""
@@ -61,7 +63,7 @@ class Positions:
         yield from self.past()
 
     def _of_format_1(self, committed: Position | None) -> Iterator[Position]:
-        names = sorted(name for name in self._names() if name[:1].isdigit())
+        names = [name for name in self._names() if not name.startswith("n")]
         if names and (committed is None or committed.number == 0):
             found = self._read(names[-1])
             if committed is None or found.read_ms > committed.read_ms:
@@ -85,34 +87,29 @@ class Positions:
             batch,
         )
         older = sorted(self._names(), key=lambda name: (name.startswith("n"), name))
-        path = join(self.layout.positions, name_of(numbered.order))
         content = {"format": FORMAT, **(position_to(numbered) or {})}
-        try:
-            self.files.create(path, json.dumps(content, separators=(",", ":")).encode())
-        except FileExistsError:  # another loader was quicker: its reading is as good
-            return
+        if not create_object(self.files, self._path(name_of(numbered.order)), content):
+            return  # another loader was quicker: its reading is as good
         for name in older[: 1 - KEPT]:
-            self.files.delete_file(join(self.layout.positions, name))
+            delete_object(self.files, self.layout, self._path(name))
 
     def _objects(self) -> list[tuple[Order, str]]:
         """Of format 2, newest first."""
         return sorted(((_order(name), name) for name in self._names() if name.startswith("n")), reverse=True)
 
     def _names(self) -> list[str]:
-        try:
-            return [entry.name for entry in self.files.list(self.layout.positions)]
-        except FileNotFoundError:
-            return []
+        return names(self.files, self.layout, "positions")
+
+    def _path(self, name: str) -> str:
+        return join(self.layout.positions, name)
 
     def _read(self, name: str) -> Position:
-        path = join(self.layout.positions, name)
-        try:
-            found = position_from(checked(json.loads(self.files.read(path))))
-        except (ValueError, TypeError, KeyError) as error:
-            raise Damage(f"state object {path} is not readable: {error}", "Restore it from a backup.") from error
-        if found is None:
-            raise Damage(f"state object {path} is empty", "Restore it from a backup.")
-        return found
+        found: Position | Span = read_object(self.files, self._path(name), _STORED, _MOVE_AWAY, LARGE)
+        return found.position() if isinstance(found, Span) else found
+
+
+_STORED: Any = Position | Span
+_MOVE_AWAY = "Stop the loader and move it out of the state folder: the next window begins at the position before it."
 
 
 def name_of(order: Order) -> str:

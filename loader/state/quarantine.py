@@ -2,15 +2,30 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from loader.state.layout import Layout
+from loader.state.objects import LARGE, read_object
 from loader.storage.files import Files
+from partitioner.history.checkpoint import StoredRow
 from partitioner.history.table_state import Attempt
 from partitioner.values import AttemptId
 
 QuarantinedRow = Mapping[str, Any]
 """`key` (hex), `reason`, `column` (or null), `cells`: [family, qualifier, timestamp, value], bytes in hex."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    attempt: str
+    rejected: tuple[StoredRow, ...]
+
+
+_READ_AGAIN = (
+    "Restore it from a backup of the state folder; without it what `quarantine` shows of these rows is lost:"
+    " `hotswap reconcile TABLE --repair` finds them again."
+)
 
 
 class Rejected(Protocol):
@@ -40,8 +55,8 @@ def quarantined(
         for key in attempt.manifest.healed:
             rows.pop(key, None)
         if attempt.manifest.counts.rejected:
-            plain = json.loads(files.read(layout.quarantine(attempt.intent.attempt)))
-            rows.update((row["key"], {**row, "batch": attempt.intent.batch}) for row in plain["rejected"])
+            stored = read_object(files, layout.quarantine(attempt.intent.attempt), _Stored, _READ_AGAIN, LARGE)
+            rows.update((row.key, {**row.plain(), "batch": attempt.intent.batch}) for row in stored.rejected)
     return rows
 
 

@@ -1,5 +1,8 @@
 """The memory of what was published lately, filled from the committed change sets of this loader and any other."""
 
+import logging
+
+from loader.basics.errors import Damage
 from loader.state.change_sets import load_change_set
 from loader.state.layout import Layout
 from loader.state.records import Records
@@ -7,6 +10,9 @@ from loader.storage.files import Files
 from partitioner.changes.unchanged import Recent
 from partitioner.history.kinds import Kind
 from partitioner.history.table_state import Attempt
+from partitioner.values import AttemptId
+
+log = logging.getLogger(__name__)
 
 MOST_ROWS = 500_000
 """Rows remembered; a larger change set is not loaded. Forgetting costs work, never a row."""
@@ -40,7 +46,14 @@ class Recently:
         if manifest.kind is not Kind.BATCH or counted + len(self._recent) > MOST_ROWS:
             self._recent = Recent()
         elif counted:
-            self._recent = self._recent.after(load_change_set(self._files, self._layout, manifest.attempt), until)
+            self._recent = self._after(manifest.attempt, until)
+
+    def _after(self, attempt: AttemptId, until: int) -> Recent:
+        try:
+            return self._recent.after(load_change_set(self._files, self._layout, attempt), until)
+        except Damage as error:
+            log.warning("%s: what was published lately is forgotten", error)
+            return Recent()
 
 
 def _since(records: Records, seen: int) -> list[Attempt]:

@@ -1,31 +1,45 @@
 """State objects: create-once JSON below the state folder. None is ever rewritten."""
 
-import json
+import errno
+import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from loader.basics.errors import Conflict, Damage
+from loader.basics.errors import Conflict
+from loader.state.deleting import delete_object
 from loader.state.layout import Layout
+from loader.state.names import listed, number_of
+from loader.state.objects import LARGE, RESTORE, SMALL, check_needs, create_object, damaged, read_object
 from loader.state.positions import Positions, Usable, any_position
 from loader.state.rereads import still_there
 from loader.storage.choose import files_of
 from loader.storage.files import Files, join
-from partitioner.history.checkpoint import Checkpoint, checkpoint_from, checkpoint_to
+from partitioner.history.checkpoint import Checkpoint, StoredCheckpoint, checkpoint_from, checkpoint_to
 from partitioner.history.folding import folded_attempt
 from partitioner.history.manifest import (
     Ending,
     Intent,
     Manifest,
+    StoredManifest,
     Verdict,
-    ending_from,
-    intent_from,
     manifest_from,
     to_plain,
 )
 from partitioner.history.position import Position
 from partitioner.history.table_state import Attempt, TableState, after, fold, unsettled
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_LOG_COUNTS = "Stop the loader and move it out of the state folder: the log tells all that it does."
+_HINTS = {
+    "checkpoints": _LOG_COUNTS,
+    "folded": RESTORE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,7 @@ class State:
         self._settled: list[Attempt] = []
         self._state = TableState()
         self._positions = Positions(files, layout, lambda: self.latest().state.position, self._past_positions)
+        self._strays: set[str] = set()
 
     def records(self) -> Records:
         """Read what is new since the last call."""
@@ -82,7 +97,8 @@ class State:
                 return self._records()
             except FileNotFoundError:  # folded while it was being read
                 self._take_folded(self._last)
-        return self._records()
+        with _told_missing(self._layout.folded):
+            return self._records()
 
     def _records(self) -> Records:
         tail: list[Attempt] = []
@@ -102,13 +118,13 @@ class State:
         for _ in range(FOLDED_MEANWHILE):
             with suppress(FileNotFoundError):
                 return self._latest()
-        return self._latest()
+        with _told_missing(self._layout.folded):
+            return self._latest()
 
     def _latest(self) -> Standing:
-        folders = (self._layout.folded, self._layout.checkpoints)
-        found = {_number(name): join(folder, name) for folder in folders for name in self._numbered(folder)}
-        start = checkpoint_from(self._read(found[max(found)])) if found else NOTHING
-        tail = tuple(self._after(start.attempt_batch, self._names(self._layout.log)))
+        found = {number_of(name): (kind, name) for kind in ("folded", "checkpoints") for name in self._names(kind)}
+        start = checkpoint_from(self._checkpoint(*found[max(found)])) if found else NOTHING
+        tail = tuple(self._after(start.attempt_batch, frozenset(self._names("log"))))
         state, committed = start.state, start.committed_ms
         for attempt in tail:
             if attempt.committed and attempt.manifest and attempt.ending:
@@ -117,8 +133,8 @@ class State:
 
     def settled_since_checkpoint(self) -> int:
         """Settled attempts, without a gap, that no checkpoint has folded yet."""
-        names = self._numbered(self._layout.checkpoints)
-        folded = int(names[-1].partition(".")[0]) if names else 0
+        stored = self._names("checkpoints")
+        folded = number_of(stored[-1]) if stored else 0
         self.records()
         return sum(attempt.intent.batch > folded for attempt in self._settled)
 
@@ -126,22 +142,20 @@ class State:
         """Fold everything that is settled. Older checkpoints go; the history stays."""
         last = self._settled[-1].intent.batch
         times = [attempt.ending.concluded_ms for attempt in self._settled if attempt.committed and attempt.ending]
-        older = self._numbered(self._layout.checkpoints)
+        older = self._names("checkpoints")
         answered = still_there(self._files, self._layout, self._state.answered)
         state = replace(self._state, answered=answered)
         folded = Checkpoint(last, times[-1] if times else None, state, tuple(quarantined))
-        if self._create(self._layout.checkpoint(last), checkpoint_to(folded)):
+        if create_object(self._files, self._layout.checkpoint(last), checkpoint_to(folded)):
             for name in older:
-                self._files.delete_file(join(self._layout.checkpoints, name))
+                self._delete("checkpoints", name)
 
     def _remember(self, attempt: Attempt) -> None:
         self._settled.append(attempt)
         if attempt.committed:
             if attempt.manifest is None:
-                raise Damage(
-                    f"batch {attempt.intent.batch} is recorded as committed, but its manifest is missing",
-                    f"Restore {self._layout.manifest(attempt.intent.batch)} from a backup of the state folder.",
-                )
+                path = self._layout.manifest(attempt.intent.batch)
+                raise damaged(path, f"is missing, and batch {attempt.intent.batch} is recorded as committed")
             self._state = after(self._state, attempt.manifest)
 
     def fold(self, last: Attempt, quarantined: Mapping[str, Mapping[str, Any]]) -> int:
@@ -150,29 +164,29 @@ class State:
         Under the table's lock. A crash in between leaves attempts that nobody reads; the next fold deletes them.
         """
         number, committed = last.intent.batch, last.ending.concluded_ms if last.ending else 0
-        older = self._numbered(self._layout.folded)
+        older = self._names("folded")
         state = fold(self._settled, up_to=number)
         plain = checkpoint_to(Checkpoint(number, committed, state, tuple(sorted(quarantined))))
         more = {"attempt": last.intent.attempt, "rows": dict(quarantined)}
-        self._create(self._layout.folded_to(number), plain | more)
+        create_object(self._files, self._layout.folded_to(number), plain | more)
         for name in older:
-            if int(name.partition(".")[0]) < number:
-                self._files.delete_file(join(self._layout.folded, name))
+            if number_of(name) < number:
+                self._delete("folded", name)
         self._settled, self._state = [], TableState()
         return self.sweep()
 
     def sweep(self) -> int:
         """Delete the attempts that are folded. How many there were."""
-        plain = self._newest(self._layout.folded)
-        last = plain["attempt_batch"] if plain else 0
-        names = sorted(name for name in self._names(self._layout.log) if name[:1].isdigit() and _number(name) <= last)
-        for name in names:
-            self._files.delete_file(join(self._layout.log, name))
-        return len({_number(name) for name in names})
+        stored = self._newest("folded", StoredCheckpoint)
+        last = stored.attempt_batch if stored else 0
+        gone = [name for name in self._names("log") if number_of(name) <= last]
+        for name in gone:
+            self._delete("log", name)
+        return len({number_of(name) for name in gone})
 
     def _unread(self) -> Iterator[Attempt]:
         """Attempts that are not remembered yet, in order of their numbers."""
-        names = self._names(self._layout.log)
+        names = frozenset(self._names("log"))
         last = self._last
         unread = [number for number in _numbers(names) if number > last]
         if unread != list(range(last + 1, last + 1 + len(unread))):
@@ -185,79 +199,93 @@ class State:
 
     def _take_folded(self, last: int) -> None:
         """The log does not go on where this reader left it: it may have been folded meanwhile."""
-        plain = self._newest(self._layout.folded)
-        if plain is None or plain["attempt_batch"] <= last:
+        stored = self._newest("folded", StoredCheckpoint)
+        if stored is None or stored.attempt_batch <= last:
             return
-        found = checkpoint_from(plain)
-        self._settled = [
-            folded_attempt(found.attempt_batch, plain["attempt"], found.committed_ms or 0, found.state, plain["rows"])
-        ]
+        found = checkpoint_from(stored)
+        number, when = found.attempt_batch, found.committed_ms or 0
+        rows = {key: row.plain() for key, row in stored.rows.items()}
+        self._settled = [folded_attempt(number, stored.attempt, when, found.state, rows)]
         self._state = found.state
 
     def _after(self, last: int, names: frozenset[str]) -> Iterator[Attempt]:
-        """Attempts with numbers above `last`, in order. `names`: of the log's objects."""
+        """Attempts with numbers above `last`, in order, without a gap. `names`: of the log's objects."""
         for batch in _numbers(names):
+            if batch > last + 1:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._layout.intent(last + 1))
             if batch > last:
                 yield self._attempt(batch, names)
+                last = batch
 
     def _attempt(self, batch: int, names: frozenset[str]) -> Attempt:
-        manifest = self._optional(self._layout.manifest(batch), names)
-        ending = self._optional(self._layout.outcome(batch), names)
-        return Attempt(
-            intent_from(self._read(self._layout.intent(batch))),
-            manifest_from(manifest) if manifest else None,
-            ending_from(ending) if ending else None,
-        )
+        manifest = self._optional(self._layout.manifest(batch), StoredManifest, names, LARGE)
+        ending = self._optional(self._layout.outcome(batch), Ending, names)
+        check_needs(self._layout.manifest(batch), manifest.needs if manifest else ())
+        path = self._layout.intent(batch)
+        intent = read_object(self._files, path, Intent)
+        if intent.batch != batch:
+            raise damaged(path, f"is that of batch {intent.batch}")
+        self._check_same(intent, self._layout.manifest(batch), manifest)
+        self._check_same(intent, self._layout.outcome(batch), ending)
+        return Attempt(intent, manifest_from(manifest) if manifest else None, ending)
 
-    def _optional(self, path: str, names: frozenset[str]) -> dict[str, Any] | None:
-        return self._read(path) if path.rpartition("/")[2] in names else None
+    def _check_same(self, intent: Intent, path: str, part: Manifest | Ending | None) -> None:
+        if part is not None and part.attempt != intent.attempt:
+            raise damaged(path, f"is that of attempt {part.attempt}, not of {intent.attempt}")
 
-    def _names(self, folder: str) -> frozenset[str]:
-        try:
-            return frozenset(entry.name for entry in self._files.list(folder))
-        except FileNotFoundError:
-            return frozenset()
+    def _optional(self, path: str, kind: type[T], names: frozenset[str], most: int = SMALL) -> T | None:
+        return read_object(self._files, path, kind, RESTORE, most) if path.rpartition("/")[2] in names else None
 
-    def _numbered(self, folder: str) -> list[str]:
-        """Names that begin with a number, in its order."""
-        return sorted(name for name in self._names(folder) if name[:1].isdigit())
+    def _names(self, kind: str) -> list[str]:
+        """Of the objects in one folder, sorted; strays are told of once."""
+        found = listed(self._files, self._layout, kind)
+        for name in found.strays:
+            self._tell_of(join(self._layout.state, kind, name))
+        return sorted(found.named)
 
-    def _newest(self, folder: str) -> dict[str, Any] | None:
+    def _tell_of(self, stray: str) -> None:
+        if stray not in self._strays:
+            self._strays.add(stray)
+            log.warning("%s is no state object of hotswap, and is ignored: move it out of the state folder", stray)
+
+    def _newest(self, kind: str, stored: type[T]) -> T | None:
         """The object with the highest number. A writer deletes older ones once a newer is there: then look again."""
-        while names := self._numbered(folder):
+        while found := self._names(kind):
             with suppress(FileNotFoundError):
-                return self._read(join(folder, names[-1]))
+                return read_object(self._files, join(self._layout.state, kind, found[-1]), stored, _HINTS[kind], LARGE)
         return None
 
-    def _read(self, path: str) -> dict[str, Any]:
-        try:
-            plain: dict[str, Any] = json.loads(self._files.read(path))
-        except ValueError as error:
-            raise Damage(f"state object {path} is not readable: {error}", "Restore it from a backup.") from error
-        return plain
+    def _checkpoint(self, kind: str, name: str) -> StoredCheckpoint:
+        path = join(self._layout.state, kind, name)
+        stored = read_object(self._files, path, StoredCheckpoint, _HINTS[kind], LARGE)
+        if stored.attempt_batch != number_of(name):
+            raise damaged(path, f"is that of batch {stored.attempt_batch}", _HINTS[kind])
+        return stored
+
+    def _delete(self, kind: str, name: str) -> None:
+        delete_object(self._files, self._layout, join(self._layout.state, kind, name))
 
     def claim_batch(self, intent: Intent) -> bool:
         """Claim the batch number by creating the intent; False if another loader has it."""
-        return self._create(self._layout.intent(intent.batch), to_plain(intent))
+        return create_object(self._files, self._layout.intent(intent.batch), to_plain(intent))
 
     def record(self, manifest: Manifest) -> None:
-        if not self._create(self._layout.manifest(manifest.batch), to_plain(manifest)):
+        if not create_object(self._files, self._layout.manifest(manifest.batch), to_plain(manifest)):
             raise Conflict(f"batch {manifest.batch} has a manifest already", "Run `hotswap recover`.")
 
     def conclude(self, batch: int, ending: Ending) -> Ending:
         """Store the outcome, or return the one that somebody stored before."""
         path = self._layout.outcome(batch)
-        return ending if self._create(path, to_plain(ending)) else ending_from(self._read(path))
+        return ending if create_object(self._files, path, to_plain(ending)) else read_object(self._files, path, Ending)
 
     def ending(self, batch: int) -> Ending | None:
         path = self._layout.outcome(batch)
-        return ending_from(self._read(path)) if self._files.exists(path) else None
+        return read_object(self._files, path, Ending) if self._files.exists(path) else None
 
     def claim_epoch(self, run: str) -> int:
         """The next fence number; never given twice."""
-        names = self._names(self._layout.epochs)
-        number = max((int(name.partition(".")[0]) for name in names if name[:1].isdigit()), default=0) + 1
-        while not self._create(self._layout.epoch(number), {"run": run}):
+        number = max(map(number_of, self._names("epochs")), default=0) + 1
+        while not create_object(self._files, self._layout.epoch(number), {"run": run}):
             number += 1
         return number
 
@@ -278,21 +306,19 @@ class State:
             if attempt.committed and attempt.manifest and attempt.manifest.position:
                 yield attempt.manifest.position
 
-    def _create(self, path: str, plain: dict[str, Any]) -> bool:
-        try:
-            self._files.create(path, json.dumps(plain, separators=(",", ":")).encode())
-        except FileExistsError:
-            return False
-        return True
+
+@contextmanager
+def _told_missing(folded: str) -> Iterator[None]:
+    """An object that is not there, however often the folder is read again, is missing."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        what = f"is missing, and no history that was folded into {folded} stands for it"
+        raise damaged(str(error.filename), what) from error
 
 
 def _numbers(names: Iterable[str]) -> list[int]:
-    return sorted({_number(name) for name in names if name[:1].isdigit()})
-
-
-def _number(name: str) -> int:
-    """Of a numbered object, by its name."""
-    return int(name.partition(".")[0])
+    return sorted(set(map(number_of, names)))
 
 
 def position_of(state: str, usable: Usable = any_position) -> Position | None:

@@ -5,15 +5,15 @@ answered: a key that was asked for is never lost, and a batch that is replayed a
 `quarantine retry`, adopt and bootstrap ask; a batch takes the oldest, urgent ones first.
 """
 
-import json
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from loader.basics.errors import Damage
+from loader.state.deleting import delete_object
 from loader.state.layout import Layout
+from loader.state.names import NAMES, names
+from loader.state.objects import LARGE, HexText, create_object, read_object
 from loader.storage.files import Files, join
 
 if TYPE_CHECKING:  # `status` counts what is open without pyarrow
@@ -23,7 +23,19 @@ KEYS_AN_ASK = 10_000
 KEYS_A_BATCH = 50_000
 """What one batch takes besides the dirty keys of its window; the rest waits for the next ones."""
 
-_NAME = re.compile(r"[01]-([0-9]{15})-[0-9a-z]+-[0-9]{6}-([0-9]+)-([a-z]+)\.json")
+_ASK_ANEW = (
+    "Stop the loader and move it out of the state folder; then run `hotswap reconcile TABLE --repair`: its keys are not"
+    " known any more."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An ask as it is stored; its keys in hex."""
+
+    reason: str
+    confirmed: bool
+    keys: tuple[HexText, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,7 @@ def ask(files: Files, layout: Layout, keys: Iterable[bytes], asker: Asker) -> tu
 
 def open_asks(files: Files, layout: Layout, answered: Collection[str]) -> tuple[Ask, ...]:
     """What waits, in the order in which it is taken. `answered`: names in committed manifests."""
-    return tuple(_parsed(name) for name in sorted(_names(files, layout)) if name not in answered)
+    return tuple(_parsed(name) for name in names(files, layout, "asked") if name not in answered)
 
 
 def of_one_batch(asks: Sequence[Ask], most: int = KEYS_A_BATCH) -> tuple[Ask, ...]:
@@ -85,22 +97,22 @@ def load(files: Files, layout: Layout, asks: Iterable[Ask]) -> Asked:
     keys: set[bytes] = set()
     confirmed: set[bytes] = set()
     for found in asks:
-        plain = _read(files, join(layout.asked, found.name))
-        these = {bytes.fromhex(key) for key in plain["keys"]}
+        stored = read_object(files, join(layout.asked, found.name), Stored, _ASK_ANEW, LARGE)
+        these = {bytes.fromhex(key) for key in stored.keys}
         keys |= these
-        confirmed |= these if plain["confirmed"] else set()
+        confirmed |= these if stored.confirmed else set()
     return Asked(pa.array(sorted(keys), pa.binary()), pa.array(sorted(confirmed), pa.binary()))
 
 
 def forget(files: Files, layout: Layout, answered: Collection[str]) -> None:
     """Delete what committed manifests have answered. Under the table's lock; a crash in between costs nothing."""
-    for name in _names(files, layout) & frozenset(answered):
-        files.delete_file(join(layout.asked, name))
+    for name in frozenset(names(files, layout, "asked")).intersection(answered):
+        delete_object(files, layout, join(layout.asked, name))
 
 
 def still_there(files: Files, layout: Layout, answered: Collection[str]) -> tuple[str, ...]:
     """The answered names that have to be remembered: a name is never used again once its object is gone."""
-    return tuple(sorted(_names(files, layout) & frozenset(answered)))
+    return tuple(sorted(frozenset(names(files, layout, "asked")).intersection(answered)))
 
 
 def _pieces(keys: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -112,36 +124,15 @@ def _pieces(keys: Iterable[bytes]) -> Iterator[list[bytes]]:
 def _store(files: Files, layout: Layout, keys: Sequence[bytes], asker: Asker) -> str:
     now = asker.clock()
     plain = {"reason": asker.reason, "confirmed": asker.confirmed, "keys": [key.hex() for key in keys]}
-    data = json.dumps(plain, separators=(",", ":")).encode()
     piece = 0
     while True:
         name = f"{int(not asker.urgent)}-{now:015d}-{asker.run}-{piece:06d}-{len(keys)}-{asker.reason}.json"
-        try:
-            files.create(join(layout.asked, name), data)
-        except FileExistsError:
-            piece += 1
-            continue
-        return name
+        if create_object(files, join(layout.asked, name), plain):
+            return name
+        piece += 1
 
 
 def _parsed(name: str) -> Ask:
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise Damage(f"{name} is no name of an ask", "Somebody else writes into the state folder: find it out.")
+    match = NAMES["asked"].fullmatch(name)
+    assert match is not None  # the listing has left out what is not
     return Ask(name, match[3], int(match[2]), int(match[1]))
-
-
-def _names(files: Files, layout: Layout) -> frozenset[str]:
-    try:
-        return frozenset(entry.name for entry in files.list(layout.asked) if entry.name[:1].isdigit())
-    except FileNotFoundError:
-        return frozenset()
-
-
-def _read(files: Files, path: str) -> dict[str, list[str]]:
-    try:
-        plain: dict[str, list[str]] = json.loads(files.read(path))
-        plain["keys"], plain["confirmed"]
-    except (ValueError, KeyError) as error:
-        raise Damage(f"state object {path} is not readable: {error}", "Restore it from a backup.") from error
-    return plain

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from loader.state.deleting import delete_object
 from loader.state.open_table import Environment
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def with_room(env: Environment, work: Callable[[], Done]) -> Done:
 
 def _given_up(env: Environment) -> bool:
     try:
-        env.files.delete_file(env.layout.reserve)
+        delete_object(env.files, env.layout, env.layout.reserve)
     except OSError:
         return False
     return True

@@ -22,6 +22,8 @@ FILE_READS = frozenset(
         "parallel",
         "parallel_syncs",
         "read",
+        "head",
+        "size",
         "open_input",
         "open_mapped",
         "exists",

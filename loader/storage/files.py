@@ -20,6 +20,10 @@ class Entry:
     is_dir: bool
 
 
+class Unreadable(OSError):
+    """What has a file's name is something else: a folder, a pipe, a device, a symbolic link."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What one file system can and another cannot. Above storage/ these are asked for, never a location's scheme."""
@@ -80,7 +84,14 @@ class Files(Protocol):
     def create(self, path: str, data: bytes) -> None:
         """A whole, durable file or nothing. FileExistsError if the name is taken."""
 
-    def read(self, path: str) -> bytes: ...
+    def read(self, path: str) -> bytes:
+        """The bytes of a regular file. Unreadable if it is anything else."""
+
+    def head(self, path: str, most: int) -> bytes:
+        """The same, the first `most` of them."""
+
+    def size(self, path: str) -> int:
+        """How many they are."""
 
     def open_input(self, path: str) -> BinaryIO: ...
 

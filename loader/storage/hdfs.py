@@ -21,7 +21,7 @@ from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedReader, BufferedWriter, Raw
 from typing import Any, BinaryIO, cast
 
 from loader.basics.errors import ConfigError
-from loader.storage.files import About, Capabilities, Entry, Found, Room
+from loader.storage.files import About, Capabilities, Entry, Found, Room, Unreadable
 from partitioner.values import canonical_location
 
 BUFFER_BYTES = 1 << 20
@@ -74,6 +74,17 @@ class HdfsFiles:
     def read(self, path: str) -> bytes:
         with self.open_input(path) as stream:
             return stream.read()
+
+    def head(self, path: str, most: int) -> bytes:
+        with self.open_input(path) as stream:
+            return stream.read(most)
+
+    def size(self, path: str) -> int:
+        target = self._path(path)
+        about = self._about(target)
+        if about.isdir:
+            raise Unreadable(errno.EINVAL, "is a folder, not a regular file", self._named(target))
+        return int(about.length)
 
     def open_input(self, path: str) -> BinaryIO:
         target = self._path(path)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from loader.storage.files import About, Capabilities, Entry, Found, Room, naming
+from loader.storage.files import About, Capabilities, Entry, Found, Room, Unreadable, naming
 from partitioner.values import canonical_location
 
 CAN = Capabilities(hard_links=True, durable_names=False, cheap_walk=True)
@@ -52,7 +52,19 @@ class LocalFiles:
         return name
 
     def read(self, path: str) -> bytes:
-        return local_path(path).read_bytes()
+        with os.fdopen(_open_regular(local_path(path)), "rb") as file:
+            return file.read()
+
+    def head(self, path: str, most: int) -> bytes:
+        with os.fdopen(_open_regular(local_path(path)), "rb") as file:
+            return file.read(most)
+
+    def size(self, path: str) -> int:
+        handle = _open_regular(local_path(path))
+        try:
+            return os.fstat(handle).st_size
+        finally:
+            os.close(handle)
 
     def open_input(self, path: str) -> BinaryIO:
         return _native(local_path(path), "rb")
@@ -146,6 +158,36 @@ class LocalFiles:
 
     def walk(self, folder: str) -> Iterator[Found]:
         return _walk(local_path(folder))
+
+
+def _open_regular(path: Path) -> int:
+    """Without following a link, and without waiting for whoever writes into a pipe."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise _unreadable(path, path.lstat().st_mode) from None
+        raise
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        raise _unreadable(path, mode)
+    return handle
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def _unreadable(path: Path, mode: int) -> Unreadable:
+    kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+    return Unreadable(errno.EINVAL, f"is {kind}, not a regular file", str(path))
 
 
 def local_path(location: str) -> Path:

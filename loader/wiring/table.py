@@ -11,6 +11,7 @@ from loader.basics.beside import in_thread
 from loader.state.claim import check_claim, claim_of
 from loader.state.fences import Fences
 from loader.state.layout import Layout
+from loader.state.names import check_formats
 from loader.state.open_table import Environment, Identity
 from loader.state.records import State
 from loader.state.witness import Witness
@@ -91,9 +92,10 @@ def environment(
 
 
 def open_table(settings: "Settings", table: "TableSettings") -> Environment:
-    """Connect and check the claim. Raises ForeignClaim, and what the metastore raises."""
+    """Connect, check the claim and the formats. Raises ForeignClaim, NewerFormat, and what the metastore raises."""
     metastore = open_metastore(settings)
     hive = metastore.table(table.hive_table)
     env = environment(metastore, files_of(hive.location, table.state), hive, table, identity())
+    check_formats(env.files, env.layout)
     check_claim(env.files, env.layout, claim_of(metastore, hive))
     return env

@@ -3,23 +3,14 @@
 The history itself stays where it is: rollback, clean and `history` need it.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from partitioner.history.manifest import (
-    FORMAT,
-    KeySet,
-    RuleId,
-    checked,
-    definition_from,
-    key_set_from,
-    partitions_from,
-    plain_of,
-    version_from,
-)
-from partitioner.history.position import position_from, position_to
+from partitioner.history.manifest import FORMAT, Definition, KeySet, RuleId, plain_of
+from partitioner.history.position import Position, Span, position_to
 from partitioner.history.table_state import Hold, TableState
+from partitioner.values import Version, plain_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,43 +49,85 @@ def checkpoint_to(value: Checkpoint) -> dict[str, Any]:
     }
 
 
-def checkpoint_from(plain: Mapping[str, Any]) -> Checkpoint:
-    """Raises ValueError if it was stored by a newer program."""
-    fields = checked(plain)
-    live = [version_from(version) for version in fields["live"]]
+@dataclass(frozen=True, slots=True)
+class HeldBy:
+    """How a hold of the whole table was stored at first: a rollback's manifest, of which this counts."""
+
+    batch: int
+    target: int | None
+    recorded_ms: int
+    undone: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRow:
+    """A quarantined row as it is stored, bytes in hex. `cells`: family, qualifier, timestamp, value."""
+
+    key: str
+    reason: str
+    column: str | None
+    cells: tuple[tuple[str, str, int, str], ...]
+    batch: int = 0  # of a folded one: the last that rejected it
+
+    def __post_init__(self) -> None:
+        bytes.fromhex(self.key)
+        for family, qualifier, _, value in self.cells:
+            bytes.fromhex(family + qualifier + value)
+
+    def plain(self) -> dict[str, Any]:
+        """A dict of JSON types."""
+        return {**asdict(self), "cells": [list(cell) for cell in self.cells]}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """A checkpoint as it is stored, field by field. `attempt`, `rows`: of a folded history (see `State.fold`)."""
+
+    attempt_batch: int
+    committed_ms: int | None
+    quarantined: tuple[str, ...]
+    batch: int
+    live: tuple[Version, ...]
+    index: tuple[str, ...]
+    span: Span | None = None  # its position in format 1
+    position: Position | None = None
+    definition: Definition | None = None
+    rule: RuleId | None = None
+    holds: tuple[Hold, ...] = ()
+    owed: tuple[int, ...] = ()
+    deferred: tuple[KeySet, ...] = ()
+    released: tuple[KeySet, ...] = ()
+    watermark: int | None = None
+    answered: tuple[str, ...] = ()
+    held_by: HeldBy | None = None
+    attempt: str = ""
+    rows: Mapping[str, StoredRow] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in (*self.index, *self.answered):
+            plain_name(name)
+
+
+def checkpoint_from(stored: StoredCheckpoint) -> Checkpoint:
+    """What it says."""
     state = TableState(
-        batch=fields["batch"],
-        live={version.partition: version for version in live},
-        index=tuple(fields["index"]),
-        position=position_from(fields.get("position") or fields.get("span"), fields["batch"]),
-        definition=definition_from(fields.get("definition")),
-        rule=RuleId(**fields["rule"]) if fields.get("rule") else None,
-        holds=_holds(fields),
-        owed=tuple(fields["owed"]),
-        deferred=_key_sets(fields.get("deferred", ())),
-        released=_key_sets(fields.get("released", ())),
-        watermark=fields.get("watermark"),
-        answered=tuple(fields.get("answered", ())),
+        batch=stored.batch,
+        live={version.partition: version for version in stored.live},
+        index=stored.index,
+        position=stored.position or (stored.span.position(stored.batch) if stored.span else None),
+        definition=stored.definition,
+        rule=stored.rule,
+        holds=_holds(stored),
+        owed=stored.owed,
+        deferred=stored.deferred,
+        released=stored.released,
+        watermark=stored.watermark,
+        answered=stored.answered,
     )
-    return Checkpoint(fields["attempt_batch"], fields["committed_ms"], state, tuple(fields["quarantined"]))
+    return Checkpoint(stored.attempt_batch, stored.committed_ms, state, stored.quarantined)
 
 
-def _holds(fields: Mapping[str, Any]) -> tuple[Hold, ...]:
-    """`held_by`, a rollback's whole manifest, is how format 1 began; such a hold is of the whole table."""
-    old = fields.get("held_by")
-    if old:
-        return (Hold(old["batch"], old["target"], old["recorded_ms"], None, tuple(old["undone"])),)
-    return tuple(
-        Hold(
-            hold["batch"],
-            hold["target"],
-            hold["since_ms"],
-            partitions_from(hold["partitions"]),
-            tuple(hold["undone"]),
-        )
-        for hold in fields.get("holds", ())
-    )
-
-
-def _key_sets(plain: Iterable[Mapping[str, Any]]) -> tuple[KeySet, ...]:
-    return tuple(aside for item in plain if (aside := key_set_from(item)) is not None)
+def _holds(stored: StoredCheckpoint) -> tuple[Hold, ...]:
+    """`held_by` is of the whole table."""
+    old = stored.held_by
+    return stored.holds if old is None else (Hold(old.batch, old.target, old.recorded_ms, None, old.undone),)

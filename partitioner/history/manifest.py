@@ -1,16 +1,22 @@
-"""The manifest: a plan as stored before the swap, with what was really written; and its plain-dict form."""
+"""The manifest: a plan as stored before the swap, with what was really written; and its plain-dict form.
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+The classes here are what is stored, field by field: `loader.state.objects` reads them back by their types. A field that
+came later has a default, which is what an object of before means by not having it.
+"""
+
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
 
 from partitioner.history.kinds import FLAGS, Kind
-from partitioner.history.position import Position, position_from
-from partitioner.values import AttemptId, Bucket, DataFile, PartitionValues, Version
+from partitioner.history.position import Position, Span
+from partitioner.values import AttemptId, PartitionValues, Version, plain_name
 
 FORMAT = 2
-"""Version of the stored form. A reader refuses a larger one, and reads every smaller one for ever."""
+"""Version of the stored form: what this program writes, and the newest that it reads. All older ones are read for ever.
+
+It stands first in a stored object, so that another program knows by the object's first bytes whether it may read on.
+"""
 KNOWN_NEEDS: frozenset[str] = frozenset()
 """What a manifest may need a reader to know beyond the format. One that needs more is refused, as a newer format is."""
 
@@ -58,6 +64,9 @@ class KeySet:
     name: str
     keys: int
 
+    def __post_init__(self) -> None:
+        plain_name(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionMove:
@@ -82,6 +91,9 @@ class Intent:
     run: str
     fence: PartitionValues | None
     started_ms: int
+
+    def __post_init__(self) -> None:
+        plain_name(self.attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +128,17 @@ class Manifest:
     event_ms: int | None = None  # event time up to which everything is live; of sources that have one
     needs: tuple[str, ...] = ()  # what a reader must know, see KNOWN_NEEDS
 
+    def __post_init__(self) -> None:
+        for name in (self.attempt, *self.index, *self.released, *self.taken, *self.answered, *self.parts):
+            plain_name(name)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredManifest(Manifest):
+    """A manifest as it is stored, of any format. `span`: its position in format 1."""
+
+    span: Span | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -125,6 +148,9 @@ class Ending:
     verdict: Verdict
     concluded_ms: int
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        plain_name(self.attempt)
 
 
 def to_plain(value: Intent | Manifest | Ending) -> dict[str, Any]:
@@ -138,101 +164,9 @@ def plain_of(value: Any) -> dict[str, Any]:
     return asdict(value)
 
 
-def intent_from(plain: Mapping[str, Any]) -> Intent:
-    fields = checked(plain)
-    return Intent(
-        batch=fields["batch"],
-        attempt=AttemptId(fields["attempt"]),
-        kind=Kind(fields["kind"]),
-        run=fields["run"],
-        fence=_values(fields["fence"]),
-        started_ms=fields["started_ms"],
-    )
-
-
-def manifest_from(plain: Mapping[str, Any]) -> Manifest:
-    fields = checked(plain)
-    return Manifest(
-        batch=fields["batch"],
-        attempt=AttemptId(fields["attempt"]),
-        kind=Kind(fields["kind"]),
-        fence=_values(fields["fence"]),
-        recorded_ms=fields["recorded_ms"],
-        moves=tuple(_move(move) for move in fields["moves"]),
-        index=tuple(fields["index"]),
-        counts=Counts(**fields["counts"]),
-        position=position_from(fields.get("position") or fields.get("span"), fields["batch"]),
-        target=fields["target"],
-        undone=tuple(fields["undone"]),
-        owed=tuple(fields["owed"]),
-        paid=tuple(fields["paid"]),
-        healed=tuple(fields["healed"]),
-        held=partitions_from(fields.get("held")),
-        deferred=key_set_from(fields.get("deferred")),
-        rest=key_set_from(fields.get("rest")),
-        released=tuple(fields.get("released", ())),
-        taken=tuple(fields.get("taken", ())),
-        dropped=partitions_from(fields.get("dropped")) or (),
-        watermark=fields.get("watermark"),
-        answered=tuple(fields.get("answered", ())),
-        definition=definition_from(fields.get("definition")),
-        rule=RuleId(**fields["rule"]) if fields.get("rule") else None,
-        parts=tuple(fields.get("parts", ())),
-        event_ms=fields.get("event_ms"),
-        needs=tuple(fields.get("needs", ())),
-    )
-
-
-def definition_from(plain: Mapping[str, Any] | None) -> Definition | None:
-    return Definition(plain["digest"], plain["decoder"]) if plain else None
-
-
-def ending_from(plain: Mapping[str, Any]) -> Ending:
-    fields = checked(plain)
-    return Ending(
-        AttemptId(fields["attempt"]), Verdict(fields["verdict"]), fields["concluded_ms"], fields.get("reason", "")
-    )
-
-
-def checked(plain: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Raises ValueError if it was stored by a newer program."""
-    if plain.get("format", 0) > FORMAT:
-        raise ValueError(f"stored form {plain['format']} is newer than this program's {FORMAT}: upgrade hotswap")
-    if unknown := sorted(set(plain.get("needs", ())) - KNOWN_NEEDS):
-        raise ValueError(f"it needs what this program does not know ({', '.join(unknown)}): upgrade hotswap")
-    return plain
-
-
-def partitions_from(partitions: list[list[str]] | None) -> tuple[PartitionValues, ...] | None:
-    return None if partitions is None else tuple(tuple(values) for values in partitions)
-
-
-def key_set_from(plain: Mapping[str, Any] | None) -> KeySet | None:
-    return KeySet(plain["name"], plain["keys"]) if plain else None
-
-
-def _values(values: list[str] | None) -> PartitionValues | None:
-    return None if values is None else tuple(values)
-
-
-def _move(plain: Mapping[str, Any]) -> PartitionMove:
-    return PartitionMove(
-        partition=tuple(plain["partition"]),
-        old=plain["old"],
-        new=version_from(plain["new"]),
-        placeholder=plain["placeholder"],
-    )
-
-
-def version_from(plain: Mapping[str, Any]) -> Version:
-    return Version(
-        partition=tuple(plain["partition"]),
-        attempt=AttemptId(plain["attempt"]),
-        location=plain["location"],
-        format=plain["format"],
-        columns=tuple((name, kind) for name, kind in plain["columns"]),
-        files=tuple(
-            DataFile(file["name"], Bucket(**file["bucket"]), file["rows"], file["bytes"], AttemptId(file.get("by", "")))
-            for file in plain["files"]
-        ),
-    )
+def manifest_from(stored: StoredManifest) -> Manifest:
+    """What it says."""
+    values = {field.name: getattr(stored, field.name) for field in fields(Manifest)}
+    if stored.span is not None and stored.position is None:
+        values["position"] = stored.span.position(stored.batch)
+    return Manifest(**values)

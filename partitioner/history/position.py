@@ -35,16 +35,20 @@ class Position:
         return (self.batch, self.number)
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A position as format 1 stored it: `[start, end)` was read, and all that is before `low` is in."""
+
+    source: str
+    start: int
+    end: int
+    low: int
+
+    def position(self, batch: int = 0) -> Position:
+        """`batch`: that of the manifest that it stands in; format 1 does not repeat it, and knows no numbers."""
+        return Position(self.source, self.start, self.end, self.low, batch=batch)
+
+
 def position_to(position: Position | None) -> dict[str, Any] | None:
     """A dict of JSON types."""
     return None if position is None else asdict(position)
-
-
-def position_from(plain: Mapping[str, Any] | None, batch: int = 0) -> Position | None:
-    """Of any format. `batch`: the manifest's own; format 1 does not repeat it, and knows no numbers."""
-    if not plain:
-        return None
-    if "end" in plain:
-        return Position(plain["source"], plain["start"], plain["end"], plain["low"], batch=batch)
-    fields = {name: plain[name] for name in ("source", "since_ms", "read_ms", "low_ms", "value", "number", "batch")}
-    return Position(**fields)

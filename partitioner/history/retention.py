@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from partitioner.history.kinds import FLAGS
+from partitioner.history.kinds import FLAGS, Kind
 from partitioner.history.manifest import Manifest
 from partitioner.history.table_state import Attempt, TableState, after
 from partitioner.values import AttemptId, canonical_location
@@ -159,13 +159,24 @@ def _left(attempts: Iterable[Attempt]) -> dict[str, int]:
     }
 
 
-def _foreign(attempts: Iterable[Attempt]) -> dict[str, tuple[str, ...]]:
-    """Locations that were taken over from others, with the files that were there then."""
+def _foreign(attempts: Sequence[Attempt]) -> dict[str, tuple[str, ...]]:
+    """Locations that were taken over from others, with the files that were there then.
+
+    An adoption alone takes over, and only what the metastore named as that partition's location then: the old one of
+    the adoption's own move, or, where that is folded, of the move that replaced it.
+    """
+    registered = {
+        (move.partition, canonical_location(move.old))
+        for attempt in attempts
+        for move in (attempt.manifest.moves if attempt.manifest and attempt.committed else ())
+        if move.old is not None
+    }
     return {
         move.new.location: tuple(file.name for file in move.new.files)
         for attempt in attempts
         for move in (attempt.manifest.moves if attempt.manifest else ())
-        if VERSIONS not in move.new.location
+        if attempt.intent.kind in (Kind.ADOPT, Kind.FOLDED) and VERSIONS not in move.new.location
+        if (move.partition, canonical_location(move.new.location)) in registered
     }
 
 

@@ -217,3 +217,38 @@ def test_every_module_can_be_imported_on_the_oldest_python() -> None:
     for path in sources(*ROOMS):
         ast.parse(path.read_text("utf-8"), feature_version=(3, minor))
     assert sys.version_info >= (3, minor)
+
+
+DELETES = {"delete_file", "delete_tree", "remove_empty_dir"}
+MAY_DELETE = {"loader/state/deleting.py", "loader/datafiles/split_file.py"}  # the second: its own temporary file
+
+
+def calls(names: set[str], *beside: str) -> list[str]:
+    """Files of the loader above its storage that call a method of one of these names."""
+    return sorted(
+        {
+            name_of(path)
+            for path in sources("loader")
+            if "loader/storage/" not in name_of(path) and name_of(path) not in beside
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names
+        }
+    )
+
+
+def test_files_are_deleted_in_one_place_only_which_asks_whose_they_are() -> None:
+    assert calls(DELETES, *MAY_DELETE) == []
+
+
+def test_state_objects_are_parsed_in_one_place_only() -> None:
+    assert calls({"loads", "open_file"}) == PARSERS
+
+
+PARSERS = [
+    "loader/datafiles/parquet_file.py",  # the text that Spark puts into a footer
+    "loader/datafiles/spark_merge.py",  # what its own driver sent to a task
+    "loader/mapping/codecs.py",  # a cell that holds JSON
+    "loader/ops/bootstrap/spool.py",  # row groups of its own spool, opened one by one
+    "loader/ops/reconcile/schedule.py",  # what a child process printed
+    "loader/state/arrow_objects.py",
+]

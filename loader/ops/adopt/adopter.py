@@ -8,6 +8,7 @@ from loader.datafiles.split_file import RawKeys
 from loader.ops.adopt.attempt import AdoptReport, Origin, adopt, preview_adopt
 from loader.ops.init import check_fits, properties_of
 from loader.state.claim import check_claim, claim_of, make_claim
+from loader.state.names import check_formats
 from loader.state.open_table import Environment
 from loader.storage.choose import files_of
 from loader.wiring.mapping import mapping_of
@@ -50,6 +51,7 @@ def open_adopter(settings: "Settings", table: "TableSettings") -> Adopter:
         layout_of(table, hive.location),
         claim_of(metastore, hive),
     )
+    check_formats(files, layout)
     if files.exists(layout.claim):
         check_claim(files, layout, ours)
 

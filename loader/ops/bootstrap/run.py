@@ -4,12 +4,11 @@ Nothing is published before the end. Changes that come meanwhile are asked of th
 none is lost whose delete marker HBase removes before the stream starts; and the stream starts where this began.
 """
 
-import json
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +25,9 @@ from loader.ops.reconcile.values import TableMapping
 from loader.publish.batch import Batch
 from loader.sources.hbase.key_ranges import Ranges
 from loader.state import rereads
+from loader.state.deleting import delete_tree
 from loader.state.gaps import Debt, owe
+from loader.state.objects import LARGE, HexText, create_object, read_object
 from loader.state.open_table import Environment
 from loader.storage.files import join
 from partitioner.arrow_types import arrow_schema
@@ -61,7 +62,7 @@ class Begun:
 
     begun_ms: int
     digest: str
-    ranges: tuple[tuple[str, str], ...]  # hex
+    ranges: tuple[tuple[HexText, HexText], ...]
     bytes_per_row: float | None
 
 
@@ -135,7 +136,7 @@ class Bootstrap:
         batch = publish_bootstrap(self.env, Prepared(files, index, rejected, position))
         self._parts.clear()
         with suppress(FileNotFoundError):
-            self.env.files.delete_tree(self._at())
+            delete_tree(self.env.files, self.env.layout, self._at())
         return _loaded(batch, begun, len(rejected), sample)
 
     @property
@@ -153,27 +154,22 @@ class Bootstrap:
             return found, None
         if found is not None:
             log.warning("%s: the mapping or hotswap has changed: the load begins anew", self.env.table)
-            self.env.files.delete_tree(self._at())
+            delete_tree(self.env.files, self.env.layout, self._at())
         began = self.env.clock()
         sample = take_sample(self.ranges, self.rules.sample_s, lambda: (self.env.clock() - began) / 1000)
         self.shown(sample)
         ranges = tuple((start.hex(), stop.hex()) for start, stop in self.ranges.regions())
         per_row = sample.bytes_per_row.value if sample.bytes_per_row else None
         begun = Begun(began, self.digest, ranges, per_row)
-        plain = {"begun_ms": began, "digest": begun.digest, "ranges": ranges, "bytes_per_row": per_row}
-        try:
-            self.env.files.create(self._at("begun.json"), json.dumps(plain).encode())
-        except FileExistsError:
-            raise Conflict(f"another bootstrap of {self.env.table} has just begun", "Let one of them run.") from None
+        if not create_object(self.env.files, self._at("begun.json"), asdict(begun)):
+            raise Conflict(f"another bootstrap of {self.env.table} has just begun", "Let one of them run.")
         return begun, sample
 
     def _found(self) -> Begun | None:
         try:
-            plain = json.loads(self.env.files.read(self._at("begun.json")))
+            return read_object(self.env.files, self._at("begun.json"), Begun, spool.LOAD_ANEW, LARGE)
         except FileNotFoundError:
             return None
-        ranges = tuple((start, stop) for start, stop in plain["ranges"])
-        return Begun(plain["begun_ms"], plain["digest"], ranges, plain["bytes_per_row"])
 
     # Spool
 

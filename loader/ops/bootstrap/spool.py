@@ -17,13 +17,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from loader.sources.hbase.key_ranges import Block
+from loader.state.arrow_objects import LARGEST
+from loader.state.objects import LARGE, HexText, damaged, read_object, size_of
 from loader.state.quarantine import Rejected
 from loader.storage.files import Files, join
 from partitioner.changes.hashing import hashes_of
-from partitioner.values import Bucket, PartitionValues
+from partitioner.values import Bucket, PartitionValues, plain_name
 
 VERSION = "spool 2"
 """What another version has spooled is not gone on with."""
+LOAD_ANEW = "Stop the load and delete _hotswap/bootstrap below the table's location: the load then begins anew."
 BITS = 16
 BATCH = 4_096
 """Rows that are read at once, of one partition."""
@@ -45,10 +48,13 @@ class Slice:
 class Part:
     """What a part holds, in file `data`. `upto`: the last key that was looked at; None: the end of its range."""
 
-    upto: str | None  # hex
+    upto: HexText | None
     data: str
     slices: tuple[Slice, ...]
     rejected: tuple[dict[str, Any], ...]
+
+    def __post_init__(self) -> None:
+        plain_name(self.data)
 
     @property
     def behind(self) -> bytes:
@@ -81,24 +87,26 @@ def store_part(files: Files, folder: str, name: str, run: str, blocks: Sequence[
 
 
 def load_part(files: Files, folder: str, name: str) -> Part:
-    plain = json.loads(files.read(join(folder, f"{name}.json")))
-    slices = tuple(
-        Slice(tuple(one["partition"]), one["rows"], one["batch"], tuple(one["firsts"])) for one in plain["slices"]
-    )
-    return Part(plain["upto"], plain["data"], slices, tuple(plain["rejected"]))
+    """Raises FileNotFoundError, Damage."""
+    return read_object(files, join(folder, f"{name}.json"), Part, LOAD_ANEW, LARGE)
 
 
 @dataclass(slots=True)
 class Spooled:
     """The rows of one part, read a batch at a time; by several threads."""
 
+    path: str
     reader: pa.ipc.RecordBatchFileReader
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def open(cls, files: Files, path: str) -> "Spooled":
-        """Memory-mapped where that can be."""
-        return cls(pa.ipc.open_file(files.open_mapped(path)))
+        """Memory-mapped where that can be. Raises FileNotFoundError, Damage."""
+        size_of(files, path, LOAD_ANEW, LARGEST)
+        try:
+            return cls(path, pa.ipc.open_file(files.open_mapped(path)))
+        except (pa.ArrowException, OSError) as error:
+            raise damaged(path, f"is not readable: {error}", LOAD_ANEW) from error
 
     def batches(self, one: Slice) -> Iterator[pa.RecordBatch]:
         for index in range(len(one.firsts)):
@@ -117,7 +125,12 @@ class Spooled:
 
     def _batch(self, number: int) -> pa.RecordBatch:
         with self.lock:
-            return self.reader.get_batch(number)
+            try:
+                batch = self.reader.get_batch(number)
+                batch.validate(full=True)
+            except (pa.ArrowException, IndexError, OSError) as error:
+                raise damaged(self.path, f"is not readable: {error}", LOAD_ANEW) from error
+            return batch
 
 
 def _sorted(blocks: Sequence[Block]) -> tuple[tuple[pa.Table, ...], tuple[Slice, ...]]:

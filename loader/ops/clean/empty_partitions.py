@@ -16,6 +16,7 @@ from loader.publish.read_back import ENDED, not_committed
 from loader.publish.settling import settle_attempt
 from loader.publish.steps import Step, claim, lock, record, settle
 from loader.publish.swap import conclude
+from loader.state.deleting import remove_empty
 from loader.state.open_table import Environment
 from metastore.errors import MetastoreError
 from partitioner.history.kinds import Kind
@@ -93,7 +94,7 @@ def drop(batch: Batch) -> None:
 def _remove_placeholder(env: Environment, folder: str) -> None:
     """Durably, as the call that follows is. One that holds files stays."""
     with suppress(OSError):
-        env.files.remove_empty_dir(folder)
+        remove_empty(env.files, env.layout, folder)
     with suppress(FileNotFoundError):
         env.files.sync([folder.rpartition("/")[0]])
 

@@ -5,13 +5,14 @@ Key index segments that were merged or belong to aborted attempts, merges that n
 sets, quarantined rows and fences of what is folded are deleted.
 """
 
-import json
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from loader.state.condemned import condemn
+from loader.state.condemned import condemn, condemned_in
+from loader.state.deleting import delete_object
+from loader.state.names import names, number_of
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
 from loader.storage.files import join
@@ -77,8 +78,8 @@ def _horizon(env: Environment, rules: RetentionRules) -> int | None:
 
 
 def _segments(env: Environment) -> tuple[str, ...]:
-    records, names = env.state.records(), _names(env, env.layout.index)
-    return unneeded_segments(names, records.attempts, best_merge(names, records.state.index))
+    records, stored = env.state.records(), _names(env, "index")
+    return unneeded_segments(stored, records.attempts, best_merge(stored, records.state.index))
 
 
 def _delete_segments(env: Environment, ensure: Callable[[], None]) -> int:
@@ -99,11 +100,10 @@ def _of_folded(env: Environment, last: int) -> list[str]:
     """Change sets, key sets and quarantined rows of attempts that are folded: what is still wanted is elsewhere."""
     state = env.state.records().state
     wanted = {aside.name for aside in (*state.deferred, *state.released)}
-    folders = (env.layout.change_sets, env.layout.key_sets, env.layout.quarantines)
     return [
-        join(folder, name)
-        for folder in folders
-        for name in _names(env, folder)
+        join(env.layout.state, kind, name)
+        for kind in ("changes", "keys", "quarantine")
+        for name in _names(env, kind)
         if name not in wanted and 0 < _attempt_number(name) <= last
     ]
 
@@ -116,7 +116,7 @@ def _attempt_number(name: str) -> int:
 
 def _delete_fences(env: Environment) -> None:
     """Empty folders of fences that are no partition any more; and old epochs, whose names are long used up."""
-    numbers = sorted(int(name.partition(".")[0]) for name in _names(env, env.layout.epochs) if name[:1].isdigit())
+    numbers = [number_of(name) for name in _names(env, "epochs")]
     if not numbers:
         return
     live = frozenset(env.metastore.partition_names(env.table))
@@ -132,16 +132,12 @@ def _delete_fences(env: Environment) -> None:
 
 def _past_lists(env: Environment) -> list[str]:
     """Lists of condemned directories none of which is there any more: nobody can roll back to what does not exist."""
-    folder = env.layout.condemned
-    lists = [join(folder, name) for name in _names(env, folder) if name[:1].isdigit()]
-    return [path for path in lists if not any(map(env.files.exists, json.loads(env.files.read(path))))]
+    lists = [join(env.layout.condemned, name) for name in _names(env, "condemned")]
+    return [path for path in lists if not any(map(env.files.exists, condemned_in(env.files, path)))]
 
 
-def _names(env: Environment, folder: str) -> tuple[str, ...]:
-    try:
-        return tuple(entry.name for entry in env.files.list(folder))
-    except FileNotFoundError:
-        return ()
+def _names(env: Environment, kind: str) -> list[str]:
+    return names(env.files, env.layout, kind)
 
 
 def _delete(env: Environment, paths: Iterable[str]) -> int:
@@ -149,7 +145,7 @@ def _delete(env: Environment, paths: Iterable[str]) -> int:
     gone = 0
     for path in paths:
         try:
-            env.files.delete_file(path)
+            delete_object(env.files, env.layout, path)
             gone += 1
         except OSError as error:
             log.warning("%s could not be deleted: %s", path, error)

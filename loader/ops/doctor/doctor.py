@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from thrift.Thrift import TException
 
-from loader.basics.errors import HotswapError, from_foreign
+from loader.basics.errors import Damage, HotswapError, from_foreign
 from loader.ops.doctor.consistency import claim, configuration, space, state, tables, this_machine
 from loader.ops.doctor.hbase import decoding, hbase
 from loader.ops.doctor.metastore import metastores, reads_agree, settings, table
 from loader.ops.doctor.scratch_table import by_doing
-from loader.ops.doctor.subject import Check, Patient, to_do
-from loader.report.findings import Finding
+from loader.ops.doctor.subject import Check, Patient
+from loader.report.findings import Finding, Grade
 from metastore.api import Metastore
 from metastore.errors import MetastoreError
 
@@ -66,7 +66,8 @@ def _examined(check: Check, patient: Patient) -> Iterator[Finding]:
         if told is None:
             raise
         where = str(patient.table.hive_table)
-        yield to_do(check.__name__.replace("_", " "), where, told.message, told.hint)
+        grade = Grade.DAMAGE if isinstance(told, Damage) else Grade.TO_DO
+        yield Finding(grade, check.__name__.replace("_", " "), where, told.message, told.hint)
 
 
 def doctor(settings: "Settings", table: "TableSettings", clock_table: str | None = None) -> DoctorReport:

@@ -9,6 +9,7 @@ from loader.basics.quantities import counted, size_text
 from loader.ops.doctor.subject import Patient, note, to_do
 from loader.publish.preconditions import UNSUITABLE
 from loader.report.findings import Finding
+from loader.state.names import check_formats
 from metastore.api import LockState, Metastore, Server
 from metastore.errors import MetastoreError, NoSuchTable
 from metastore.fence import fence_values
@@ -48,7 +49,9 @@ def _open_table(patient: Patient, metastore: Metastore) -> Iterator[Finding]:
     except NoSuchTable:
         yield to_do("metastore", str(name), "there is no such Hive table", f"hotswap init {name}")
         return
-    patient.env = patient.environment(metastore, patient.hive)
+    env = patient.environment(metastore, patient.hive)
+    check_formats(env.files, env.layout)  # doctor writes, too
+    patient.env = env
 
 
 def settings(patient: Patient) -> Iterator[Finding]:

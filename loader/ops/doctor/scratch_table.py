@@ -13,6 +13,7 @@ from loader.basics.errors import from_foreign
 from loader.datafiles.split_file import count_rows, write_empty
 from loader.ops.doctor.subject import Patient, note, to_do
 from loader.report.findings import Finding
+from loader.state.deleting import delete_tree, remove_empty
 from loader.state.open_table import Environment
 from loader.storage.files import About, join
 from metastore.api import Column, LockState, Metastore, Partition, PartitionValues, Table, TableName
@@ -296,8 +297,8 @@ def _put_away(scratch: Scratch) -> list[str]:
         except MetastoreError:
             left.append(str(scratch.name))
     try:
-        scratch.env.files.delete_tree(scratch.folder)
-        scratch.env.files.remove_empty_dir(scratch.folder.rpartition("/")[0])
+        delete_tree(scratch.env.files, scratch.env.layout, scratch.folder)
+        remove_empty(scratch.env.files, scratch.env.layout, scratch.folder.rpartition("/")[0])
     except FileNotFoundError:
         return left
     except OSError:

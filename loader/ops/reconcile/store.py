@@ -1,15 +1,44 @@
 """What a comparison keeps in the state folder, create-once: that it began, each piece that is done, how it ended."""
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
-from loader.basics.errors import Damage
 from loader.ops.reconcile.values import Begun, Done, Drift, Kind, Piece, Range
+from loader.state.deleting import delete_object
 from loader.state.layout import Layout
+from loader.state.names import names, number_of
+from loader.state.objects import LARGE, HexText, create_object, read_object
 from loader.storage.files import Files, join
+
+T = TypeVar("T")
+
+_BEGIN_ANEW = "Move it out of the state folder: the comparison begins anew."
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    number: int
+    begun_ms: int
+    digest: str
+    ranges: tuple[tuple[HexText, HexText], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    upto: HexText | None
+    read_ms: int
+    hbase_rows: int
+    hive_rows: int
+    rejected: int
+    drift: tuple[tuple[HexText, Kind, str], ...]
+    open: tuple[tuple[HexText, Kind, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wants:
+    deletes: int
 
 
 class Store:
@@ -19,7 +48,7 @@ class Store:
     """
 
     def __init__(self, files: Files, layout: Layout) -> None:
-        self._files, self._folder = files, layout.reconciles
+        self._files, self._layout = files, layout
 
     def unfinished(self) -> Begun | None:
         """The newest comparison, if it has not ended."""
@@ -27,19 +56,17 @@ class Store:
         begun = sorted(name for name in names if name.endswith(".begun.json"))
         if not begun or begun[-1].replace(".begun.", ".done.") in names:
             return None
-        return _begun(self._read(begun[-1]))
+        return _begun(self._read(begun[-1], _Begun))
 
     def last(self) -> Done | None:
         """The newest one that has ended."""
         done = sorted(name for name in self._names() if name.endswith(".done.json"))
         if not done:
             return None
-        plain = self._read(done[-1])
-        return Done(**{**plain, "asks": tuple(plain["asks"]), "columns": tuple(plain["columns"])})
+        return self._read(done[-1], Done)
 
     def begin(self, begun_ms: int, digest: str, ranges: tuple[Range, ...]) -> Begun:
-        numbers = [int(name.partition(".")[0]) for name in self._names()]
-        number = max(numbers, default=0) + 1
+        number = max(map(number_of, self._names()), default=0) + 1
         while True:
             begun = Begun(number, begun_ms, digest, ranges)
             plain = {**asdict(begun), "ranges": [[one.start.hex(), one.stop.hex()] for one in ranges]}
@@ -56,13 +83,13 @@ class Store:
             "open": [[drift.key.hex(), drift.kind.value, drift.partition] for drift in piece.open],
         }
         name = self._piece(begun, at, number)
-        return piece if self._create(name, plain) else _piece_of(self._read(name))
+        return piece if self._create(name, plain) else _piece_of(self._read(name, _Piece))
 
     def pieces(self, begun: Begun, at: int) -> Iterator[Piece]:
         """What is stored of range `at`, in order."""
         names, number = self._names(), 0
         while (name := self._piece(begun, at, number)) in names:
-            yield _piece_of(self._read(name))
+            yield _piece_of(self._read(name, _Piece))
             number += 1
 
     def reached(self, begun: Begun) -> int:
@@ -77,42 +104,31 @@ class Store:
     def unconfirmed(self, begun: Begun) -> int | None:
         """How many deletes want a yes; None: none, or the comparison is not that far."""
         name = f"{begun.number:010d}.wants.json"
-        return int(self._read(name)["deletes"]) if name in self._names() else None
+        return self._read(name, _Wants).deletes if name in self._names() else None
 
     def finish(self, done: Done) -> None:
         """Store the end, and delete the pieces of this one and of all before it."""
         plain = {**asdict(done)}
         self._create(f"{done.number:010d}.done.json", plain)
         for name in self._names():
-            if int(name.partition(".")[0]) < done.number or _is_part_of(name, done):
+            if number_of(name) < done.number or _is_part_of(name, done):
                 with suppress(FileNotFoundError):
-                    self._files.delete_file(join(self._folder, name))
+                    delete_object(self._files, self._layout, self._path(name))
 
     def _piece(self, begun: Begun, at: int, number: int) -> str:
         return f"{begun.number:010d}.{at:06d}.{number:06d}.json"
 
     def _names(self) -> frozenset[str]:
-        try:
-            return frozenset(entry.name for entry in self._files.list(self._folder) if entry.name[:1].isdigit())
-        except FileNotFoundError:
-            return frozenset()
+        return frozenset(names(self._files, self._layout, "reconciles"))
 
-    def _read(self, name: str) -> dict[str, Any]:
-        path = join(self._folder, name)
-        try:
-            plain: dict[str, Any] = json.loads(self._files.read(path))
-        except ValueError as error:
-            raise Damage(
-                f"state object {path} is not readable: {error}", "Delete it: the comparison begins anew."
-            ) from error
-        return plain
+    def _path(self, name: str) -> str:
+        return join(self._layout.reconciles, name)
+
+    def _read(self, name: str, kind: type[T]) -> T:
+        return read_object(self._files, self._path(name), kind, _BEGIN_ANEW, LARGE)
 
     def _create(self, name: str, plain: dict[str, Any]) -> bool:
-        try:
-            self._files.create(join(self._folder, name), json.dumps(plain, separators=(",", ":")).encode())
-        except FileExistsError:
-            return False
-        return True
+        return create_object(self._files, self._path(name), plain)
 
 
 def _is_part_of(name: str, done: Done) -> bool:
@@ -124,23 +140,23 @@ def _is_piece_of(name: str, comparison: Begun | Done) -> bool:
     return int(number) == comparison.number and rest[:1].isdigit()
 
 
-def _begun(plain: dict[str, Any]) -> Begun:
-    ranges = tuple(Range(bytes.fromhex(start), bytes.fromhex(stop)) for start, stop in plain["ranges"])
-    return Begun(plain["number"], plain["begun_ms"], plain["digest"], ranges)
+def _begun(stored: _Begun) -> Begun:
+    ranges = tuple(Range(bytes.fromhex(start), bytes.fromhex(stop)) for start, stop in stored.ranges)
+    return Begun(stored.number, stored.begun_ms, stored.digest, ranges)
 
 
-def _piece_of(plain: dict[str, Any]) -> Piece:
-    upto = plain["upto"]
+def _piece_of(stored: _Piece) -> Piece:
+    upto = stored.upto
     return Piece(
         None if upto is None else bytes.fromhex(upto),
-        plain["read_ms"],
-        plain["hbase_rows"],
-        plain["hive_rows"],
-        plain["rejected"],
-        _drifts(plain["drift"]),
-        _drifts(plain["open"]),
+        stored.read_ms,
+        stored.hbase_rows,
+        stored.hive_rows,
+        stored.rejected,
+        _drifts(stored.drift),
+        _drifts(stored.open),
     )
 
 
-def _drifts(plain: list[list[str]]) -> tuple[Drift, ...]:
-    return tuple(Drift(bytes.fromhex(key), Kind(kind), partition) for key, kind, partition in plain)
+def _drifts(stored: tuple[tuple[str, Kind, str], ...]) -> tuple[Drift, ...]:
+    return tuple(Drift(bytes.fromhex(key), kind, partition) for key, kind, partition in stored)

@@ -13,6 +13,7 @@ from loader.publish.parameters import ATTEMPT
 from loader.publish.preconditions import UNSUITABLE, is_stray, specs
 from loader.publish.settling import sightings
 from loader.report.findings import Finding, Grade
+from loader.state.names import strays
 from loader.state.open_table import Environment
 from loader.state.records import Records
 from loader.storage.files import Entry, join
@@ -68,6 +69,7 @@ def verify_table(env: Environment, seen: Snapshot) -> Iterator[Finding]:
     for version in seen.live:
         yield from _files(env, version)
     yield from _index(env, seen)
+    yield from _strays(env)
 
 
 def _table(env: Environment) -> Iterator[Finding]:
@@ -76,6 +78,12 @@ def _table(env: Environment) -> Iterator[Finding]:
         if table.parameters.get(name, "false").lower() not in ("", "false"):
             undo = f"ALTER TABLE {env.table} UNSET TBLPROPERTIES ('{name}')"
             yield to_do("table", str(env.table), f"{name} is set: {why}", undo)
+
+
+def _strays(env: Environment) -> Iterator[Finding]:
+    """What a backup tool, or a person, has left among the state objects; nobody reads it."""
+    for path in strays(env.files, env.layout):
+        yield note("state", path, "is no state object of hotswap: it is ignored", "Move it out of the state folder.")
 
 
 def _unsettled(env: Environment, seen: Snapshot) -> Iterator[Finding]:

@@ -1,9 +1,7 @@
 """What the next window cannot see, noticed and owed: a long absence, a table that was truncated or made again."""
 
-import json
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 from loader.basics.moments import moment_text
@@ -12,8 +10,11 @@ from loader.sources.hbase.absence import Retention, retention_of
 from loader.sources.hbase.access.api import HBaseClient
 from loader.sources.hbase.table_identity import Sighting, sighting_of
 from loader.sources.hbase.windows import Window
+from loader.state.deleting import delete_object
 from loader.state.gaps import Debt, owe
 from loader.state.layout import Layout
+from loader.state.names import names
+from loader.state.objects import LARGE, create_object, read_object
 from loader.storage.files import Files, join
 from partitioner.history.position import Position
 
@@ -104,25 +105,19 @@ class Blindspots:
         self._blind = True
 
     def _stored(self) -> Sighting | None:
-        names = self._names()
-        return Sighting(**json.loads(self.files.read(join(self.layout.sightings, names[-1])))) if names else None
+        known = names(self.files, self.layout, "sightings")
+        path = join(self.layout.sightings, known[-1]) if known else ""
+        return read_object(self.files, path, Sighting, _FORGET, LARGE) if known else None
 
     def _remember(self, seen: Sighting) -> None:
         """Written when a region or the table's state is new; older ones go. Forgetting one hides a replacement."""
         name = f"{seen.newest_ms:015d}-{seen.enabled_ms:015d}.json"
-        older = [] if seen == self._known else self._names()
+        older = [] if seen == self._known else names(self.files, self.layout, "sightings")
         if seen != self._known and name not in older:
-            with suppress(FileExistsError):  # another loader of the table saw the same
-                self.files.create(join(self.layout.sightings, name), json.dumps(asdict(seen)).encode())
+            create_object(self.files, join(self.layout.sightings, name), asdict(seen))  # or another loader saw the same
             for each in older:
-                self.files.delete_file(join(self.layout.sightings, each))
+                delete_object(self.files, self.layout, join(self.layout.sightings, each))
         self._known = seen
-
-    def _names(self) -> list[str]:
-        try:
-            return [entry.name for entry in self.files.list(self.layout.sightings) if entry.name.endswith(".json")]
-        except FileNotFoundError:
-            return []
 
 
 def _about(milliseconds: float) -> str:
@@ -133,4 +128,8 @@ def _about(milliseconds: float) -> str:
 
 _REPLACED = (
     "the HBase table was truncated, or dropped and made again: rows that went with the old one may still be in Hive"
+)
+_FORGET = (
+    "Stop the loader and move it out of the state folder; a table that was truncated just then is found by"
+    " `hotswap reconcile` only."
 )

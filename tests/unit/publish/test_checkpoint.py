@@ -1,10 +1,12 @@
 """The checkpoint says what the whole history says, and saves reading it."""
 
-from dataclasses import dataclass, field, replace
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from loader.basics.errors import NewerFormat
 from loader.ops.rollback.steps import RESUME_STEPS, rollback_steps
 from loader.publish.batch import Batch
 from loader.publish.publish import publish
@@ -104,8 +106,9 @@ def test_standing_is_told_without_reading_the_folded_history(table: Table) -> No
 
 
 def test_a_checkpoint_of_a_newer_program_is_refused(table: Table) -> None:
-    from loader.state.records import NOTHING
-    from partitioner.history.checkpoint import checkpoint_from, checkpoint_to
-
-    with pytest.raises(ValueError, match="upgrade hotswap"):
-        checkpoint_from(checkpoint_to(replace(NOTHING)) | {"format": 99})
+    fold_all(table)
+    path = Path(table.env.layout.checkpoint(3).removeprefix("file://"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
+    with pytest.raises(NewerFormat, match=r"0000000003.json was written by a newer hotswap: format 99") as told:
+        table.fresh().latest()
+    assert "Upgrade" in told.value.hint

@@ -1,0 +1,28 @@
+"""State objects that are Arrow files: read as `loader.state.objects` reads the others."""
+
+import pyarrow as pa
+
+from loader.state.objects import RESTORE, damaged, size_of
+from loader.storage.files import Files
+
+LARGEST = 1 << 40
+"""Bytes: none is refused for its size, for it grows with what one batch changes, or with the table's keys."""
+
+
+def read_arrow(files: Files, path: str, needs: pa.Schema, hint: str = RESTORE) -> pa.Table:
+    """The whole table, every offset in it proved; mapped into memory where that can be. `needs`: columns.
+
+    Raises FileNotFoundError, Damage.
+    """
+    if not size_of(files, path, hint, LARGEST):  # nothing cannot be mapped
+        raise damaged(path, "is empty", hint)
+    try:
+        table = pa.ipc.open_file(files.open_mapped(path)).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(path, f"is not readable: {error}", hint) from error
+    for field in needs:
+        at = table.schema.get_field_index(field.name)
+        if at < 0 or table.schema.field(at).type != field.type:
+            raise damaged(path, f"has no column {field.name} of type {field.type}", hint)
+    return table

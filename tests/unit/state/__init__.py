@@ -1,0 +1,1 @@
+"""What a table remembers: whose it is, how it is read, what may be deleted."""
