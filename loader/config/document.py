@@ -10,10 +10,15 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
 from loader.basics.errors import ConfigError
 
 KeyPath = tuple[str | int, ...]
+
+MOST_BY_ALIAS = 20_000
+"""Values that a file's aliases (`*name`) stand for, all together; a table has some fifty."""
+DEEPEST = 40
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET = re.compile(r"(password|secret|secret\.key|session\.token)$", re.IGNORECASE)
@@ -55,7 +60,9 @@ def read_document(path: str | Path, environment: Mapping[str, str] | None = None
     """Parse a YAML file. ConfigError names the line of whatever is wrong with it."""
     file = str(path)
     try:
-        tree = YAML(typ="rt").load(Path(path).read_text("utf-8"))
+        text = Path(path).read_text("utf-8")
+        _check_size(text, file)
+        tree = YAML(typ="rt").load(text)
     except FileNotFoundError:
         raise ConfigError(
             f"there is no configuration file {file}",
@@ -65,10 +72,37 @@ def read_document(path: str | Path, environment: Mapping[str, str] | None = None
         raise ConfigError(f"{file} cannot be read: {error}") from error
     except YAMLError as error:
         raise ConfigError(f"{_place_of(error, file)}: not valid YAML: {_problem(error)}") from error
+    except ValueError as error:  # a number or a date that Python cannot have
+        raise ConfigError(f"{file}: not valid YAML: {error}") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"{file}:1: expected the keys metastore, hbase and tables", "See conf/hotswap.example.yaml.")
     reader = _Reader(file, os.environ if environment is None else environment)
     return Document(file, reader.plain(tree, ()), reader.lines, reader.filled)
+
+
+def _check_size(text: str, file: str) -> None:
+    """Aliases let ten lines stand for billions of values: counts what they stand for, without making it."""
+    count, by_alias, sizes, open_ = 0, 0, dict[str, int](), list[tuple[str, int]]()
+    for event in YAML(typ="rt").parse(text):
+        line, anchor = event.start_mark.line + 1, str(getattr(event, "anchor", None) or "")
+        if isinstance(event, CollectionEndEvent):
+            name, before = open_.pop()
+            sizes |= {name: count - before} if name else {}
+        elif isinstance(event, AliasEvent):
+            if anchor in [name for name, _ in open_]:
+                raise ConfigError(f"{file}:{line}: *{anchor} stands inside of what it stands for", "Write it out.")
+            by_alias += sizes.get(anchor, 0)
+            count += sizes.get(anchor, 0)
+        elif isinstance(event, CollectionStartEvent):
+            open_.append((anchor, count))
+            count += 1
+        elif isinstance(event, ScalarEvent):
+            sizes |= {anchor: 1} if anchor else {}
+            count += 1
+        if by_alias > MOST_BY_ALIAS:
+            raise ConfigError(f"{file}:{line}: its aliases stand for more than {MOST_BY_ALIAS:,} values", "Use fewer.")
+        if len(open_) > DEEPEST:
+            raise ConfigError(f"{file}:{line}: more than {DEEPEST} deep", "See conf/hotswap.example.yaml.")
 
 
 def nearest(word: str, words: list[str]) -> str:

@@ -21,6 +21,7 @@ from pydantic import (
 from loader.basics.errors import ConfigError
 from loader.basics.quantities import parse_share
 from loader.config.document import Document, KeyPath, dotted, nearest, read_document
+from loader.config.places import clashes, state_problem
 from loader.config.problems import config_error
 from loader.config.setting_types import (
     Bytes,
@@ -41,7 +42,6 @@ from loader.config.setting_types import (
 )
 from metastore.api import TableName
 from metastore.auth import Auth, Mechanism, Tls
-from partitioner.values import lies_within
 
 
 class _Model(BaseModel):
@@ -246,11 +246,9 @@ class TableSettings(_Model):
 
     @model_validator(mode="after")
     def _state_is_hidden_from_readers(self) -> "TableSettings":
-        if self.state and self.location and lies_within(self.state, self.location):
-            below = self.state.removeprefix(self.location).lstrip("/")
-            if not below.startswith(("_", ".")):
-                message = "lies inside the table's location, where readers would take it for data: put it elsewhere"
-                raise at_key(message, "state")
+        problem = state_problem(self.location, self.state) if self.location and self.state else None
+        if problem is not None:
+            raise at_key(problem, "state")
         return self
 
 
@@ -281,6 +279,12 @@ class Settings(_Model):
             if other := seen.get(table.hive_table):
                 raise at_key(f"writes the same Hive table as {other}", "tables", name)
             seen[table.hive_table] = name
+        return self
+
+    @model_validator(mode="after")
+    def _a_place_is_one_tables(self) -> "Settings":
+        for clash in clashes(self.tables):
+            raise at_key(clash.message, "tables", clash.table, clash.key)
         return self
 
     @property

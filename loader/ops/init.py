@@ -10,7 +10,7 @@ from loader.state.claim import check_unclaimed, claim_of, make_claim
 from loader.state.names import check_formats
 from loader.storage.choose import files_of
 from loader.storage.files import join
-from loader.wiring.table import FORMATS, identity, layout_of, open_metastore
+from loader.wiring.table import FORMATS, check_places, identity, layout_of, open_metastore
 from metastore.api import Column, Metastore, Table
 from metastore.errors import NoSuchTable
 from metastore.fence import fence_values
@@ -34,6 +34,7 @@ def initialise(settings: "Settings", table: "TableSettings", sample: int | None)
     metastore = open_metastore(settings)
     hive, created = _table(metastore, table, mapping)
     files, layout = files_of(hive.location, table.state), layout_of(table, hive.location)
+    check_places(settings, table, hive.location)
     check_formats(files, layout)
     make_claim(files, layout, claim_of(metastore, hive))
     metastore.alter_table_parameters(hive.name, properties_of(table, hive.location))

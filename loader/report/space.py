@@ -3,8 +3,9 @@
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
-from loader.state.layout import HOTSWAP_FOLDER, Layout
+from loader.state.layout import Layout
 from loader.storage.files import Files, join
+from loader.storage.places import HOTSWAP_FOLDER
 
 MOST_FILES = 200_000
 """Files looked at; a table with more is told as `at least`."""

@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from loader.basics.errors import ForeignClaim
-from loader.state.layout import HOTSWAP_FOLDER, Layout
+from loader.state.layout import Layout
 from loader.state.names import names
 from loader.state.objects import create_object, read_object
 from loader.state.records import State
 from loader.storage.files import Files, join
-from loader.storage.places import is_within, real_place
+from loader.storage.places import HOTSWAP_FOLDER, is_within, real_place
 from metastore.api import Metastore, Table
 
 _VERSIONS = f"/{HOTSWAP_FOLDER}/versions/"

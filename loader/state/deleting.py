@@ -9,9 +9,9 @@ import errno
 from collections.abc import Iterable
 from contextlib import suppress
 
-from loader.state.layout import HOTSWAP_FOLDER, Layout
+from loader.state.layout import Layout
 from loader.storage.files import Files, join
-from loader.storage.places import is_below, real_place
+from loader.storage.places import HOTSWAP_FOLDER, is_below, real_place
 from partitioner.values import plain_name
 
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from loader.storage.files import join
+from loader.storage.places import HOTSWAP_FOLDER
 from partitioner.values import AttemptId
-
-HOTSWAP_FOLDER = "_hotswap"
 
 
 @dataclass(frozen=True, slots=True)

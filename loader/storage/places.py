@@ -5,6 +5,9 @@ import posixpath
 
 from partitioner.values import canonical_location
 
+HOTSWAP_FOLDER = "_hotswap"
+"""Below a table's location: what is hotswap's own, and no reader's."""
+
 _ALIASES = {"s3a": "s3", "s3n": "s3", "abfss": "abfs", "wasbs": "wasb"}
 """Schemes that name the same store."""
 _PORTS = {"hdfs": "8020"}

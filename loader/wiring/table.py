@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from loader.basics.beside import in_thread
+from loader.basics.errors import ConfigError
+from loader.config.places import Place, clashes
 from loader.state.claim import check_claim, claim_of
 from loader.state.fences import Fences
 from loader.state.layout import Layout
@@ -91,10 +93,22 @@ def environment(
     )
 
 
+def check_places(settings: "Settings", table: "TableSettings", location: str) -> None:
+    """`location`: where Hive has the table, whatever the configuration says. Raises ConfigError if another is there."""
+    placed = {
+        name: Place(location if other is table else other.location, other.state)
+        for name, other in settings.tables.items()
+    }
+    for clash in clashes(placed):
+        message = settings.placed(("tables", clash.table, clash.key), clash.message)
+        raise ConfigError(message, "Give each table a location and a state of its own.")
+
+
 def open_table(settings: "Settings", table: "TableSettings") -> Environment:
     """Connect, check the claim and the formats. Raises ForeignClaim, NewerFormat, and what the metastore raises."""
     metastore = open_metastore(settings)
     hive = metastore.table(table.hive_table)
+    check_places(settings, table, hive.location)
     env = environment(metastore, files_of(hive.location, table.state), hive, table, identity())
     check_formats(env.files, env.layout)
     check_claim(env.files, env.layout, claim_of(metastore, hive))

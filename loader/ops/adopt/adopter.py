@@ -13,7 +13,7 @@ from loader.state.open_table import Environment
 from loader.storage.choose import files_of
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import inspect_source, window_rules
-from loader.wiring.table import environment, identity, layout_of, open_metastore
+from loader.wiring.table import check_places, environment, identity, layout_of, open_metastore
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
@@ -46,6 +46,7 @@ def open_adopter(settings: "Settings", table: "TableSettings") -> Adopter:
     metastore = open_metastore(settings)
     hive = metastore.table(table.hive_table)
     check_fits(hive, table, mapping)
+    check_places(settings, table, hive.location)
     files, layout, ours = (
         files_of(hive.location, table.state),
         layout_of(table, hive.location),
