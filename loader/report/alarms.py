@@ -161,9 +161,16 @@ def space_alarms(table: str, space: "Space", limits: "Alarms") -> Iterator[Alarm
     do = f"`hotswap clean {table}` shows what may go; shorten `history`"
     if limits.free_space is None:
         return
-    if space.total and space.free is not None and space.free < limits.free_space * space.total:
-        left = f"{size_text(space.free)} of {size_text(space.total)}"
-        yield Alarm("free_space", f"{left} are free where the table lies: {do}, or make room")
+    for free, total, what in (
+        (space.free, space.total, f"the table lies: {do}, or make room"),
+        (
+            space.state_free,
+            space.state_total,
+            f"the state folder lies: `hotswap clean {table}` folds its log, or make room",
+        ),
+    ):
+        if total and free is not None and free < limits.free_space * total:
+            yield Alarm("free_space", f"{size_text(free)} of {size_text(total)} are free where {what}")
     if space.grace is not None and space.free is not None and space.grace > space.free:
         told = f"{size_text(space.grace)} of old versions wait in their grace, {size_text(space.free)} are free"
         yield Alarm("grace", f"{told}: {do}")

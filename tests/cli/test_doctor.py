@@ -245,6 +245,35 @@ def test_a_file_system_that_is_nearly_full_is_told(stage: Stage) -> None:
     assert any(item["check"] == "space" and "hotswap clean" in item["what"] for item in findings(stage))
 
 
+def test_a_state_folder_that_cannot_be_written_to_is_told(stage: Stage) -> None:
+    state = stage.folder / "table/_hotswap/state"
+    kept = state.with_name("kept")
+    state.rename(kept)
+    state.symlink_to("/proc/self/task")  # a file system on which nobody, not even root, creates a file
+    found = [item for item in findings(stage) if item["where"].endswith("/state")]
+    assert any("cannot be written to" in item["what"] for item in found)
+
+
+def test_what_a_backup_tool_has_left_in_the_state_folder_is_told(stage: Stage) -> None:
+    (stage.folder / "table/_hotswap/state/log/0000000001.manifest.json.bak").write_text("{}")
+    (found,) = [item for item in examined(stage)["findings"] if item["where"].endswith(".bak")]
+    assert (found["grade"], found["do"]) == ("note", "Move it out of the state folder.")
+
+
+def test_a_damaged_state_object_is_damage(stage: Stage) -> None:
+    (stage.folder / "table/_hotswap/state/log/0000000001.manifest.json").write_text("{}")
+    found = [item for item in findings(stage) if item["grade"] == "damage"]
+    assert any("0000000001.manifest.json is not readable" in item["what"] for item in found)
+
+
+def test_doctor_touches_nothing_of_a_newer_hotswap(stage: Stage) -> None:
+    log = stage.folder / "table/_hotswap/state/log"
+    (log / "0000000009.plan.json").write_text('{"format": 99}')
+    before = sorted(stage.folder.rglob("*"))
+    assert any("written by a newer hotswap" in item["what"] for item in findings(stage))
+    assert sorted(stage.folder.rglob("*")) == before
+
+
 def test_a_table_that_does_not_exist_is_sent_to_init(stage: Stage) -> None:
     stage.metastore.drop_table(TABLE)
     (found,) = findings(stage)

@@ -1,5 +1,6 @@
 """One suite over every file system that a table may lie on: all that the protocol relies on."""
 
+import os
 import pickle
 import threading
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from devservers.hdfs import Hdfs
-from loader.storage.files import Entry, Files, join
+from loader.storage.files import Entry, Files, Unreadable, join
 from loader.storage.hdfs import HdfsFiles
 from loader.storage.local import LocalFiles
 
@@ -65,6 +66,30 @@ def test_a_created_file_is_read_as_it_was_given_with_the_folders_that_lead_to_it
     place.files.create(place.path("a", "b", "c.json"), CONTENT)
     assert place.files.read(place.path("a", "b", "c.json")) == CONTENT
     assert place.files.list(place.path("a", "b")) == (Entry("c.json", len(CONTENT), False),)
+
+
+def test_the_size_and_the_head_of_a_file_are_told_without_reading_it_all(place: Place) -> None:
+    place.files.create(place.path("whole"), CONTENT)
+    assert place.files.size(place.path("whole")) == len(CONTENT)
+    assert place.files.head(place.path("whole"), 7) == CONTENT[:7]
+    assert place.files.head(place.path("whole"), len(CONTENT) + 9) == CONTENT
+
+
+def test_a_folder_has_no_size_and_a_missing_file_neither(place: Place) -> None:
+    place.files.make_dirs(place.path("folder"))
+    with pytest.raises(Unreadable, match="is a folder, not a regular file"):
+        place.files.size(place.path("folder"))
+    with pytest.raises(FileNotFoundError):
+        place.files.size(place.path("missing"))
+
+
+def test_what_is_no_regular_file_is_neither_read_nor_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name, what in (("pipe", "a pipe"), ("link", "a symbolic link")):
+        for read in (LocalFiles().read, LocalFiles().size, lambda path: LocalFiles().head(path, 1)):
+            with pytest.raises(Unreadable, match=what):
+                read(str(tmp_path / name))
 
 
 def test_an_empty_file_can_be_created(place: Place) -> None:

@@ -74,6 +74,7 @@ VITALS: list[tuple[str, dict[str, Any]]] = [
     ("quarantine", {"quarantine_age_s": 86_401.0}),
     ("lock", {"lock": Held("root@worker7 (hotswap 1)", 601.0)}),
     ("free_space", {"space": Space(free=99 * GB, total=1000 * GB, grace=0)}),
+    ("free_space", {"space": Space(free=GB, total=GB, grace=0, state_free=99, state_total=1000)}),
     ("grace", {"space": Space(free=200 * GB, total=1000 * GB, grace=201 * GB)}),
     ("aborted", {"aborted_in_a_row": 3}),
 ]

@@ -12,9 +12,11 @@ from loader.ops.verify.partitions import snapshot, verify_table
 from loader.publish.preconditions import specs
 from loader.report.alarms import space_alarms
 from loader.report.findings import Finding, Grade
-from loader.report.space import space_of
+from loader.report.space import room_of_state, space_of
 from loader.state.claim import check_claim, claim_of
+from loader.state.deleting import delete_object
 from loader.state.open_table import Environment
+from loader.storage.files import Room, join
 from loader.wiring.mapping import mapping_of
 from loader.wiring.table import FORMATS
 from metastore.fence import fence_values
@@ -119,11 +121,27 @@ def space(patient: Patient) -> Iterator[Finding]:
         patient.fact("space", f"{size_text(found.free)} free")
     for alarm in space_alarms(str(env.table), found, patient.table.alarms):
         yield to_do("space", env.layout.table, alarm.text)
-    yield from _names(env)
+    yield from _names(env, env.layout.table, env.files.room(env.layout.table))
+    if (beside := room_of_state(env.files, env.layout)) is not None:
+        patient.fact("space of the state", f"{size_text(beside.free or 0)} free")
+        yield from _names(env, env.layout.state, beside)
+    yield from _written(env)
 
 
-def _names(env: Environment) -> Iterator[Finding]:
-    place, told = env.layout.table, env.files.room(env.layout.table)
+def _written(env: Environment) -> Iterator[Finding]:
+    """The state folder by doing: without it nothing can be published. One that is not there yet is made by `init`."""
+    probe = join(env.layout.state, f".doctor-{env.identity.run}")
+    if not env.files.exists(env.layout.state):
+        return
+    try:
+        env.files.create(probe, b"1")
+        delete_object(env.files, env.layout, probe)
+    except OSError as error:
+        what = f"the state folder cannot be written to: {error.strerror or error}"
+        yield to_do("state", env.layout.state, what, "Make room, or give hotswap's user the right to write.")
+
+
+def _names(env: Environment, place: str, told: Room) -> Iterator[Finding]:
     if told.free_names is not None and told.total_names and told.free_names < told.total_names // 20:
         what = f"{told.free_names:,} of {told.total_names:,} file names are left"
         yield to_do("space", place, what, f"hotswap clean {env.table}; every version is a directory of files.")
