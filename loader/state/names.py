@@ -29,7 +29,7 @@ NAMES: Mapping[str, re.Pattern[str]] = MappingProxyType(
             "reconciles": r"([0-9]{10,})\.(?:begun|done|wants|[0-9]{6}\.[0-9]{6})\.json",
             "debts": r"([0-9a-f]{16})(\.paid)?\.json",
             "sightings": r"[0-9]{15,}-[0-9]{15,}\.json",
-            "condemned": r"[0-9]{15,}-[0-9A-Za-z_]+\.json",
+            "condemned": r"[0-9]{15,}-[0-9A-Za-z_-]+\.json",
             "quarantine": _ATTEMPT + r"\.json",
             "changes": _ATTEMPT + r"\.arrow",
             "keys": _ATTEMPT + r"\.arrow",

@@ -247,7 +247,6 @@ def test_state_objects_are_parsed_in_one_place_only() -> None:
 PARSERS = [
     "loader/datafiles/parquet_file.py",  # the text that Spark puts into a footer
     "loader/datafiles/spark_merge.py",  # what its own driver sent to a task
-    "loader/mapping/codecs.py",  # a cell that holds JSON
     "loader/ops/bootstrap/spool.py",  # row groups of its own spool, opened one by one
     "loader/ops/reconcile/schedule.py",  # what a child process printed
     "loader/state/arrow_objects.py",
