@@ -249,5 +249,6 @@ PARSERS = [
     "loader/datafiles/spark_merge.py",  # what its own driver sent to a task
     "loader/ops/bootstrap/spool.py",  # row groups of its own spool, opened one by one
     "loader/ops/reconcile/schedule.py",  # what a child process printed
+    "loader/sources/hbase/access/where.py",  # an option of Spark's, of its own making
     "loader/state/arrow_objects.py",
 ]
