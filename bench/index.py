@@ -104,7 +104,7 @@ class _Index:
     def _segment(self, numbers: Numbers) -> pa.Table:
         keys = keys_of(numbers).cast(pa.binary())
         days = self.places(numbers).astype(np.int32)
-        same = {"__op": np.int8(Op.UPSERT), "__version": np.int64(1)}
+        same = {":op": np.int8(Op.UPSERT), ":version": np.int64(1)}
         columns = [keys, hash_keys(keys), *(np.full(len(numbers), value) for value in same.values()), days, days]
         return segment_of(ChangeSet(pa.table(columns, schema=META), DAY_VALUES), NAMES)
 

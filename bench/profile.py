@@ -87,12 +87,12 @@ def _version(workload: Workload, day: str, folder: Path) -> Version:
 def _changes(workload: Workload, number: int) -> ChangeSet:
     """A batch with the places that the key index would tell."""
     decoded = decoded_batch(workload, workload.batch(number))
-    numbers = pc.utf8_slice_codeunits(decoded.rows["__key"].cast(pa.string()), 2).cast(pa.int64()).to_numpy()
+    numbers = pc.utf8_slice_codeunits(decoded.rows[":key"].cast(pa.string()), 2).cast(pa.int64()).to_numpy()
     place = np.full(workload.partitions, NOWHERE)
     for index, (day,) in enumerate(decoded.partitions):
         place[workload.days.index(day)] = index
     origins = np.where(numbers < workload.rows, place[numbers % workload.partitions], NOWHERE).astype(np.int32)
-    rows = decoded.rows.add_column(META.get_field_index("__origin"), META.field("__origin"), pa.array(origins))
+    rows = decoded.rows.add_column(META.get_field_index(":origin"), META.field(":origin"), pa.array(origins))
     return ChangeSet(rows, decoded.partitions)
 
 

@@ -104,7 +104,7 @@ class BenchTable:
     def publish(self, decoded: Decoded) -> Timed:
         """The clock runs from the batch's start until the swap is read back."""
         self.window += 1
-        dirty = DirtyKeys(decoded.rows["__key"].combine_chunks(), Position("bench", self.window - 1, self.window, 0))
+        dirty = DirtyKeys(decoded.rows[":key"].combine_chunks(), Position("bench", self.window - 1, self.window, 0))
         work = Work(lambda: dirty, Ready(decoded), self.rewriter, self.rules, 2, self.recently)
         confirmed: list[float] = []
 
@@ -200,7 +200,7 @@ def decoded_batch(workload: Workload, batch: Batch) -> Decoded:
     upserts = _with_meta(workload, workload.rows_of(live, batch.revision), Op.UPSERT, targets)
     nowhere = np.full(len(batch.deletes), NOWHERE)
     deletes = _without_images(workload, _with_meta(workload, workload.rows_of(batch.deletes, 0), Op.DELETE, nowhere))
-    rows = pa.concat_tables([upserts, deletes]).sort_by("__key").combine_chunks()
+    rows = pa.concat_tables([upserts, deletes]).sort_by(":key").combine_chunks()
     return Decoded(rows, _values(workload, days))
 
 
@@ -219,13 +219,13 @@ def _values(workload: Workload, days: Numbers) -> tuple[PartitionValues, ...]:
 def _with_meta(workload: Workload, rows: pa.Table, op: Op, target: Numbers) -> pa.Table:
     keys, columns = rows["id"].cast(pa.binary()), dict(workload.columns)
     meta = {
-        "__key": keys,
-        "__hash": hash_keys(keys),
-        "__op": pa.array(np.full(len(rows), int(op), np.int8)),
-        "__version": pa.array(np.full(len(rows), time.time_ns() // 1_000_000)),
-        "__target": pa.array(target.astype(np.int32)),
+        ":key": keys,
+        ":hash": hash_keys(keys),
+        ":op": pa.array(np.full(len(rows), int(op), np.int8)),
+        ":version": pa.array(np.full(len(rows), time.time_ns() // 1_000_000)),
+        ":target": pa.array(target.astype(np.int32)),
     }
-    names = [name for name in META.names if name != "__origin"]
+    names = [name for name in META.names if name != ":origin"]
     return pa.table([meta[name] for name in names] + [rows[name] for name in columns], [*names, *columns])
 
 

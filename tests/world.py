@@ -73,11 +73,11 @@ class Source:
         rows = [self.rows.get(key) for key in wanted]
         return pa.table(
             {
-                "__key": pa.array(wanted, pa.binary()),
-                "__hash": pa.array([zlib.crc32(key) for key in wanted], pa.uint32()),
-                "__op": pa.array([Op.UPSERT if row else Op.DELETE for row in rows], pa.int8()),
-                "__version": pa.array([self.clock] * len(wanted), pa.int64()),
-                "__target": pa.array([days.index(row[0]) if row else NOWHERE for row in rows], pa.int32()),
+                ":key": pa.array(wanted, pa.binary()),
+                ":hash": pa.array([zlib.crc32(key) for key in wanted], pa.uint32()),
+                ":op": pa.array([Op.UPSERT if row else Op.DELETE for row in rows], pa.int8()),
+                ":version": pa.array([self.clock] * len(wanted), pa.int64()),
+                ":target": pa.array([days.index(row[0]) if row else NOWHERE for row in rows], pa.int32()),
                 "id": pa.array(
                     [key.decode() if row else None for key, row in zip(wanted, rows, strict=True)], pa.string()
                 ),

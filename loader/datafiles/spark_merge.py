@@ -27,7 +27,7 @@ PARCEL_BYTES = 16 << 20
 """Changes travel in pieces of about this size."""
 
 PARCELS = pa.schema([("task", pa.int32()), ("piece", pa.int32()), ("splits", pa.binary()), ("changes", pa.binary())])
-ORDINAL = "__split"
+ORDINAL = ":split"
 OUTCOMES = pa.schema([("outcome", pa.binary())])
 
 Numbered = tuple[int, SplitWork]

@@ -25,8 +25,8 @@ from loader.mapping.errors import did_you_mean
 from loader.mapping.hive_types import INTEGERS
 from loader.mapping.transform import Problems, Transformed
 
-_ROW = "__row"
-_KEPT = "__kept"
+_ROW = ":row"
+_KEPT = ":kept"
 
 _OPERATORS = (
     *(sql.And, sql.Or, sql.Not, sql.Paren, sql.EQ, sql.NEQ, sql.GT, sql.GTE, sql.LT, sql.LTE, sql.NullSafeEQ),
@@ -60,7 +60,9 @@ class SqlTransform:
         expressions = [self._translate(text, ("transform", "select", name)) for name, text in select.items()]
         condition = self._translate(where, ("transform", "where")) if where else "true"
         columns = [f"{text} AS {_quoted(name)}" for name, text in zip(self._selected, expressions, strict=True)]
-        self._query = ", ".join([_ROW, *columns, f"coalesce(CAST({condition} AS BOOLEAN), false) AS {_KEPT}"])
+        self._query = ", ".join(
+            [_quoted(_ROW), *columns, f"coalesce(CAST({condition} AS BOOLEAN), false) AS {_quoted(_KEPT)}"]
+        )
         self._check_types()
 
     def apply(self, rows: pa.Table) -> Transformed:
@@ -88,7 +90,7 @@ class SqlTransform:
     def _run(self, rows: pa.Table) -> pa.Table:
         with duckdb.connect(":memory:", config={"threads": 1}) as connection:
             connection.register("decoded", rows)
-            query = f"SELECT {self._query} FROM decoded ORDER BY {_ROW}"  # noqa: S608 - made of checked expressions
+            query = f"SELECT {self._query} FROM decoded ORDER BY {_quoted(_ROW)}"  # noqa: S608 - made of checked expressions
             found: Any = connection.sql(query).to_arrow_table()
         return pa.table([found[field.name].cast(field.type) for field in self._result], schema=self._result)
 

@@ -38,7 +38,7 @@ def _partition_names(read: ReadRows, mapping: Mapping) -> dict[bytes, str]:
 
     keys = [name for name, _ in mapping.partition_keys]
     names = [partition_name(keys, values) for values in read.partitions]
-    targets = zip(read.rows["__key"].to_pylist(), read.rows["__target"].to_pylist(), strict=True)
+    targets = zip(read.rows[":key"].to_pylist(), read.rows[":target"].to_pylist(), strict=True)
     return {key: names[target] for key, target in targets if target >= 0}
 
 

@@ -38,7 +38,7 @@ NO_WINDOW = DirtyKeys(pa.array([], pa.binary()), None)
 
 
 class ReadRows(Protocol):
-    """Rows as HBase has them now. `rows`: META columns without `__origin`, then the data columns."""
+    """Rows as HBase has them now. `rows`: META columns without `:origin`, then the data columns."""
 
     @property
     def rows(self) -> pa.Table: ...
@@ -210,7 +210,7 @@ class Batch:
         if self.moves or self.changes is None:
             return [move.partition for move in self.moves]
         rows = self.changes.rows
-        indices = set(rows["__target"].unique().to_pylist()) | set(rows["__origin"].unique().to_pylist())
+        indices = set(rows[":target"].unique().to_pylist()) | set(rows[":origin"].unique().to_pylist())
         return sorted(self.changes.partitions[index] for index in indices if index > NOWHERE)
 
     @property

@@ -32,11 +32,11 @@ def change_set_of(env: Environment, before: TableState, read: ReadRows) -> Chang
         origins = pa.array(np.full(len(read.rows), UNKNOWN_ORIGIN, dtype=np.int32))
     else:
         segments = index_of(env, before)
-        hashes = np.asarray(read.rows["__hash"])
-        names = env.keystore.look_up(segments, hashes, read.rows["__key"].combine_chunks())
+        hashes = np.asarray(read.rows[":hash"])
+        names = env.keystore.look_up(segments, hashes, read.rows[":key"].combine_chunks())
         origins = _indices(env, names, partitions)
-    position = META.get_field_index("__origin")
-    return ChangeSet(read.rows.add_column(position, META.field("__origin"), origins), tuple(partitions))
+    position = META.get_field_index(":origin")
+    return ChangeSet(read.rows.add_column(position, META.field(":origin"), origins), tuple(partitions))
 
 
 def index_of(env: Environment, before: TableState) -> tuple[str, ...]:
@@ -67,10 +67,10 @@ def effective(changes: ChangeSet, before: TableState) -> ChangeSet:
     """Without the deletes of keys that live nowhere. The stored change set keeps them: a resume reads them again."""
     rows = changes.rows
     exists = pa.array([partition in before.live for partition in changes.partitions], pa.bool_())
-    unknown = pc.equal(rows["__origin"], UNKNOWN_ORIGIN)
-    could_be = pc.and_(unknown, pc.fill_null(exists.take(_index_or_null(rows["__target"])), False))
-    lives = pc.or_(pc.greater(rows["__origin"], NOWHERE), could_be)
-    return ChangeSet(rows.filter(pc.or_(pc.equal(rows["__op"], int(Op.UPSERT)), lives)), changes.partitions)
+    unknown = pc.equal(rows[":origin"], UNKNOWN_ORIGIN)
+    could_be = pc.and_(unknown, pc.fill_null(exists.take(_index_or_null(rows[":target"])), False))
+    lives = pc.or_(pc.greater(rows[":origin"], NOWHERE), could_be)
+    return ChangeSet(rows.filter(pc.or_(pc.equal(rows[":op"], int(Op.UPSERT)), lives)), changes.partitions)
 
 
 def _index_or_null(numbers: pa.ChunkedArray) -> pa.Array:
@@ -95,9 +95,9 @@ def _indices(env: Environment, names: pa.Array, partitions: list[PartitionValues
 
 def counts_of(changes: ChangeSet, rejected: int) -> Counts:
     rows = changes.rows
-    upserts = pc.sum(pc.equal(rows["__op"], int(Op.UPSERT))).as_py() or 0
-    elsewhere = pc.and_(pc.greater(rows["__origin"], NOWHERE), pc.not_equal(rows["__origin"], rows["__target"]))
-    moved = pc.and_(pc.equal(rows["__op"], int(Op.UPSERT)), elsewhere)
+    upserts = pc.sum(pc.equal(rows[":op"], int(Op.UPSERT))).as_py() or 0
+    elsewhere = pc.and_(pc.greater(rows[":origin"], NOWHERE), pc.not_equal(rows[":origin"], rows[":target"]))
+    moved = pc.and_(pc.equal(rows[":op"], int(Op.UPSERT)), elsewhere)
     return Counts(upserts, len(rows) - upserts, pc.sum(moved).as_py() or 0, rejected)
 
 

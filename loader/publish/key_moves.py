@@ -74,7 +74,7 @@ def undone_keys(env: Environment, records: Records, plan: RollbackPlan) -> pa.Ar
 def _touching(env: Environment, attempt: Attempt, held: Sequence[PartitionValues]) -> pa.Array:
     """Keys that the attempt itself put aside are on record already: they wait, or were read by a later batch."""
     changes = load_change_set(env.files, env.layout, attempt.intent.attempt)
-    return changes.rows.filter(touching(changes, held))["__key"].combine_chunks()
+    return changes.rows.filter(touching(changes, held))[":key"].combine_chunks()
 
 
 def changed_keys(env: Environment, attempt: Attempt) -> pa.Array:
@@ -82,7 +82,7 @@ def changed_keys(env: Environment, attempt: Attempt) -> pa.Array:
     manifest = attempt.manifest
     rows = load_change_set(env.files, env.layout, attempt.intent.attempt).rows
     aside = [item for item in (manifest.deferred, manifest.rest) if item] if manifest else []
-    return pa.concat_arrays([rows["__key"].combine_chunks(), keys_of(env, aside)])
+    return pa.concat_arrays([rows[":key"].combine_chunks(), keys_of(env, aside)])
 
 
 def _differ(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:

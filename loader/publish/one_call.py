@@ -96,4 +96,4 @@ def limit_of(env: Environment, most: int | None) -> CallLimit:
 
 
 def without_keys(changes: ChangeSet, keys: pa.Array) -> ChangeSet:
-    return ChangeSet(changes.rows.filter(pc.invert(pc.is_in(changes.rows["__key"], keys))), changes.partitions)
+    return ChangeSet(changes.rows.filter(pc.invert(pc.is_in(changes.rows[":key"], keys))), changes.partitions)

@@ -31,5 +31,5 @@ def forget(env: Environment, before: TableState) -> None:
 
 def unconfirmed(changes: ChangeSet, confirmed: pa.Array) -> pa.Table:
     """The deletes that nobody has agreed to yet."""
-    deletes = changes.rows.filter(pc.equal(changes.rows["__op"], int(Op.DELETE)))
-    return deletes.filter(pc.invert(pc.is_in(deletes["__key"], confirmed))) if len(confirmed) else deletes
+    deletes = changes.rows.filter(pc.equal(changes.rows[":op"], int(Op.DELETE)))
+    return deletes.filter(pc.invert(pc.is_in(deletes[":key"], confirmed))) if len(confirmed) else deletes

@@ -60,7 +60,7 @@ def few_deletes_of_each_partition(batch: Batch) -> None:
 
 def _places(rows: pa.Table) -> pa.ChunkedArray:
     """Where each row lives, as far as that is known; else where it would have to."""
-    return pc.if_else(pc.greater(rows["__origin"], NOWHERE), rows["__origin"], rows["__target"])
+    return pc.if_else(pc.greater(rows[":origin"], NOWHERE), rows[":origin"], rows[":target"])
 
 
 def _told(count: Estimate) -> str:

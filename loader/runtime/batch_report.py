@@ -43,7 +43,7 @@ def _freshness(batch: Batch) -> float | None:
     if batch.outcome is not Outcome.COMMITTED or batch.confirmed_ms is None:
         return None
     rows = batch.change_set.rows
-    newest: int | None = pc.max(rows.filter(pc.equal(rows["__op"], int(Op.UPSERT)))["__version"]).as_py()
+    newest: int | None = pc.max(rows.filter(pc.equal(rows[":op"], int(Op.UPSERT)))[":version"]).as_py()
     if newest is None:
         return None
     return max(0.0, (batch.confirmed_ms - newest) / 1000)

@@ -16,8 +16,8 @@ from partitioner.values import PartitionValues
 class ReadRows:
     """What became of the keys asked for; each is in `rows` or in `rejected`, once.
 
-    `rows`: META, then the mapping's data columns (null for a delete), in key order. `__target` indexes `partitions`;
-    for a delete it is NOWHERE, or the key's own partition where partitions follow from the key. `__version`: the newest
+    `rows`: META, then the mapping's data columns (null for a delete), in key order. `:target` indexes `partitions`;
+    for a delete it is NOWHERE, or the key's own partition where partitions follow from the key. `:version`: the newest
     timestamp of the mapped cells; for a delete the `at_ms` of the read, which is above all that the window held. A
     delete of a key that no row of the table can have is left out where partitions follow from the key.
     """
@@ -53,8 +53,8 @@ def _renumbered(chunk: Chunk, numbers: dict[PartitionValues, int]) -> pa.Table:
     if not chunk.partitions:
         return chunk.rows  # deletes that live nowhere
     ours = [numbers.setdefault(values, len(numbers)) for values in chunk.partitions]
-    place = chunk.rows.schema.get_field_index("__target")
-    targets = chunk.rows["__target"].combine_chunks()
+    place = chunk.rows.schema.get_field_index(":target")
+    targets = chunk.rows[":target"].combine_chunks()
     known = pa.array([NOWHERE, *ours], pa.int32())
     moved = known.take(pc.add(targets, 1))
     return chunk.rows.set_column(place, chunk.rows.schema.field(place), moved)

@@ -1,5 +1,8 @@
 """State objects that are Arrow files: read as `loader.state.objects` reads the others."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import pyarrow as pa
 
 from loader.state.objects import RESTORE, damaged, size_of
@@ -9,10 +12,13 @@ LARGEST = 1 << 40
 """Bytes: none is refused for its size, for it grows with what one batch changes, or with the table's keys."""
 
 
-def read_arrow(files: Files, path: str, needs: pa.Schema, hint: str = RESTORE) -> pa.Table:
+def read_arrow(
+    files: Files, path: str, needs: pa.Schema, hint: str = RESTORE, renamed: Mapping[str, str] = MappingProxyType({})
+) -> pa.Table:
     """The whole table, every offset in it proved; mapped into memory where that can be. `needs`: columns.
 
-    Raises FileNotFoundError, Damage.
+    `renamed`: old name → new name of its first columns, of objects that do not know the new ones. Raises
+    FileNotFoundError, Damage.
     """
     if not size_of(files, path, hint, LARGEST):  # nothing cannot be mapped
         raise damaged(path, "is empty", hint)
@@ -21,6 +27,9 @@ def read_arrow(files: Files, path: str, needs: pa.Schema, hint: str = RESTORE) -
         table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         raise damaged(path, f"is not readable: {error}", hint) from error
+    if not set(renamed.values()) & set(table.column_names):
+        first = [renamed.get(name, name) for name in table.column_names[: len(renamed)]]
+        table = table.rename_columns([*first, *table.column_names[len(renamed) :]])
     for field in needs:
         at = table.schema.get_field_index(field.name)
         if at < 0 or table.schema.field(at).type != field.type:

@@ -12,6 +12,10 @@ from partitioner.changes.change_set import META, ChangeSet
 from partitioner.values import AttemptId
 
 
+_OF_OLD = {f"__{name.removeprefix(':')}": name for name in META.names}
+"""How releases before format 2 called the META columns; they came first."""
+
+
 def part_of(attempt: AttemptId) -> str:
     """The object of a change set that one process wrote whole, below <state>/changes/."""
     return f"{attempt}.arrow"
@@ -30,7 +34,7 @@ def store_change_set(files: Files, layout: Layout, attempt: AttemptId, changes: 
 def load_change_set(files: Files, layout: Layout, attempt: AttemptId) -> ChangeSet:
     """FileNotFoundError if retention has removed it. Raises Damage."""
     path = layout.changes(attempt)
-    rows = read_arrow(files, path, META)
+    rows = read_arrow(files, path, META, renamed=_OF_OLD)
     told = (rows.schema.metadata or {}).get(b"partitions", b"")
     partitions = parse_object(path, told, tuple[tuple[str, ...], ...])
     return ChangeSet(rows.replace_schema_metadata(None), partitions)

@@ -2,6 +2,7 @@
 
 A change set is Arrow data: the META columns below, then the table's data columns in table order (null for a delete).
 `target` and `origin` index `ChangeSet.partitions` (the list of partition values that travels beside the rows).
+Every name of ours begins with a colon, which no column of a Hive table can have: users may call theirs `:op`.
 """
 
 from dataclasses import dataclass
@@ -28,12 +29,12 @@ UNKNOWN_ORIGIN = -2
 
 META = pa.schema(
     [
-        pa.field("__key", pa.binary(), nullable=False),  # raw HBase row key
-        pa.field("__hash", pa.uint32(), nullable=False),  # crc32 of the raw key
-        pa.field("__op", pa.int8(), nullable=False),
-        pa.field("__version", pa.int64(), nullable=False),  # newest cell's timestamp in ms; orders changes of one key
-        pa.field("__target", pa.int32(), nullable=False),
-        pa.field("__origin", pa.int32(), nullable=False),
+        pa.field(":key", pa.binary(), nullable=False),  # raw HBase row key
+        pa.field(":hash", pa.uint32(), nullable=False),  # crc32 of the raw key
+        pa.field(":op", pa.int8(), nullable=False),
+        pa.field(":version", pa.int64(), nullable=False),  # newest cell's timestamp in ms; orders changes of one key
+        pa.field(":target", pa.int32(), nullable=False),
+        pa.field(":origin", pa.int32(), nullable=False),
     ]
 )
 

@@ -51,8 +51,8 @@ def what_fits(changes: ChangeSet, limit: CallLimit) -> tuple[ChangeSet, frozense
 
 def components(changes: ChangeSet) -> tuple[frozenset[PartitionValues], ...]:
     """The touched partitions in groups that no key moves between, in order of their least member."""
-    sides = changes.rows.group_by(["__origin", "__target"]).aggregate([])
-    pairs = list(zip(sides["__origin"].to_pylist(), sides["__target"].to_pylist(), strict=True))
+    sides = changes.rows.group_by([":origin", ":target"]).aggregate([])
+    pairs = list(zip(sides[":origin"].to_pylist(), sides[":target"].to_pylist(), strict=True))
     touched = {changes.partitions[place] for pair in pairs for place in pair if place > NOWHERE}
     ties = [(one, other) for one, other in pairs if one > NOWHERE and other > NOWHERE]
     return tied_together(touched, [(changes.partitions[one], changes.partitions[other]) for one, other in ties])
@@ -94,4 +94,4 @@ def _root(roots: dict[PartitionValues, PartitionValues], place: PartitionValues)
 
 def keys_at(changes: ChangeSet, partitions: frozenset[PartitionValues]) -> pa.Array:
     """The keys of the changes that touch any of `partitions`."""
-    return changes.rows.filter(touching(changes, partitions))["__key"].combine_chunks()
+    return changes.rows.filter(touching(changes, partitions))[":key"].combine_chunks()

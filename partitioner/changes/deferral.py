@@ -12,13 +12,13 @@ from partitioner.values import PartitionValues
 def touching(changes: ChangeSet, partitions: Collection[PartitionValues]) -> pa.ChunkedArray:
     """A mask: the changes whose target or origin is one of `partitions`."""
     chosen = pa.array([partition in partitions for partition in changes.partitions], pa.bool_())
-    return pc.or_(_at(changes.rows["__target"], chosen), _at(changes.rows["__origin"], chosen))
+    return pc.or_(_at(changes.rows[":target"], chosen), _at(changes.rows[":origin"], chosen))
 
 
 def without_held(changes: ChangeSet, held: Collection[PartitionValues]) -> tuple[ChangeSet, pa.Array]:
     """The changes that go on, and the keys of those that wait: neither side of such a change is published."""
     waits = touching(changes, held)
-    keys = changes.rows.filter(waits)["__key"].combine_chunks()
+    keys = changes.rows.filter(waits)[":key"].combine_chunks()
     return ChangeSet(changes.rows.filter(pc.invert(waits)), changes.partitions), keys
 
 

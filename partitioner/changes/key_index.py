@@ -56,10 +56,10 @@ def segment_of(changes: ChangeSet, names: Sequence[str]) -> pa.Table:
     rows = changes.rows
     table = pa.table(
         {
-            "hash": rows["__hash"],
-            "key": rows["__key"],
-            "partition": _named(rows["__target"], names),
-            "before": _named(rows["__origin"], names),
+            "hash": rows[":hash"],
+            "key": rows[":key"],
+            "partition": _named(rows[":target"], names),
+            "before": _named(rows[":origin"], names),
         },
         schema=SEGMENT,
     )

@@ -13,14 +13,14 @@ import pyarrow.compute as pc
 from partitioner.bits import bits_of
 from partitioner.changes.change_set import UNKNOWN_ORIGIN, ChangeSet, Op
 
-UNTIL = "__until"
-NAME = "__partition"
-LEFT_OUT = ("__hash", "__version", "__target", "__origin")
+UNTIL = ":until"
+NAME = ":partition"
+LEFT_OUT = (":hash", ":version", ":target", ":origin")
 
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """`rows`: `__key`, `__op`, `__partition` (its values, joined), the data columns and `__until`; each key once."""
+    """`rows`: `:key`, `:op`, `:partition` (its values, joined), the data columns and `:until`; each key once."""
 
     rows: pa.Table | None = None
 
@@ -32,7 +32,7 @@ class Recent:
         new = _remembered(changes).append_column(UNTIL, pa.array([until] * len(changes.rows), pa.int64()))
         if self.rows is None or self.rows.schema != new.schema:
             return Recent(new)
-        kept = self.rows.filter(pc.invert(pc.is_in(self.rows["__key"], new["__key"])))
+        kept = self.rows.filter(pc.invert(pc.is_in(self.rows[":key"], new[":key"])))
         return Recent(pa.concat_tables([kept, new]).combine_chunks())
 
     def since(self, low: int) -> "Recent":
@@ -49,7 +49,7 @@ def without_unchanged(changes: ChangeSet, recent: Recent, asked: pa.Array | None
         return changes
     left_out = _unchanged(changes, recent.rows)
     if asked is not None and len(asked):
-        left_out = pc.and_(left_out, pc.invert(pc.is_in(changes.rows["__key"], asked)))
+        left_out = pc.and_(left_out, pc.invert(pc.is_in(changes.rows[":key"], asked)))
     return ChangeSet(changes.rows.filter(pc.invert(left_out)), changes.partitions)
 
 
@@ -59,11 +59,11 @@ def _unchanged(changes: ChangeSet, rows: pa.Table) -> pa.Array:
     if new.schema != rows.drop_columns([UNTIL]).schema:
         return pa.repeat(False, len(new))
     at_home = pc.or_(
-        pc.equal(changes.rows["__origin"], changes.rows["__target"]),
-        pc.equal(changes.rows["__origin"], UNKNOWN_ORIGIN),
+        pc.equal(changes.rows[":origin"], changes.rows[":target"]),
+        pc.equal(changes.rows[":origin"], UNKNOWN_ORIGIN),
     )
-    places = pc.index_in(new["__key"], rows["__key"])
-    could = pc.and_(pc.and_(at_home, pc.equal(new["__op"], int(Op.UPSERT))), pc.is_valid(places))
+    places = pc.index_in(new[":key"], rows[":key"])
+    could = pc.and_(pc.and_(at_home, pc.equal(new[":op"], int(Op.UPSERT))), pc.is_valid(places))
     candidates = np.flatnonzero(could.to_numpy())
     unchanged = np.zeros(len(new), np.bool_)
     unchanged[candidates] = _same_rows(new.take(pa.array(candidates)), rows.take(places.take(pa.array(candidates))))
@@ -73,7 +73,7 @@ def _unchanged(changes: ChangeSet, rows: pa.Table) -> pa.Array:
 def _same_rows(new: pa.Table, old: pa.Table) -> np.ndarray:
     same = np.ones(len(new), np.bool_)
     for name in new.column_names:
-        if name != "__key":
+        if name != ":key":
             same &= _equal(new[name], old[name]).to_numpy(zero_copy_only=False)
     return same
 
@@ -90,6 +90,6 @@ def _equal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.Array:
 def _remembered(changes: ChangeSet) -> pa.Table:
     """Arrow's own comparison needs the partition's values, not its number, which differs from batch to batch."""
     names = pa.array(["\x00".join(values) for values in changes.partitions], pa.string())
-    targets = changes.rows["__target"].combine_chunks()
+    targets = changes.rows[":target"].combine_chunks()
     known = pc.if_else(pc.greater_equal(targets, 0), targets, None)
     return changes.rows.drop_columns(list(LEFT_OUT)).append_column(NAME, names.take(known))

@@ -79,7 +79,7 @@ class _Merge:
 
     def __init__(self, changes: pa.Table, split: SplitId, collects: bool) -> None:
         self.changes = changes
-        self.keys = changes["__key"].combine_chunks()
+        self.keys = changes[":key"].combine_chunks()
         self.kinds = changes[KIND].to_numpy().astype(np.int8)
         self.split = split
         self.found = np.zeros(len(changes), np.int64)

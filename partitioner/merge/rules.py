@@ -27,12 +27,12 @@ NEWEST_WINS = MergeRule("newest wins", idempotent=True)
 
 
 def dedupe(rows: pa.Table) -> pa.Table:
-    """One change per key: the newest version, of equals the last. Order is kept. Needs `__key` and `__version`."""
-    keys = rows["__key"]
+    """One change per key: the newest version, of equals the last. Order is kept. Needs `:key` and `:version`."""
+    keys = rows[":key"]
     if pc.count_distinct(keys).as_py() == len(rows):
         return rows
     codes = keys.combine_chunks().dictionary_encode().indices.to_numpy()
-    versions = rows["__version"].to_numpy()
+    versions = rows[":version"].to_numpy()
     order = np.lexsort((np.arange(len(rows)), versions, codes))
     last = np.append(codes[order][1:] != codes[order][:-1], True)
     return rows.take(pa.array(np.sort(order[last])))

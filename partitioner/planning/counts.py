@@ -76,7 +76,7 @@ def count_changes(rows: pa.Table, partitions: Sequence[PartitionValues]) -> dict
         raise InvalidChange("a change set lists one partition twice")
     sides = sides_of(rows)
     kinds = _kinds(sides, len(partitions))
-    low = rows["__hash"].to_numpy().astype(np.int64)[sides.row] & (MOST_SPLITS - 1)
+    low = rows[":hash"].to_numpy().astype(np.int64)[sides.row] & (MOST_SPLITS - 1)
     cells, sizes = np.unique((sides.partition.astype(np.int64) << LOW_BITS) | low, return_counts=True)
     bounds = np.searchsorted(cells, np.arange(len(partitions) + 1) << LOW_BITS)
     return {

@@ -13,7 +13,7 @@ from partitioner.errors import InvalidChange, UnroutableChange
 from partitioner.planning.batch_plan import BatchPlan
 from partitioner.values import PartitionValues
 
-KIND = "__kind"
+KIND = ":kind"
 """int8 column of routed changes: a `Routed`."""
 
 KIND_FIELD = pa.field(KIND, pa.int8(), nullable=False)
@@ -40,12 +40,12 @@ class Route:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RoutedChanges:
-    """Changes by split: `__key`, `__kind`, `__version`, then the data columns.
+    """Changes by split: `:key`, `:kind`, `:version`, then the data columns.
 
     Rows are gathered when they are asked for, so that many threads share that work.
     """
 
-    changes: pa.Table  # as they came, without `__kind`
+    changes: pa.Table  # as they came, without `:kind`
     places: npt.NDArray[np.int64]  # into `changes`, sorted by ordinal: a move stands twice
     kinds: npt.NDArray[np.int8]  # a Routed for each of `places`
     starts: npt.NDArray[np.int64]  # ordinal → its first place; one more at the end
@@ -65,8 +65,8 @@ class RoutedChanges:
 
 def sides_of(rows: pa.Table) -> Sides:
     """Who is concerned by each change. `rows` needs the META columns only. Raises InvalidChange."""
-    upsert = _numbers(rows, "__op") == Op.UPSERT
-    target, origin = _numbers(rows, "__target"), _numbers(rows, "__origin")
+    upsert = _numbers(rows, ":op") == Op.UPSERT
+    target, origin = _numbers(rows, ":target"), _numbers(rows, ":origin")
     if (lost := int((upsert & (target < 0)).sum())) or (lost := int(((origin == UNKNOWN_ORIGIN) & (target < 0)).sum())):
         raise InvalidChange(f"{lost} changes name no target partition")
     at_target = np.flatnonzero(upsert | (origin == UNKNOWN_ORIGIN))
@@ -104,7 +104,7 @@ def route_changes(changes: ChangeSet, to: Route) -> RoutedChanges:
     ordinals = _ordinals(changes, to, sides)
     order = np.argsort(ordinals, kind="stable")
     starts = np.searchsorted(ordinals[order], np.arange(len(to.tasks) + 1)).astype(np.int64)
-    names = [name for name in META.names if name not in ("__key", "__version")]
+    names = [name for name in META.names if name not in (":key", ":version")]
     rows = changes.rows.drop_columns(names).combine_chunks()  # or each split's would be put together for itself
     return RoutedChanges(rows, sides.row[order].astype(np.int64), sides.kind[order], starts)
 
@@ -127,7 +127,7 @@ def _ordinals(changes: ChangeSet, to: Route, sides: Sides) -> npt.NDArray[np.int
     for (values, bucket), ordinal in to.ordinals.items():
         if values in place:
             slots[place[values] + bucket] = ordinal
-    hashes = _numbers(changes.rows, "__hash")[sides.row]
+    hashes = _numbers(changes.rows, ":hash")[sides.row]
     ordinals: npt.NDArray[np.int64] = slots[first[sides.partition] + (hashes & (counts[sides.partition] - 1))]
     if (ordinals < 0).any():
         raise _unroutable(changes, to, sides, int(np.argmin(ordinals)))
@@ -137,7 +137,7 @@ def _ordinals(changes: ChangeSet, to: Route, sides: Sides) -> npt.NDArray[np.int
 def _unroutable(changes: ChangeSet, to: Route, sides: Sides, side: int) -> UnroutableChange:
     values = changes.partitions[sides.partition[side]]
     row = int(sides.row[side])
-    key, hash_ = changes.rows["__key"][row].as_py(), changes.rows["__hash"][row].as_py()
+    key, hash_ = changes.rows[":key"][row].as_py(), changes.rows[":hash"][row].as_py()
     count = to.counts.get(values)
     where = f"bucket {bucket_of(hash_, count)} of {count} of it" if count else "that partition"
     return UnroutableChange(

@@ -40,7 +40,7 @@ RULES = (
         "rows are read once a batch; files and key index follow from the stored change set",
         "loader/publish/steps.py",
         "    results = moves.by_partition(batch.results)\n",
-        "    batch.given.reader.read(batch.change_set.rows['__key'].combine_chunks(), 0)\n"
+        "    batch.given.reader.read(batch.change_set.rows[':key'].combine_chunks(), 0)\n"
         "    results = moves.by_partition(batch.results)\n",
         "tests/unit/publish/test_one_reading.py",
     ),

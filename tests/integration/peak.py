@@ -53,9 +53,9 @@ def raw_keys(batch: pa.RecordBatch, partition: PartitionValues) -> pa.Array:
 def updates(count: int) -> pa.Table:
     few = rows(5, count)
     meta = {
-        "__key": few["id"].cast(pa.binary()),
-        "__kind": pa.array([int(Routed.UPDATE)] * count, pa.int8()),
-        "__version": pa.array([1] * count, pa.int64()),
+        ":key": few["id"].cast(pa.binary()),
+        ":kind": pa.array([int(Routed.UPDATE)] * count, pa.int8()),
+        ":version": pa.array([1] * count, pa.int64()),
     }
     return pa.table([*meta.values(), *few.columns], names=[*meta, *few.column_names])
 

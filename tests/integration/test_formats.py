@@ -102,9 +102,9 @@ NEWER = {
 def changes_of(rows: list[dict[str, Any]]) -> pa.Table:
     """Inserts, as the router hands them to a split."""
     meta = {
-        "__key": pa.array([row["id"].encode() for row in rows], pa.binary()),
-        "__kind": pa.array([2] * len(rows), pa.int8()),
-        "__version": pa.array([1] * len(rows), pa.int64()),
+        ":key": pa.array([row["id"].encode() for row in rows], pa.binary()),
+        ":kind": pa.array([2] * len(rows), pa.int8()),
+        ":version": pa.array([1] * len(rows), pa.int64()),
     }
     data = pa.Table.from_pylist(rows, arrow_schema(COLUMNS))
     return pa.table([*meta.values(), *data.columns], names=[*meta, *data.column_names])

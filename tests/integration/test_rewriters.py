@@ -312,9 +312,9 @@ MOMENTS = [datetime(1, 1, 1), datetime(1970, 1, 1, 0, 0, 0, 1), datetime(9999, 1
 def typed_rows(count: int) -> pa.Table:
     return pa.table(
         {
-            "__key": pa.array([f"k{number}".encode() for number in range(count)], pa.binary()),
-            "__kind": pa.array([2] * count, pa.int8()),
-            "__version": pa.array([1] * count, pa.int64()),
+            ":key": pa.array([f"k{number}".encode() for number in range(count)], pa.binary()),
+            ":kind": pa.array([2] * count, pa.int8()),
+            ":version": pa.array([1] * count, pa.int64()),
             "id": [f"k{number}" for number in range(count)],
             "at": pa.array([MOMENTS[number % 4] for number in range(count)], pa.timestamp("us")),
             "cost": pa.array([Decimal("-1234567890.1234")] * count, pa.decimal128(20, 4)),
@@ -349,7 +349,7 @@ def test_spark_reads_every_type_as_it_was_given(session: SparkSession, tmp_path:
     path = written(tmp_path, WriteSettings(parquet=ParquetSettings(timestamps=timestamps)))
     session.conf.set("spark.sql.session.timeZone", "UTC")
     read = session.read.parquet(str(path)).selectExpr("* except (at)", "cast(at as string) at").toArrow().to_pylist()
-    expected = typed_rows(400).drop_columns(["__key", "__kind", "__version"]).to_pylist()
+    expected = typed_rows(400).drop_columns([":key", ":kind", ":version"]).to_pylist()
     by_id = {row["id"]: row for row in read}
     assert len(by_id) == len(expected)
     for row in expected:

@@ -119,10 +119,10 @@ def table(new_table: Callable[..., Table]) -> Table:
 def summary(read: ReadRows) -> list[tuple[Any, ...]]:
     return [
         (
-            row["__key"],
-            Op(row["__op"]).name,
+            row[":key"],
+            Op(row[":op"]).name,
             row["clicks"],
-            read.partitions[row["__target"]] if row["__target"] >= 0 else None,
+            read.partitions[row[":target"]] if row[":target"] >= 0 else None,
         )
         for row in read.rows.to_pylist()
     ]
@@ -344,7 +344,7 @@ def test_a_row_with_cells_in_unmapped_columns_only_is_deleted(table: Table) -> N
 
 def test_versions_are_cell_times_and_for_deletes_the_time_of_the_read(table: Table) -> None:
     table.put(b"k", 150)
-    assert table.read(b"gone", b"k").rows["__version"].to_pylist() == [9999, 150]
+    assert table.read(b"gone", b"k").rows[":version"].to_pylist() == [9999, 150]
 
 
 def test_an_undecodable_row_is_rejected_with_its_cells(table: Table) -> None:
@@ -373,7 +373,7 @@ def test_large_rows_are_read_in_portions_and_scattered_ones_by_gets(new_table: C
         table.put_cell(key, 100, b"d", b"c", key * 300_000)
     table.put_many(keys[50:], 100)
     read = table.read(*keys, *(key + b"x" for key in keys))
-    assert [(row["__key"], Op(row["__op"]).name) for row in read.rows.select(["__key", "__op"]).to_pylist()] == sorted(
+    assert [(row[":key"], Op(row[":op"]).name) for row in read.rows.select([":key", ":op"]).to_pylist()] == sorted(
         [(key, "UPSERT") for key in keys[50:]] + [(key + b"x", "DELETE") for key in keys]
     )
     assert [bad.key for bad in read.rejected] == keys[:50]  # no partition has such a name
@@ -384,7 +384,7 @@ def test_chunks_together_are_the_whole(table: Table) -> None:
     table.put_many(keys, 100)
     chunks = list(RowReader(table.connect, table.name, MAPPING).read_chunks(keys, 9999, chunk=10))
     assert [len(chunk.rows) for chunk in chunks] == [10, 10, 5]
-    assert [key for chunk in chunks for key in chunk.rows["__key"].to_pylist()] == keys
+    assert [key for chunk in chunks for key in chunk.rows[":key"].to_pylist()] == keys
 
 
 def test_a_delete_goes_to_the_keys_own_partition_where_the_key_tells(table: Table) -> None:
@@ -394,7 +394,7 @@ def test_a_delete_goes_to_the_keys_own_partition_where_the_key_tells(table: Tabl
     table.put(b"red|1", 100)
     read = RowReader(table.connect, table.name, mapping).read([b"red|1", b"blue|2", b"no delimiter"], 9999)
     assert summary(read) == [(b"blue|2", "DELETE", None, ("blue",)), (b"red|1", "UPSERT", 1, ("red",))]
-    assert NOWHERE not in read.rows["__target"].to_pylist()
+    assert NOWHERE not in read.rows[":target"].to_pylist()
 
 
 def test_a_sample_shows_bytes_beside_values_and_reasons(table: Table) -> None:

@@ -42,7 +42,7 @@ def found(where: Where) -> list[bytes]:
 
 def read(where: Where, few: Few) -> set[str]:
     read = RowReader(connector(where), "t", MAPPING, few=few).read(KEYS, 1)
-    return {Op(op).name for op in read.rows["__op"].to_pylist()}
+    return {Op(op).name for op in read.rows[":op"].to_pylist()}
 
 
 def test_any_server_tells_where_everything_is(both: tuple[HBase, SecondRegionServer]) -> None:

@@ -73,7 +73,7 @@ def columns(count: int, size: int = 10) -> dict[str, bytes]:
 
 
 def maps(rows: Any) -> Maps:
-    return {row["__key"]: dict(row["rest"]) for row in rows.rows.to_pylist()}
+    return {row[":key"]: dict(row["rest"]) for row in rows.rows.to_pylist()}
 
 
 @pytest.fixture(params=WAYS)

@@ -24,13 +24,13 @@ from loader.storage.files import Files, join
 from partitioner.changes.hashing import hashes_of
 from partitioner.values import Bucket, PartitionValues, plain_name
 
-VERSION = "spool 2"
+VERSION = "spool 3"
 """What another version has spooled is not gone on with."""
 LOAD_ANEW = "Stop the load and delete _hotswap/bootstrap below the table's location: the load then begins anew."
 BITS = 16
 BATCH = 4_096
 """Rows that are read at once, of one partition."""
-KEY, PLACE = "__key", "__place"
+KEY, PLACE = ":key", ":place"
 """Raw key; the lowest 16 bits of the hash, lowest first."""
 
 

@@ -19,7 +19,7 @@ from loader.state.quarantine import quarantined
 from loader.state.records import Records
 from loader.storage.files import join
 from metastore.names import parse_partition_name
-from partitioner.changes.change_set import Op
+from partitioner.changes.change_set import META, Op
 from partitioner.changes.hashing import hash_key
 from partitioner.changes.missed import KeyFacts, Now, Reason, reasons
 from partitioner.history.provenance import file_written_by, standing_batches
@@ -166,7 +166,7 @@ def _written_by(env: Environment, records: Records, key: bytes, live: Version | 
     """The newest batch in whose change set the key is, and whether none between is unknown."""
     for attempt in standing_batches(records.attempts, live.partition) if live else ():
         try:
-            keys = load_change_set(env.files, env.layout, attempt.intent.attempt).rows["__key"]
+            keys = load_change_set(env.files, env.layout, attempt.intent.attempt).rows[":key"]
         except FileNotFoundError:  # retention removed it
             return attempt, False
         if pc.index(keys, pa.scalar(key, pa.binary())).as_py() >= 0:
@@ -181,9 +181,9 @@ def _now(env: Environment, asked: Asked) -> tuple[Now, Mapping[str, Any] | None,
     if asked.read.rejected:
         return Now.UNDECODABLE, None, None
     for row in asked.read.rows.to_pylist():
-        if row["__op"] == Op.UPSERT:
-            image = {name: value for name, value in row.items() if not name.startswith("__")}
-            return Now.ROW, as_json(image), env.name_of(asked.read.partitions[row["__target"]])
+        if row[":op"] == Op.UPSERT:
+            image = {name: value for name, value in row.items() if name not in META.names}
+            return Now.ROW, as_json(image), env.name_of(asked.read.partitions[row[":target"]])
     return (Now.FILTERED if asked.filtered else Now.GONE), None, None
 
 

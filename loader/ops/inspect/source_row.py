@@ -46,7 +46,7 @@ class _Source:
                 times = times_of(raw_cells(client, self._table.hbase_table, self._mapping.families, key))
         except (Unavailable, SourceError) as error:
             return Asked(None, problem=error.message)
-        gone = not any(op == Op.UPSERT for op in read.rows["__op"].to_pylist()) and not read.rejected
+        gone = not any(op == Op.UPSERT for op in read.rows[":op"].to_pylist()) and not read.rejected
         return Asked(read, times, filtered=gone and self._is_there(key, at_ms))
 
     def _is_there(self, key: bytes, at_ms: int) -> bool:
@@ -54,7 +54,7 @@ class _Source:
         if not self._table.transform.where:
             return False
         plain = RowReader(self._connect, self._table.hbase_table, self._mapping).read([key], at_ms)
-        return any(op == Op.UPSERT for op in plain.rows["__op"].to_pylist())
+        return any(op == Op.UPSERT for op in plain.rows[":op"].to_pylist())
 
     def place(self, key: bytes) -> PartitionValues | None:
         partitions, targets = self._mapping.place_keys([key])

@@ -24,15 +24,15 @@ class Digests:
         self._schema = arrow_schema(columns)
         self._connection = duckdb.connect()
         self._connection.execute("SET threads = 1")
-        hashed = ", ".join(['"__partition"', *(_quoted(name) for name, _ in columns)])
-        self._query = f'SELECT "__key" AS key, hash({hashed}) AS digest, "__partition" AS partition FROM __rows'  # noqa: S608 - names of columns, quoted
+        hashed = ", ".join(['":partition"', *(_quoted(name) for name, _ in columns)])
+        self._query = f'SELECT ":key" AS key, hash({hashed}) AS digest, ":partition" AS partition FROM __rows'  # noqa: S608 - names of columns, quoted
 
     def entries(self, keys: pa.Array, rows: pa.Table | pa.RecordBatch, partitions: pa.Array) -> pa.Table:
         """In the order of the rows. `partitions`: the escaped partition name of each."""
         whole = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
         plain = conform_table(whole, self._schema)
         given = pa.table([bits_of(column) for column in plain.columns], plain.schema.names)
-        given = given.append_column("__key", keys).append_column("__partition", partitions)
+        given = given.append_column(":key", keys).append_column(":partition", partitions)
         self._connection.register("__rows", given)
         try:
             found: pa.Table = self._connection.sql(self._query).to_arrow_table()

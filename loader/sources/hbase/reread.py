@@ -23,14 +23,14 @@ from partitioner.changes.change_set import NOWHERE, Op
 
 META = pa.schema(
     [
-        pa.field("__key", pa.binary(), nullable=False),
-        pa.field("__hash", pa.uint32(), nullable=False),
-        pa.field("__op", pa.int8(), nullable=False),
-        pa.field("__version", pa.int64(), nullable=False),
-        pa.field("__target", pa.int32(), nullable=False),
+        pa.field(":key", pa.binary(), nullable=False),
+        pa.field(":hash", pa.uint32(), nullable=False),
+        pa.field(":op", pa.int8(), nullable=False),
+        pa.field(":version", pa.int64(), nullable=False),
+        pa.field(":target", pa.int32(), nullable=False),
     ]
 )
-"""As `partitioner.changeset.META`, without `__origin`: where a key lives now is the key index's business."""
+"""As `partitioner.changeset.META`, without `:origin`: where a key lives now is the key index's business."""
 
 CHUNK = 5000
 """Keys of one filtered scan, and rows in memory at a time."""
@@ -81,13 +81,13 @@ class RowReader:
 
     def _read(self, client: HBaseClient, keys: Sequence[bytes], at_ms: int) -> ReadRows:
         images = [self._image(rows) for rows in _portions(self._fetch(client, keys))]
-        known = {key for image in images for key in image.rows["__key"].to_pylist()}
+        known = {key for image in images for key in image.rows[":key"].to_pylist()}
         known.update(rejected.key for image in images for rejected in image.rejected)
         gone = [key for key in keys if key not in known]
         if not gone and images:
             return joined(images)
         whole = joined([*images, self._gone(gone, at_ms)])
-        return replace(whole, rows=whole.rows.sort_by("__key").combine_chunks())
+        return replace(whole, rows=whole.rows.sort_by(":key").combine_chunks())
 
     def _image(self, batches: Sequence[Sequence[Row]]) -> ReadRows:
         """Rows that exist, as columns; afterwards nobody needs their bytes."""

@@ -38,12 +38,12 @@ def change_set(changes: Iterable[Change]) -> ChangeSet:
     place: dict[str | None, int] = {name: index for index, name in enumerate(names)}
     place |= {None: NOWHERE, "?": UNKNOWN_ORIGIN}
     meta = {
-        "__key": [c.key.encode() for c in changes],
-        "__hash": [hash_key(c.key.encode()) for c in changes],
-        "__op": [Op.DELETE if c.value is None else Op.UPSERT for c in changes],
-        "__version": [c.version for c in changes],
-        "__target": [place[c.target] for c in changes],
-        "__origin": [place[c.origin] for c in changes],
+        ":key": [c.key.encode() for c in changes],
+        ":hash": [hash_key(c.key.encode()) for c in changes],
+        ":op": [Op.DELETE if c.value is None else Op.UPSERT for c in changes],
+        ":version": [c.version for c in changes],
+        ":target": [place[c.target] for c in changes],
+        ":origin": [place[c.origin] for c in changes],
     }
     data = {"id": [None if c.value is None else c.key for c in changes], "value": [c.value for c in changes]}
     rows = pa.table({**meta, **data}, schema=pa.schema([*META, *SCHEMA]))

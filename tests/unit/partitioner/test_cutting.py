@@ -16,12 +16,12 @@ def changes_of(sides: list[tuple[int, int]]) -> ChangeSet:
     """One change for each (origin, target)."""
     rows = [
         {
-            "__key": str(number).encode(),
-            "__hash": number,
-            "__op": int(Op.DELETE if target == NOWHERE else Op.UPSERT),
-            "__version": 1,
-            "__target": target,
-            "__origin": origin,
+            ":key": str(number).encode(),
+            ":hash": number,
+            ":op": int(Op.DELETE if target == NOWHERE else Op.UPSERT),
+            ":version": 1,
+            ":target": target,
+            ":origin": origin,
         }
         for number, (origin, target) in enumerate(sides)
     ]
@@ -33,7 +33,7 @@ def limit(partitions: int | None = None, of_bytes: float = 1e9) -> CallLimit:
 
 
 def places(changes: ChangeSet) -> set[PartitionValues]:
-    pairs = [*changes.rows["__target"].to_pylist(), *changes.rows["__origin"].to_pylist()]
+    pairs = [*changes.rows[":target"].to_pylist(), *changes.rows[":origin"].to_pylist()]
     return {changes.partitions[place] for place in pairs if place > NOWHERE}
 
 

@@ -28,9 +28,9 @@ tables = st.dictionaries(keys, st.sampled_from("xyz"), max_size=40)
 def routed(changes: Given) -> pa.Table:
     return pa.table(
         {
-            "__key": pa.array([key.encode() for key, _, _ in changes], pa.binary()),
+            ":key": pa.array([key.encode() for key, _, _ in changes], pa.binary()),
             KIND: pa.array([kind for _, _, kind in changes], pa.int8()),
-            "__version": pa.array([1] * len(changes), pa.int64()),
+            ":version": pa.array([1] * len(changes), pa.int64()),
             "id": pa.array([key for key, _, _ in changes], pa.string()),
             "value": pa.array([value for _, value, _ in changes], pa.string()),
         }

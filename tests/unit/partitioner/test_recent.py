@@ -14,12 +14,12 @@ PARTITIONS = (("1",), ("2",))
 def change_set(key: bytes, text: str | None, cost: float | None, *, target: int = 0, origin: int = 0) -> ChangeSet:
     raw = pa.array([key], pa.binary())
     meta = {
-        "__key": raw,
-        "__hash": hash_keys(raw),
-        "__op": pa.array([int(Op.UPSERT)], pa.int8()),
-        "__version": pa.array([1], pa.int64()),
-        "__target": pa.array([target], pa.int32()),
-        "__origin": pa.array([origin], pa.int32()),
+        ":key": raw,
+        ":hash": hash_keys(raw),
+        ":op": pa.array([int(Op.UPSERT)], pa.int8()),
+        ":version": pa.array([1], pa.int64()),
+        ":target": pa.array([target], pa.int32()),
+        ":origin": pa.array([origin], pa.int32()),
     }
     rows = pa.table(
         {name: meta[name] for name in META.names}

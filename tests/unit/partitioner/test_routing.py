@@ -44,7 +44,7 @@ def routed(*changes: Change) -> tuple[BatchPlan, RoutedChanges]:
 def seen(plan: BatchPlan, changes: RoutedChanges) -> set[tuple[str, int, bytes, Routed]]:
     """(partition, bucket, key, kind) of every routed change."""
     return {
-        (split.partition[0], split.bucket.index, row["__key"], Routed(row[KIND]))
+        (split.partition[0], split.bucket.index, row[":key"], Routed(row[KIND]))
         for ordinal, split in enumerate(plan.splits)
         for row in changes.of(ordinal).to_pylist()
     }
@@ -97,7 +97,7 @@ def test_drops_from_a_partition_that_does_not_exist_go_nowhere() -> None:
     plan = planned(changed)
     found = route_changes(changed, route(plan))
     assert plan.absent == (("gone",),)
-    assert found.all()["__key"].to_pylist() == [b"k2"]
+    assert found.all()[":key"].to_pylist() == [b"k2"]
 
 
 def test_only_drops_may_aim_at_an_absent_partition() -> None:

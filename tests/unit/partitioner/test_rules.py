@@ -11,8 +11,8 @@ versions = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 3)), max
 def test_the_newest_version_of_each_key_stays_and_of_equals_the_last(changes: list[tuple[str, int]]) -> None:
     rows = pa.table(
         {
-            "__key": pa.array([key.encode() for key, _ in changes], pa.binary()),
-            "__version": pa.array([version for _, version in changes], pa.int64()),
+            ":key": pa.array([key.encode() for key, _ in changes], pa.binary()),
+            ":version": pa.array([version for _, version in changes], pa.int64()),
             "place": pa.array(range(len(changes)), pa.int64()),
         }
     )
@@ -24,7 +24,7 @@ def test_the_newest_version_of_each_key_stays_and_of_equals_the_last(changes: li
 
 
 def test_keys_in_several_chunks_are_told_apart() -> None:
-    chunk = pa.table({"__key": pa.array([b"a", b"b"], pa.binary()), "__version": [1, 1]})
+    chunk = pa.table({":key": pa.array([b"a", b"b"], pa.binary()), ":version": [1, 1]})
     assert len(dedupe(pa.concat_tables([chunk, chunk]))) == 2
 
 

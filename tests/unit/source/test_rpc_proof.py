@@ -41,7 +41,7 @@ def client_of(hbase: FakeHBase, tries: int = 6, timeout_s: float = 5.0) -> RpcCl
 
 def read(hbase: FakeHBase, few: Few, tries: int = 6) -> dict[bytes, str]:
     rows = RowReader(lambda: client_of(hbase, tries), TABLE, MAPPING, few=few).read(KEYS, 1).rows
-    return {row["__key"]: Op(row["__op"]).name for row in rows.select(["__key", "__op"]).to_pylist()}
+    return {row[":key"]: Op(row[":op"]).name for row in rows.select([":key", ":op"]).to_pylist()}
 
 
 TRUTH = {key: "UPSERT" if key in THERE else "DELETE" for key in KEYS}
