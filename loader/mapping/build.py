@@ -9,12 +9,15 @@ from typing import Any
 from loader.mapping.cells import CellColumn, FamilyColumn
 from loader.mapping.codec import Codec
 from loader.mapping.codecs import CODECS, DECODER, DECODERS, codec_for, codec_named
+from loader.mapping.column_names import LONGEST_KEY, name_problem
 from loader.mapping.columns_mapping import Kind, Place, parse_columns_mapping, parse_place
-from loader.mapping.errors import MappingError, did_you_mean
+from loader.mapping.errors import MappingError, did_you_mean, uneven_hint
 from loader.mapping.hive_types import HiveType, parse_hive_type
 from loader.mapping.mapping import Mapping
 from loader.mapping.partitions import PartitionKey, parse_partition_key
 from loader.mapping.row_key import KeyColumn, RowKey
+
+NAMES_THAT_WORK = "Letters, digits, _, - and most other signs work. The HBase cell keeps its name: only map it."
 
 Types = dict[str, HiveType]
 Source = tuple[Place, str | None]
@@ -65,6 +68,8 @@ def _types(columns: MappingOf[str, str]) -> Types:
     for name, text in columns.items():
         if name.lower() in types:
             raise MappingError(f"column {name} is there twice", "Hive does not tell capitals apart.", ("columns", name))
+        if problem := name_problem(name.lower()):
+            raise MappingError(f"column {name} {problem}", NAMES_THAT_WORK, ("columns", name))
         try:
             types[name.lower()] = parse_hive_type(text)
         except ValueError as error:
@@ -107,9 +112,7 @@ def _positional(mapping: str, types: Types) -> dict[str, Source]:
         raise MappingError(str(error), "Write each entry as family:qualifier, in the order of the columns.") from error
     if len(places) != len(types):
         message = f"the mapping has {len(places)} entries for {len(types)} columns"
-        missing = list(types)[len(places) :]
-        hint = f"Without an entry: {', '.join(missing)}." if missing else f"Beyond the columns: {places[len(types)]}."
-        raise MappingError(message, hint)
+        raise MappingError(message, uneven_hint(list(types), [str(place) for place in places]))
     return {name: (place, None) for name, place in zip(types, places, strict=True)}
 
 
@@ -238,6 +241,11 @@ def _partition_key(entry: Any, types: Types, zone: str | None) -> PartitionKey:
     source = None if isinstance(entry, str) else _get(entry, "source", None) or _get(entry, "from", None)
     expression = None if isinstance(entry, str) else _get(entry, "expression", None) or _get(entry, "as", None)
     type_ = None if isinstance(entry, str) else _get(entry, "type", None)
+    if problem := name_problem(name, LONGEST_KEY):
+        raise MappingError(f"partition key {name} {problem}", NAMES_THAT_WORK, ("partition_by",))
+    if name.startswith("_"):
+        message = f"partition key {name} begins with _: Hive hides the folders of its partitions"
+        raise MappingError(message, "Give it another name, with `from:` this column.", ("partition_by",))
     return parse_partition_key(name, (source or name).lower(), expression, type_, types, zone)
 
 

@@ -23,6 +23,8 @@ _SIMPLE = {
 }
 INTEGERS = ("tinyint", "smallint", "int", "bigint")
 TEXTS = ("string", "varchar", "char")
+LONGEST = {"varchar": 65535, "char": 255}
+"""`HiveVarchar.MAX_VARCHAR_LENGTH`, `HiveChar.MAX_CHAR_LENGTH`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,8 @@ def parse_hive_type(text: str) -> HiveType:
     )
     if primitive and name in _SIMPLE and primitive[2] is None:
         return HiveType(name, name, _SIMPLE[name])
-    if primitive and name in ("varchar", "char") and primitive[2] and not primitive[3]:
-        return HiveType(f"{name}({primitive[2]})", name, pa.string(), int(primitive[2]))
+    if primitive and name in LONGEST and primitive[2] and not primitive[3]:
+        return _sized(name, int(primitive[2]))
     if primitive and name == "decimal":
         return _decimal(int(primitive[2] or 10), int(primitive[3] or 0))
     raise ValueError(f"{text} is not a type that a cell can be decoded to")
@@ -62,6 +64,12 @@ def _map(key: str, item: str) -> HiveType:
     if value.item is not None:
         raise ValueError("a map's values cannot be maps")
     return HiveType(f"map<string,{value.text}>", "map", pa.map_(pa.string(), value.arrow), item=value)
+
+
+def _sized(name: str, length: int) -> HiveType:
+    if not 1 <= length <= LONGEST[name]:
+        raise ValueError(f"{name}({length}): Hive's {name} has 1 to {LONGEST[name]} characters")
+    return HiveType(f"{name}({length})", name, pa.string(), length)
 
 
 def _decimal(precision: int, scale: int) -> HiveType:
