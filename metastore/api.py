@@ -95,8 +95,8 @@ class Table:
     """A table as the metastore describes it.
 
     `kind` is the metastore's table type: EXTERNAL_TABLE, MANAGED_TABLE, VIRTUAL_VIEW and so on. `create_time` is in
-    seconds since 1970 (0: let the server set it). `rest` carries everything else that the server sent; it is opaque and
-    not compared.
+    seconds since 1970 (0: let the server set it). `bucketed_by` and `skewed_by` are read only: a table that is created
+    has neither. `rest` carries everything else that the server sent; it is opaque and not compared.
     """
 
     name: TableName
@@ -108,6 +108,8 @@ class Table:
     parameters: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
     create_time: int = 0
+    bucketed_by: tuple[str, ...] = ()
+    skewed_by: tuple[str, ...] = ()
     rest: object = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -119,8 +121,9 @@ class Partition:
     """One partition. Change one with `dataclasses.replace(p, location=…, parameters=…)`: what you do not name is kept.
 
     `values` are in the order of the table's partition keys, unescaped, an empty one as NULL_PARTITION. `columns` must
-    not be empty (Hive 2.3 corrupts the partition). `rest` carries everything else that the server sent (bucketing, sort
-    order, skew, privileges…), so that a read-modify-write loses nothing.
+    not be empty (Hive 2.3 corrupts the partition). `bucketed_by` and `skewed_by` are read only. `rest`
+    carries everything else that the server sent (bucketing, sort order, skew, privileges…), so that a
+    read-modify-write loses nothing.
     """
 
     values: PartitionValues
@@ -129,6 +132,8 @@ class Partition:
     format: StorageFormat
     parameters: Mapping[str, str] = field(default_factory=dict)
     create_time: int = 0
+    bucketed_by: tuple[str, ...] = ()
+    skewed_by: tuple[str, ...] = ()
     rest: object = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

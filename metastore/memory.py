@@ -116,6 +116,11 @@ class InMemoryMetastore:
         """As a failing listener does: the call commits, then raises."""
         self.inject(call, Fault.FAIL_AFTER_COMMIT, times)
 
+    def replace_table(self, table: Table) -> None:
+        """As somebody else's ALTER TABLE does; the partitions stay. Raises NoSuchTable."""
+        with self._mutex:
+            self._find(table.name).table = table
+
     def held(self) -> int:
         """How many calls are on their way and have not landed."""
         return len(self._held)

@@ -29,6 +29,8 @@ def table_from(raw: Any) -> Table:
         parameters=_parameters_from(raw.parameters),
         owner=raw.owner or "",
         create_time=raw.createTime or 0,
+        bucketed_by=_bucketed_by(raw.sd),
+        skewed_by=tuple(raw.sd.skewedInfo.skewedColNames or ()) if raw.sd.skewedInfo else (),
         rest=_rest_of(raw),
     )
 
@@ -57,6 +59,8 @@ def partition_from(raw: Any) -> Partition:
         format=_format_from(raw.sd),
         parameters=_parameters_from(raw.parameters),
         create_time=raw.createTime or 0,
+        bucketed_by=_bucketed_by(raw.sd),
+        skewed_by=tuple(raw.sd.skewedInfo.skewedColNames or ()) if raw.sd.skewedInfo else (),
         rest=_rest_of(raw),
     )
 
@@ -123,6 +127,11 @@ def _format_from(sd: Any) -> StorageFormat:
         sd.serdeInfo.serializationLib or "",
         _parameters_from(sd.serdeInfo.parameters),
     )
+
+
+def _bucketed_by(sd: Any) -> tuple[str, ...]:
+    """Readers take columns for buckets only with their number, and a number only with columns."""
+    return tuple(sd.bucketCols or ()) if (sd.numBuckets or 0) > 0 else ()
 
 
 def _parameters_from(raw: Mapping[str, str | None] | None) -> dict[str, str]:

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 
 from loader.basics.errors import UnsuitableTable
 from loader.ops.reconcile.store import Store
-from loader.publish.preconditions import check_suitable, specs
+from loader.publish.preconditions import specs
 from loader.publish.settling import settle_all
+from loader.publish.suitable import check_suitable
 from loader.state import rereads
 from loader.state.gaps import Debt, owe
 from loader.state.layout import Layout
@@ -87,7 +88,9 @@ def evolve(env: Environment, wants: Sequence[ColumnSpec], digest: str, source: s
 
 def preview_evolve(env: Environment, wants: Sequence[ColumnSpec]) -> EvolveReport:
     """What `evolve` would do. Raises UnsuitableTable."""
-    new = new_columns(str(env.table), specs(env.metastore.table(env.table).columns), wants)
+    table = env.metastore.table(env.table)
+    check_suitable(table)
+    new = new_columns(str(env.table), specs(table.columns), wants)
     return EvolveReport(str(env.table), new, False, behind(env.files, env.layout, env.state.records().state))
 
 

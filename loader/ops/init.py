@@ -4,7 +4,8 @@ from collections.abc import Mapping as Dict
 from typing import TYPE_CHECKING
 
 from loader.basics.errors import ConfigError, UnsuitableTable
-from loader.publish.preconditions import check_configured, check_suitable, specs
+from loader.publish.preconditions import check_configured, specs
+from loader.publish.suitable import check_format, check_suitable
 from loader.report import reports
 from loader.state.claim import check_unclaimed, claim_of, make_claim
 from loader.state.names import check_formats
@@ -100,11 +101,7 @@ def check_fits(found: Table, table: "TableSettings", mapping: "Mapping") -> None
         raise UnsuitableTable(f"{found.name} is not partitioned", "hotswap repoints partitions: partition the table.")
     check_configured(found.name, "columns", specs(found.columns), mapping.columns)
     check_configured(found.name, "partition keys", specs(found.partition_keys), mapping.partition_keys)
-    if found.format.serde != FORMATS[table.format].serde:
-        raise UnsuitableTable(
-            f"{found.name} is read by {found.format.serde}, but the configuration says {table.format}",
-            "Set `format:` to what the table is, or create another table.",
-        )
+    check_format(found, FORMATS[table.format])
 
 
 def _check(metastore: Metastore, found: Table, table: "TableSettings", mapping: "Mapping") -> None:

@@ -20,6 +20,7 @@ from loader.publish.batch import Batch, Reading
 from loader.publish.one_call import fits_one_call
 from loader.publish.settling import foreign_change, sightings
 from loader.publish.shares import few_deletes, few_deletes_of_each_partition, few_rejected
+from loader.publish.suitable import check_format, check_suitable
 from loader.state.open_table import Environment
 from loader.storage.files import Entry
 from loader.storage.parallel import each
@@ -39,14 +40,6 @@ from partitioner.values import (
     same_location,
 )
 
-UNSUITABLE = {
-    "transactional": "a transactional table keeps its own versions; hotswap needs a plain external table",
-    "discover.partitions": "the server would run MSCK by itself and drop live partitions",
-    "partition.retention.period": "the server would delete partitions by their age",
-    "external.table.purge": "the server would delete data with every dropped partition",
-}
-"""Table parameters that break the promise when they are set (4-hive-facts 17)."""
-
 
 def check_table(env: Environment, table: Table | None = None) -> None:
     """The table is still the one that was configured. `table`: as read; None: not yet.
@@ -55,6 +48,7 @@ def check_table(env: Environment, table: Table | None = None) -> None:
     """
     table = table or env.metastore.table(env.table)
     check_suitable(table)
+    check_format(table, env.storage)
     found = tuple((column.name, column.type) for column in table.columns)
     if found != env.columns:
         raise ForeignChange(
@@ -74,21 +68,6 @@ def check_configured(table: TableName, what: str, has: Sequence[ColumnSpec], wan
             f"the {what} of {table} are ({_spell(has)}), but the configuration says ({_spell(wants)})",
             "Make both name the same columns, types and order. `hotswap evolve` adds new columns behind the others.",
         )
-
-
-def check_suitable(table: Table) -> None:
-    if table.kind != "EXTERNAL_TABLE":
-        raise UnsuitableTable(
-            f"{table.name} is a {table.kind}, not an EXTERNAL_TABLE",
-            "Create an external partitioned table, or let `hotswap init` create one under another name.",
-        )
-    for name, why in UNSUITABLE.items():
-        value = table.parameters.get(name, "")
-        if value and value.lower() != "false":
-            raise UnsuitableTable(
-                f"{table.name} has {name} = {value}: {why}",
-                f"ALTER TABLE {table.name} UNSET TBLPROPERTIES ('{name}')",
-            )
 
 
 def is_stray(env: Environment, partition: PartitionValues, location: str) -> bool:

@@ -9,6 +9,7 @@ from loader.basics.errors import UnsuitableTable
 from loader.datafiles.split_file import count_rows
 from loader.publish import preconditions
 from loader.publish.settling import sightings
+from loader.publish.suitable import partition_problem
 from loader.state.open_table import Environment
 from loader.storage.files import Entry, join
 from metastore.api import Partition
@@ -71,9 +72,9 @@ def _finds(
 
 def _foreign(env: Environment, seen: Partition, what: str) -> Find:
     name = env.name_of(seen.values)
-    if seen.format.serde != env.storage.serde:
+    if problem := partition_problem(seen, env.storage):
         raise UnsuitableTable(
-            f"partition {name} of {env.table} is read by {seen.format.serde}, the table by {env.storage.serde}",
+            f"partition {name} of {env.table} {problem}",
             "Write that partition anew in the table's format first.",
         )
     return Find(seen.values, name, what, seen, tuple(_files(env, seen, name)))

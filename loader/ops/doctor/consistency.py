@@ -5,11 +5,13 @@ from dataclasses import replace
 from importlib.metadata import version
 from platform import python_version
 
+from loader.basics.errors import UnsuitableTable
 from loader.basics.quantities import size_text
 from loader.ops.doctor.subject import Patient, to_do
 from loader.ops.init import FOLDER_PROPERTY, HBASE_PROPERTY
 from loader.ops.verify.partitions import snapshot, verify_table
 from loader.publish.preconditions import specs
+from loader.publish.suitable import check_format
 from loader.report.alarms import space_alarms
 from loader.report.findings import Finding, Grade
 from loader.report.space import room_of_state, space_of
@@ -48,9 +50,10 @@ def configuration(patient: Patient) -> Iterator[Finding]:
         if tuple(has) != tuple(wants):
             told = f"its {what} are ({_spell(has)}), the configuration says ({_spell(wants)})"
             yield to_do("configuration", str(hive.name), told, "Make both name the same columns, types and order.")
-    if hive.format.serde != FORMATS[table.format].serde:
-        told = f"is read by {hive.format.serde}, the configuration says {table.format}"
-        yield to_do("configuration", str(hive.name), told, "Set `format:` to what the table is.")
+    try:
+        check_format(hive, FORMATS[table.format])
+    except UnsuitableTable as problem:
+        yield to_do("configuration", str(hive.name), problem.message, problem.hint)
     if table.location and not same_location(table.location, hive.location):
         told = f"`location` is {table.location}, but Hive has the table at {hive.location}"
         yield to_do("configuration", str(hive.name), told, "Correct `location:`; Hive's is what counts.")

@@ -7,7 +7,7 @@ from contextlib import closing
 from loader.basics.errors import from_foreign
 from loader.basics.quantities import counted, size_text
 from loader.ops.doctor.subject import Patient, note, to_do
-from loader.publish.preconditions import UNSUITABLE
+from loader.publish.suitable import unsuitable
 from loader.report.findings import Finding
 from loader.state.names import check_formats
 from metastore.api import LockState, Metastore, Server
@@ -140,12 +140,8 @@ def table(patient: Patient) -> Iterator[Finding]:
         return
     hive = patient.hive
     patient.fact("Hive table", f"{hive.name} at {hive.location}, owner {hive.owner}")
-    if hive.kind != "EXTERNAL_TABLE":
-        yield to_do("Hive table", str(hive.name), f"is a {hive.kind}", "Only an EXTERNAL_TABLE can be kept.")
-    for name, why in UNSUITABLE.items():
-        if hive.parameters.get(name, "").lower() not in ("", "false"):
-            undo = f"ALTER TABLE {hive.name} UNSET TBLPROPERTIES ('{name}')"
-            yield to_do("Hive table", str(hive.name), f"{name} = {hive.parameters[name]}: {why}", undo)
+    for problem in unsuitable(hive):
+        yield to_do("Hive table", str(hive.name), problem.message, problem.hint)
     yield from _locks(patient, patient.metastore)
 
 

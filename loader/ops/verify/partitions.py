@@ -10,8 +10,9 @@ from functools import partial
 
 from loader.datafiles.split_file import count_rows
 from loader.publish.parameters import ATTEMPT
-from loader.publish.preconditions import UNSUITABLE, is_stray, specs
+from loader.publish.preconditions import is_stray, specs
 from loader.publish.settling import sightings
+from loader.publish.suitable import unsuitable
 from loader.report.findings import Finding, Grade
 from loader.state.names import strays
 from loader.state.open_table import Environment
@@ -73,11 +74,8 @@ def verify_table(env: Environment, seen: Snapshot) -> Iterator[Finding]:
 
 
 def _table(env: Environment) -> Iterator[Finding]:
-    table = env.metastore.table(env.table)
-    for name, why in UNSUITABLE.items():
-        if table.parameters.get(name, "false").lower() not in ("", "false"):
-            undo = f"ALTER TABLE {env.table} UNSET TBLPROPERTIES ('{name}')"
-            yield to_do("table", str(env.table), f"{name} is set: {why}", undo)
+    for problem in unsuitable(env.metastore.table(env.table)):
+        yield to_do("table", str(env.table), problem.message, problem.hint)
 
 
 def _strays(env: Environment) -> Iterator[Finding]:
