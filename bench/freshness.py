@@ -60,7 +60,7 @@ def new_table(hbase: HBase, metastore: str, folder: Path, text: str) -> Settings
     config = folder / "fresh.yaml"
     config.write_text(text.format(metastore=metastore, hbase=hbase.thrift, folder=folder))
     settings = load(config)
-    initialise(settings, settings.table(), None)
+    initialise(settings, settings.table())
     return settings
 
 

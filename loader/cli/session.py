@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ResumePlan,
         RollbackPlan,
         RunReport,
+        SampleReport,
         Settled,
         Status,
     )
@@ -94,7 +95,9 @@ class Backend(Protocol):
 
     def adopter(self, settings: "Settings", table: "TableSettings") -> "Adopter": ...
 
-    def initialise(self, settings: "Settings", table: "TableSettings", sample: int | None) -> "InitReport": ...
+    def initialise(self, settings: "Settings", table: "TableSettings") -> "InitReport": ...
+
+    def sample(self, settings: "Settings", table: "TableSettings", rows: int) -> "SampleReport": ...
 
     def doctor(self, settings: "Settings", table: "TableSettings", clock_table: str | None) -> "DoctorReport": ...
 
@@ -129,10 +132,15 @@ class Loader:
 
         return open_adopter(settings, table)
 
-    def initialise(self, settings: "Settings", table: "TableSettings", sample: int | None) -> "InitReport":
+    def initialise(self, settings: "Settings", table: "TableSettings") -> "InitReport":
         from loader.ops.init import initialise  # noqa: PLC0415
 
-        return initialise(settings, table, sample)
+        return initialise(settings, table)
+
+    def sample(self, settings: "Settings", table: "TableSettings", rows: int) -> "SampleReport":
+        from loader.ops.sample import sample_table  # noqa: PLC0415
+
+        return sample_table(settings, table, rows)
 
     def preview_next(self, settings: "Settings", table: "TableSettings", within_s: float) -> "NextBatch":
         from loader.runtime.dry_run import preview_next  # noqa: PLC0415

@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 
 from partitioner.merge.encoding import Encoding
 
-TIME_ZONE_HINT = {"writer.time.zone": "UTC"}
-"""Hive 3.1 shifts INT96 timestamps of writers other than parquet-mr unless the footer holds this (4-hive-facts 6)."""
+HINTS = {"writer.time.zone": "UTC", "writer.date.proleptic": "true"}
+"""What Hive reads in the footer: without the first, 3.1 shifts INT96 timestamps of writers other than parquet-mr
+(HIVE-21290); without the second, 3.1.3 and 4 shift days before 1582-10-15 (HIVE-22589). Spark and Trino read neither.
+"""
 
 REMEMBERED = "hotswap.encoding"
 """Key of the footer's metadata: an `Encoding` but for what is required, as JSON."""
@@ -130,7 +132,7 @@ class ParquetOutput:
             write_batch_size=VALUES_AT_A_TIME,
             store_schema=False,
         )
-        self._writer.add_key_value_metadata(TIME_ZONE_HINT | _memory(encoding))
+        self._writer.add_key_value_metadata(HINTS | _memory(encoding))
 
     def write(self, rows: pa.Table) -> None:
         """One row group."""

@@ -1,19 +1,23 @@
 """`hotswap init`: check HBase, create or validate the Hive table, claim its location."""
 
 from collections.abc import Mapping as Dict
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from loader.basics.errors import ConfigError, UnsuitableTable
+from loader.basics.errors import ConfigError, ForeignClaim, UnsuitableTable
 from loader.publish.preconditions import check_configured, specs
 from loader.publish.suitable import check_format, check_suitable
 from loader.report import reports
-from loader.state.claim import check_unclaimed, claim_of, make_claim
+from loader.state.claim import Claim, check_claim, check_unclaimed, claim_of, make_claim
+from loader.state.deleting import delete_object
+from loader.state.layout import Layout
 from loader.state.names import check_formats
 from loader.storage.choose import files_of
-from loader.storage.files import join
+from loader.storage.files import Files, join
+from loader.storage.places import HOTSWAP_FOLDER
 from loader.wiring.table import FORMATS, check_places, identity, layout_of, open_metastore
-from metastore.api import Column, Metastore, Table
-from metastore.errors import NoSuchTable
+from metastore.api import Column, Metastore, Table, TableName
+from metastore.errors import MetastoreError, NoSuchTable
 from metastore.fence import fence_values
 
 if TYPE_CHECKING:
@@ -24,21 +28,21 @@ FOLDER_PROPERTY = "hotswap.folder"
 HBASE_PROPERTY = "hotswap.hbase.table"
 
 
-def initialise(settings: "Settings", table: "TableSettings", sample: int | None) -> reports.InitReport:
-    """Raises what HBase and the metastore raise, UnsuitableTable, ForeignClaim, NewerFormat."""
-    from loader.ops.sample import sample_rows  # noqa: PLC0415 - brings pyarrow
+INIT_PROPERTY = "hotswap.init"
+"""Which run of `init` makes the table, until it is done: so it drops what it made, and nothing else."""
+
+
+def initialise(settings: "Settings", table: "TableSettings") -> reports.InitReport:
+    """Everything is checked before anything is made, and what was made is undone if the rest fails.
+
+    Raises what HBase and the metastore raise, UnsuitableTable, ForeignClaim, NewerFormat.
+    """
     from loader.wiring.mapping import mapping_of  # noqa: PLC0415 - brings pyarrow
     from loader.wiring.source import inspect_source  # noqa: PLC0415 - brings pyarrow
 
     mapping = mapping_of(table)
     regions = inspect_source(settings, table, mapping)
-    metastore = open_metastore(settings)
-    hive, created = _table(metastore, table, mapping)
-    files, layout = files_of(hive.location, table.state), layout_of(table, hive.location)
-    check_places(settings, table, hive.location)
-    check_formats(files, layout)
-    make_claim(files, layout, claim_of(metastore, hive))
-    metastore.alter_table_parameters(hive.name, properties_of(table, hive.location))
+    hive, created = claimed_table(open_metastore(settings), table, mapping, settings)
     return reports.InitReport(
         table=str(hive.name),
         location=hive.location,
@@ -48,20 +52,40 @@ def initialise(settings: "Settings", table: "TableSettings", sample: int | None)
         hbase_table=table.hbase_table,
         regions=regions,
         warnings=_warnings(table, hive),
-        sample=sample_rows(settings, table, mapping, sample) if sample else (),
     )
 
 
-def _table(metastore: Metastore, table: "TableSettings", mapping: "Mapping") -> tuple[Table, bool]:
+def claimed_table(
+    metastore: Metastore, table: "TableSettings", mapping: "Mapping", settings: "Settings | None" = None
+) -> tuple[Table, bool]:
+    """The Hive table with its location claimed, and whether it was created. If that fails, nothing of it is left.
+
+    `settings`: the other tables, none of which may lie where this one does.
+    """
+    found = _checked(metastore, table, mapping)
+    if settings is not None:
+        check_places(settings, table, found.location if found else table.location or "")
+    with ExitStack() as undo:
+        hive = found or _create(metastore, table, mapping, undo)
+        check_fits(hive, table, mapping)  # what a server makes of a table that it creates is its own business
+        _claim(metastore, table, hive, undo)
+        _note(metastore, hive.name, properties_of(table, hive.location))
+        undo.pop_all()
+    return hive, found is None
+
+
+def _checked(metastore: Metastore, table: "TableSettings", mapping: "Mapping") -> Table | None:
+    """The table that is there; None: it can be created."""
     try:
         found = metastore.table(table.hive_table)
     except NoSuchTable:
-        return _create(metastore, table, mapping), True
+        _check_creatable(metastore, table)
+        return None
     _check(metastore, found, table, mapping)
-    return found, False
+    return found
 
 
-def _create(metastore: Metastore, table: "TableSettings", mapping: "Mapping") -> Table:
+def _check_creatable(metastore: Metastore, table: "TableSettings") -> None:
     database = table.hive_table.database
     if not metastore.database_exists(database):
         raise ConfigError(
@@ -73,25 +97,73 @@ def _create(metastore: Metastore, table: "TableSettings", mapping: "Mapping") ->
             "Set `location:` of this table in the configuration, or create the external table yourself.",
         )
     check_unclaimed(files_of(table.location), layout_of(table, table.location), str(table.hive_table))
-    who = identity()
-    files_of(table.location).make_dirs(table.location)
+
+
+def _create(metastore: Metastore, table: "TableSettings", mapping: "Mapping", undo: ExitStack) -> Table:
+    who, location = identity(), table.location or ""
+    files = files_of(location)
+    if not files.exists(location):
+        undo.callback(_remove_empty, files, location)
+    files.make_dirs(location)
+    undo.callback(_drop_own, metastore, table.hive_table, who.run)
     metastore.create_table(
         Table(
             name=table.hive_table,
             columns=tuple(Column(name, kind) for name, kind in mapping.columns),
             partition_keys=tuple(Column(name, kind) for name, kind in mapping.partition_keys),
-            location=table.location,
+            location=location,
             format=FORMATS[table.format],
             kind="EXTERNAL_TABLE",
-            parameters={"EXTERNAL": "TRUE"},
+            parameters={"EXTERNAL": "TRUE", INIT_PROPERTY: who.run},
             owner=who.user,
         )
     )
     return metastore.table(table.hive_table)
 
 
+def _claim(metastore: Metastore, table: "TableSettings", hive: Table, undo: ExitStack) -> None:
+    files, layout = files_of(hive.location, table.state), layout_of(table, hive.location)
+    check_formats(files, layout)
+    if not files.exists(layout.claim):
+        undo.callback(_remove_empty, files, join(layout.table, HOTSWAP_FOLDER))
+        undo.callback(_remove_empty, files, layout.state)
+        undo.callback(_unclaim, files, layout, claim_of(metastore, hive))
+    make_claim(files, layout, claim_of(metastore, hive))
+
+
+def _note(metastore: Metastore, name: TableName, properties: Dict[str, str]) -> None:
+    try:
+        metastore.alter_table_parameters(name, properties, [INIT_PROPERTY])
+    except MetastoreError:
+        if not properties.items() <= metastore.table(name).parameters.items():
+            raise
+
+
+# What is undone: each of these may fail for the reason for which the rest did
+
+
+def _drop_own(metastore: Metastore, name: TableName, run: str) -> None:
+    """The table, if this run of `init` made it: its call may have landed though it failed."""
+    with suppress(MetastoreError):
+        if metastore.table(name).parameters.get(INIT_PROPERTY) == run:
+            metastore.drop_table(name)
+
+
+def _unclaim(files: Files, layout: Layout, claim: Claim) -> None:
+    with suppress(OSError, ForeignClaim):
+        check_claim(files, layout, claim)
+        for path in (layout.state_claim, layout.claim):
+            with suppress(FileNotFoundError):
+                delete_object(files, layout, path)
+
+
+def _remove_empty(files: Files, folder: str) -> None:
+    with suppress(OSError):
+        files.remove_empty_dir(folder)
+
+
 def properties_of(table: "TableSettings", location: str) -> Dict[str, str]:
-    return {FOLDER_PROPERTY: join(location, "_hotswap"), HBASE_PROPERTY: table.hbase_table}
+    return {FOLDER_PROPERTY: join(location, HOTSWAP_FOLDER), HBASE_PROPERTY: table.hbase_table}
 
 
 def check_fits(found: Table, table: "TableSettings", mapping: "Mapping") -> None:

@@ -219,11 +219,34 @@ class SampledCell:
 
 @dataclass(frozen=True, slots=True)
 class SampledRow:
-    """One HBase row; `key` as printable text with `\\xNN` for the rest. `partition`: where it would go."""
+    """One HBase row; `key` as printable text with `\\xNN` for the rest. `partition`: where it would go; None: nowhere,
+
+    for the `problem` with which a batch would put it in quarantine, or because the transform's `where` leaves it out.
+    """
 
     key: str
     cells: tuple[SampledCell, ...]
     partition: str | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleReport:
+    """Rows from all over the HBase table as a batch would read them. `guesses`: what cells that fail seem to be."""
+
+    table: str
+    hbase_table: str
+    regions: int
+    rows: tuple[SampledRow, ...]
+    guesses: tuple[str, ...]
+
+    @property
+    def failed(self) -> int:
+        return sum(row.problem is not None for row in self.rows)
+
+    @property
+    def most_fail(self) -> bool:
+        return 2 * self.failed > len(self.rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from loader.ops.plan import NextBatch, Patience, preview
 from loader.ops.table import TableService
 from loader.ops.table_with_source import Upkeep
 from loader.publish.batch import Work
-from loader.report.reports import InitReport, RunReport
+from loader.report.reports import InitReport, RunReport, SampleReport
 from loader.sources.hbase.raw_row import RawTimes
 from loader.state.recently_published import Recently
 from metastore.memory import InMemoryMetastore
@@ -77,6 +77,7 @@ class Stage:
     fence: bool = True
     init_report: InitReport | None = None
     run_report: RunReport | None = None
+    sample_report: SampleReport | None = None
     metastore: InMemoryMetastore = field(default_factory=InMemoryMetastore)
     source: Source = field(default_factory=Source)
     runs: Any = field(default_factory=count)
@@ -126,10 +127,15 @@ class Stage:
         self._meet()
         return Adopter(self._env(), raw_keys, Origin("dict", 0, 0), True, lambda: None)
 
-    def initialise(self, settings: Settings, table: TableSettings, sample: int | None) -> InitReport:
-        self._meet(sample)
+    def initialise(self, settings: Settings, table: TableSettings) -> InitReport:
+        self._meet("initialise")
         assert self.init_report
         return self.init_report
+
+    def sample(self, settings: Settings, table: TableSettings, rows: int) -> SampleReport:
+        self._meet(rows)
+        assert self.sample_report
+        return self.sample_report
 
     def doctor(self, settings: Settings, table: TableSettings, clock_table: str | None) -> DoctorReport:
         """On the machine's own clock, for the servers' clocks are compared with it; there is no HBase."""

@@ -3,13 +3,14 @@
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from loader.basics.errors import Unavailable
 from loader.report import log
-from loader.report.reports import BatchReport, InitReport, RunReport, SampledCell, SampledRow
+from loader.report.reports import BatchReport, InitReport, RunReport, SampledCell, SampledRow, SampleReport
 from tests.cli.stage import Stage, hotswap
 
 BATCH = BatchReport(
@@ -43,13 +44,15 @@ INIT = InitReport(
     hbase_table="clicks",
     regions=1,
     warnings=("mind the gap",),
-    sample=(SampledRow("k1", CELLS, None),),
 )
+BAD, GOOD = SampledRow("k1", CELLS, None, "clicks: 'xx' is no bigint"), SampledRow("k2", (), "day=mon")
+SAMPLE = SampleReport("ads.clicks", "clicks", 2, (BAD, GOOD), ("clicks (d:clicks, bigint): 8 bytes: #b?",))
+MOST_BAD = replace(SAMPLE, rows=(BAD, BAD, GOOD))
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    yield Stage(tmp_path, init_report=INIT, run_report=RUN)
+    yield Stage(tmp_path, init_report=INIT, run_report=RUN, sample_report=SAMPLE)
     for room in log.ROOMS:
         logging.getLogger(room).handlers.clear()
 
@@ -90,7 +93,23 @@ def test_init_shows_raw_bytes_beside_what_they_become(stage: Stage) -> None:
 
 def test_init_passes_the_size_of_the_sample_on(stage: Stage) -> None:
     hotswap(stage, "init", "--sample", "20")
-    assert stage.asked == [20]
+    assert stage.asked == [20, "initialise"]
+
+
+def test_a_dry_run_looks_at_rows_and_makes_nothing(stage: Stage) -> None:
+    done = hotswap(stage, "init", "--dry-run")
+    assert (done.code, stage.asked) == (0, [20])
+    assert "2 rows of HBase table clicks, 2 regions: 1 would be quarantined" in done.out
+
+
+@pytest.mark.parametrize("arguments", [["--sample", "3"], ["--dry-run"], ["--dry-run", "--json"]])
+def test_init_fails_and_makes_nothing_if_most_rows_cannot_be_decoded(stage: Stage, arguments: list[str]) -> None:
+    stage.sample_report = MOST_BAD
+    done = hotswap(stage, "init", *arguments)
+    assert (done.code, stage.asked) == (2, [3 if "3" in arguments else 20])
+    assert "2 of 3 sampled rows of HBase table clicks cannot be decoded" in done.err
+    assert "Perhaps clicks (d:clicks, bigint): 8 bytes: #b?" in done.err
+    assert "k1" in done.out
 
 
 def test_init_shows_its_warnings(stage: Stage) -> None:
@@ -98,4 +117,5 @@ def test_init_shows_its_warnings(stage: Stage) -> None:
 
 
 def test_init_in_json_is_the_report(stage: Stage) -> None:
-    assert json.loads(hotswap(stage, "init", "--json").out)["sample"][0]["cells"][1]["error"] == "'xx' is no bigint"
+    report = json.loads(hotswap(stage, "init", "--sample", "2", "--json").out)
+    assert report["sample"][0]["cells"][1]["error"] == "'xx' is no bigint"

@@ -47,7 +47,7 @@ def refused(table: Clicks) -> str:
     with table.metastore() as metastore:
         before = metastore.table(name)
         with pytest.raises(UnsuitableTable) as told:
-            initialise(table.kept.settings, table.kept.table, None)
+            initialise(table.kept.settings, table.kept.table)
         assert metastore.table(name) == before
     layout = Layout.of(before.location)
     assert not files_of(before.location).exists(layout.claim)

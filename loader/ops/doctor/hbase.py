@@ -1,7 +1,6 @@
 """HBase: is Thrift2 there, is the table what the mapping says, and do delete markers live long enough."""
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 
 from loader.basics.quantities import counted, duration_text
 from loader.mapping import Mapping as CellMapping
@@ -10,6 +9,7 @@ from loader.report.findings import Finding
 from loader.sources.hbase.absence import retention_of
 from loader.sources.hbase.access.api import ALL_VERSIONS, Scan
 from loader.sources.hbase.clock import measure_skew
+from loader.sources.hbase.sample import spread_rows
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import reader_of
 
@@ -76,14 +76,14 @@ def _skew(patient: Patient) -> Iterator[Finding]:
 
 
 def decoding(patient: Patient) -> Iterator[Finding]:
-    """The first rows, decoded as a batch would decode them."""
+    """Rows from all over the table, decoded as a batch would decode them."""
     mapping, name = mapping_of(patient.table), patient.table.hbase_table
-    scan = Scan(columns=[(family, None) for family in mapping.families], caching=SAMPLE)
     with patient.hbase() as client:
-        keys = [row.row for rows in islice(client.scan(name, scan, SAMPLE), 1) for row in rows]
+        keys = [row.row for row in spread_rows(client, name, mapping.qualifiers, SAMPLE)]
     read = reader_of(patient.settings, patient.table, mapping).read(keys, 0)
     patient.fact("sample", f"{counted(len(keys), 'row')} read, {len(read.rejected):,} cannot be decoded")
     if read.rejected:
         worst = read.rejected[0]
-        what = f"{len(read.rejected):,} of the first {counted(len(keys), 'row')} cannot be decoded: {worst.reason}"
-        yield to_do("mapping", worst.column or "row key", what, f"hotswap init {patient.table.hive_table} --sample 20")
+        share = f"{len(read.rejected):,} of {counted(len(keys), 'row')} from all over the table"
+        what = f"{share} cannot be decoded: {worst.reason}"
+        yield to_do("mapping", worst.column or "row key", what, f"hotswap init {patient.table.hive_table} --dry-run")

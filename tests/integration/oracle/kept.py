@@ -64,7 +64,7 @@ class Kept:
         return connector(self.settings, self.patience)()
 
     def initialise(self) -> None:
-        initialise(self.settings, self.table, None)
+        initialise(self.settings, self.table)
 
     def drop(self) -> None:
         """The Hive table, if there is one. Its files stay."""
