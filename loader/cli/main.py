@@ -16,6 +16,7 @@ from loader.cli import (
     bootstrap,
     clean_analyze,
     evolve,
+    forget,
     init_run,
     plan,
     quarantine,
@@ -53,6 +54,7 @@ app.command(short_help="Keep the loader from publishing, and move nothing.")(rol
 app.command(short_help="End holds: the loader publishes again.")(rollback_hold_recover.resume)
 app.command(short_help="Settle attempts that crashed or whose reply was lost.")(rollback_hold_recover.recover)
 app.command(short_help="Old versions that may be deleted; with --yes delete them.")(clean_analyze.clean)
+app.command(short_help="Leave the Hive table as it is, and let go of it: claim and state.")(forget.forget)
 app.command(short_help="Compute column statistics, by a call that moves nothing.")(clean_analyze.analyze)
 
 

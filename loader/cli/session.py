@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from loader.ops.adopt.adopter import Adopter
     from loader.ops.analyze import AnalyzeReport
     from loader.ops.doctor.doctor import DoctorReport
+    from loader.ops.forget import ForgetReport
     from loader.ops.inspect.inspect import KeyReport
     from loader.ops.plan import NextBatch
     from loader.ops.reindex.reindex import ReindexPlan, ReindexReport
@@ -99,6 +100,8 @@ class Backend(Protocol):
 
     def sample(self, settings: "Settings", table: "TableSettings", rows: int) -> "SampleReport": ...
 
+    def forget(self, settings: "Settings", table: "TableSettings", dry: bool) -> "ForgetReport": ...
+
     def doctor(self, settings: "Settings", table: "TableSettings", clock_table: str | None) -> "DoctorReport": ...
 
     def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport": ...
@@ -141,6 +144,11 @@ class Loader:
         from loader.ops.sample import sample_table  # noqa: PLC0415
 
         return sample_table(settings, table, rows)
+
+    def forget(self, settings: "Settings", table: "TableSettings", dry: bool) -> "ForgetReport":
+        from loader.ops.forget import forget  # noqa: PLC0415
+
+        return forget(settings, table, dry)
 
     def preview_next(self, settings: "Settings", table: "TableSettings", within_s: float) -> "NextBatch":
         from loader.runtime.dry_run import preview_next  # noqa: PLC0415

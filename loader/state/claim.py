@@ -57,7 +57,8 @@ def check_unclaimed(files: Files, layout: Layout, table: str) -> None:
     if files.exists(layout.claim):
         raise ForeignClaim(
             f"{layout.table} carries a claim already, so {table} cannot be created there",
-            "If that Hive table was dropped: give the new one another location, or move the old folder away.",
+            "If that Hive table was dropped: give the new one another location, or move the old folder away. Or"
+            f" `hotswap forget {table}`, if it was called so, too.",
         )
     if files.exists(layout.state_claim):
         found = read_object(files, layout.state_claim, Claim)
@@ -73,6 +74,16 @@ def check_claim(files: Files, layout: Layout, claim: Claim) -> None:
     _check_state(files, layout, claim)
     with suppress(PermissionError):  # who only looks may not be let write here
         _claim_state(files, layout, claim)
+
+
+def read_claim(files: Files, layout: Layout) -> Claim | None:
+    """Whose the location is; None: nobody's. Raises Damage."""
+    return _read(files, layout.claim)
+
+
+def read_state_claim(files: Files, layout: Layout) -> Claim | None:
+    """Whose the state folder is; None: it says nothing of it. Raises Damage."""
+    return _read(files, layout.state_claim)
 
 
 def stranger_above(files: Files, layout: Layout, place: str) -> Claim | None:

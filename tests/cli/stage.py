@@ -20,6 +20,7 @@ from loader.ops.adopt.adopter import Adopter
 from loader.ops.adopt.attempt import Origin
 from loader.ops.doctor.doctor import DoctorReport, examine
 from loader.ops.doctor.subject import Patient
+from loader.ops.forget import ForgetReport, forget_table
 from loader.ops.inspect.inspect import Asked, KeyReport, View, look_at
 from loader.ops.plan import NextBatch, Patience, preview
 from loader.ops.table import TableService
@@ -131,6 +132,10 @@ class Stage:
         self._meet("initialise")
         assert self.init_report
         return self.init_report
+
+    def forget(self, settings: Settings, table: TableSettings, dry: bool) -> ForgetReport:
+        self._meet()
+        return forget_table(self.metastore, table, dry)
 
     def sample(self, settings: Settings, table: TableSettings, rows: int) -> SampleReport:
         self._meet(rows)
