@@ -22,6 +22,8 @@ class KeyFacts:
     `expected`: key index (or the key itself) and files agree that it lives, or lives nowhere; `same`: Hive's row is
     what HBase's row would be. `newest_put`, `newest_marker`: of the raw cells and delete markers that HBase still has.
     `window_end`, `low`: up to where windows were read, and from where they are read again; None before the first.
+    `quarantined`: why its row cannot be decoded, now or when a batch read it; `on_record`: a batch has put it there.
+    `held`, `requested`: by what its change is kept back, and why the next batch reads it again anyway.
     """
 
     expected: bool
@@ -33,7 +35,9 @@ class KeyFacts:
     window_end: int | None = None
     low: int | None = None
     quarantined: str | None = None
+    on_record: bool = False
     held: str | None = None
+    requested: str | None = None
 
 
 class Cause(StrEnum):
@@ -43,6 +47,7 @@ class Cause(StrEnum):
     UNREACHABLE = "unreachable"
     QUARANTINED = "quarantined"
     HELD = "held"
+    REQUESTED = "read by the next batch"
     FUTURE = "stamped in the future"
     NOT_SEEN = "not yet seen"
     AGAIN = "read again soon"
@@ -59,6 +64,9 @@ class Reason:
     what: str
     do: str = ""
 
+
+NO_WINDOW = (Cause.EXPIRED, Cause.VANISHED, Cause.MISSED)
+"""What windows do not see. A row that a batch has seen and set aside, or that waits for a hold, is none of these."""
 
 RECONCILE = "No window will find it: `hotswap reconcile --repair` compares with HBase and puts it right."
 
@@ -78,12 +86,26 @@ def _reasons(facts: KeyFacts) -> Iterator[Reason]:
     if facts.same:
         return
     if facts.quarantined is not None or facts.now is Now.UNDECODABLE:
-        why = f": {facts.quarantined}" if facts.quarantined else ""
-        what = f"its row cannot be decoded{why}; Hive keeps its last good image"
-        yield Reason(Cause.QUARANTINED, what, "Correct it in HBase, or correct the mapping.")
+        yield _quarantined(facts)
     if facts.held is not None:
         yield Reason(Cause.HELD, f"{facts.held}: its change waits", "`hotswap resume` ends the hold.")
-    yield _by_time(facts)
+    elif facts.requested is not None:
+        yield Reason(Cause.REQUESTED, f"the next batch reads it again: {facts.requested}")
+        return
+    by_time = _by_time(facts)
+    seen = facts.on_record or facts.held is not None
+    in_vain = facts.on_record and facts.now is Now.UNDECODABLE and by_time.cause is Cause.AGAIN
+    if not (seen and by_time.cause in NO_WINDOW) and not in_vain:
+        yield by_time
+
+
+def _quarantined(facts: KeyFacts) -> Reason:
+    why = f": {facts.quarantined}" if facts.quarantined else ""
+    if facts.now is Now.UNDECODABLE:
+        what = f"its row cannot be decoded{why}; Hive keeps its last good image"
+        return Reason(Cause.QUARANTINED, what, "Correct it in HBase, or correct the mapping.")
+    what = f"a batch could not decode its row{why}; HBase has a good one by now"
+    return Reason(Cause.QUARANTINED, what, "`hotswap quarantine retry` lets the next batch read it.")
 
 
 def _by_time(facts: KeyFacts) -> Reason:

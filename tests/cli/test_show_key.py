@@ -89,6 +89,28 @@ def test_while_the_table_is_held_the_hold_is_told(stage: Stage) -> None:
     assert causes(asked(stage, "--key", "a"))[0] == "held"
 
 
+def test_between_resume_and_the_next_batch_a_row_is_told_to_be_read_by_it(stage: Stage) -> None:
+    stage.batch(("a", "mon", 9))
+    hotswap(stage, "rollback", "ads.clicks", "--to", "2", "--yes")
+    hotswap(stage, "resume", "ads.clicks", "--yes")
+    stage.times = RawTimes(put=0, marker=None)
+    assert causes(asked(stage, "--key", "a")) == ["read by the next batch"]
+
+
+def test_a_row_in_quarantine_is_not_told_as_missed(stage: Stage) -> None:
+    stage.source.bad.add(b"a")
+    stage.batch(("a", "mon", 9))
+    stage.times = RawTimes(put=0, marker=None)
+    assert causes(asked(stage, "--key", "a")) == ["quarantined"]
+
+
+def test_a_hold_of_another_partition_keeps_nothing_of_this_row_back(stage: Stage) -> None:
+    hotswap(stage, "hold", "ads.clicks", "--partition", "day=tue", "--yes")
+    stage.source.put("a", "mon", 9)
+    stage.times = RawTimes(put=1_000, marker=None)
+    assert causes(asked(stage, "--key", "a")) == ["not yet seen"]
+
+
 def test_while_hbase_is_away_hive_is_still_told(stage: Stage) -> None:
     stage.hbase_away = True
     told = asked(stage, "--key", "a")

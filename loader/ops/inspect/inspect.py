@@ -1,7 +1,7 @@
 """`hotswap show TABLE --key`: where one row lives, which batch wrote it, what HBase says now, and why they differ."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from loader.basics.plain import as_json, plain_values
 from loader.basics.printable import printable
 from loader.datafiles.split_file import RawKeys, read_rows
+from loader.ops.inspect.pending import held, requested
 from loader.publish.batch import ReadRows
 from loader.sources.hbase.raw_row import NOTHING_LEFT, RawTimes
 from loader.state.change_sets import load_change_set
@@ -91,6 +92,8 @@ def look_at(env: Environment, key: bytes, view: View) -> KeyReport:
     now, row, place = _now(env, asked)
     differences = tuple(_differences(home, row, place)) if asked.read is not None else ()
     facts = _facts(env, records, key, asked, now, not differences, _agrees(home, indexed))
+    places = (live.partition if live else None, _values(place))
+    facts = replace(facts, held=held(env, records, key, places), requested=requested(env, records, key))
     return KeyReport(
         table=str(env.table),
         key=printable(key),
@@ -212,7 +215,7 @@ def _facts(
         window_end=position.read_ms if position else None,
         low=position.low_ms if position else None,
         quarantined=_reason(waiting, asked),
-        held=_held(records),
+        on_record=waiting is not None,
     )
 
 
@@ -222,9 +225,5 @@ def _reason(waiting: Mapping[str, Any] | None, asked: Asked) -> str | None:
     return str(waiting.get("reason", "since an earlier batch")) if waiting is not None else None
 
 
-def _held(records: Records) -> str | None:
-    hold = records.state.whole_hold
-    if hold is not None:
-        return f"the table is held since batch {hold.batch}"
-    some = records.state.holds
-    return f"partitions of the table are held since batch {some[0].batch}; their rows wait" if some else None
+def _values(name: str | None) -> PartitionValues | None:
+    return tuple(parse_partition_name(name).values()) if name is not None else None
