@@ -28,6 +28,9 @@ import sys
 from dataclasses import dataclass
 from types import MappingProxyType
 
+RUNBOOK = "docs/operate.md of hotswap's source"
+EXAMPLE = "conf/hotswap.example.yaml of hotswap's source"
+
 
 class HotswapError(Exception):
     """`message`: what happened to what. `hint`: what to do next."""

@@ -15,7 +15,7 @@ from loader.cli.times import moment_text, parse_moment, span_text
 
 if TYPE_CHECKING:
     from loader.cli.session import Service, Session
-    from loader.report.reports import Published, ResumePlan, RollbackPlan
+    from loader.report.reports import HoldPlan, Published, ResumePlan, RollbackPlan
 
 MOST_SHOWN = 30
 TIMES_SHOWN = 3
@@ -130,6 +130,8 @@ def hold(
     settings = session.backend.load(config)
     chosen = settings.table(table)
     service = session.backend.open_table(settings, chosen)
+    if not json:
+        _show_hold(session.out, service.preview_hold(partition or ()))
     session.require_yes(f"Hold {', '.join(partition) if partition else chosen.hive_table}?", yes, json)
     done = service.hold(partition or ())
     if json:
@@ -139,6 +141,19 @@ def hold(
     held = chosen.hive_table if done.partitions is None else f"{', '.join(done.partitions)} of {chosen.hive_table}"
     session.out.line(f"{held} is held, by batch {done.batch}.", style="green")
     session.out.line(f"{what}, until `hotswap resume {chosen.hive_table}`.")
+
+
+def _show_hold(out: Output, plan: "HoldPlan") -> None:
+    """What stays as it is."""
+    for item in plan.holds:
+        out.line(f"  already {hold_text(item)}")
+    what = "the whole table" if plan.partitions is None else ", ".join(plan.partitions)
+    state = f"as batch {plan.batch} left it" if plan.batch else "which no batch has written yet"
+    out.line(
+        f"{plan.table}: {what} would stay {state}: {counted(plan.count, 'partition')}, {counted(plan.rows, 'row')}"
+    )
+    for name in plan.absent:
+        out.line(f"  ! {name} is not there now, and would not come until `hotswap resume`", style="yellow")
 
 
 def resume(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         CleanReport,
         HistoryEntry,
         Hold,
+        HoldPlan,
         InitReport,
         Published,
         ResumePlan,
@@ -64,6 +65,8 @@ class Service(Protocol):
     def rollback_now(
         self, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = (), /
     ) -> "tuple[RollbackPlan, Published]": ...
+
+    def preview_hold(self, partitions: Sequence[str] = (), /) -> "HoldPlan": ...
 
     def hold(self, partitions: Sequence[str] = (), /) -> "Hold": ...
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
-from loader.basics.errors import ConfigError
+from loader.basics.errors import EXAMPLE, ConfigError
 
 KeyPath = tuple[str | int, ...]
 
@@ -66,7 +66,7 @@ def read_document(path: str | Path, environment: Mapping[str, str] | None = None
     except FileNotFoundError:
         raise ConfigError(
             f"there is no configuration file {file}",
-            "Name one with --config or $HOTSWAP_CONFIG; conf/hotswap.example.yaml explains every setting.",
+            f"Name one with --config or $HOTSWAP_CONFIG; {EXAMPLE} explains every setting.",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}") from error
@@ -75,7 +75,10 @@ def read_document(path: str | Path, environment: Mapping[str, str] | None = None
     except ValueError as error:  # a number or a date that Python cannot have
         raise ConfigError(f"{file}: not valid YAML: {error}") from error
     if not isinstance(tree, dict):
-        raise ConfigError(f"{file}:1: expected the keys metastore, hbase and tables", "See conf/hotswap.example.yaml.")
+        raise ConfigError(
+            f"{file}:1: expected the keys metastore, hbase and tables",
+            f"See {EXAMPLE}.",
+        )
     reader = _Reader(file, os.environ if environment is None else environment)
     return Document(file, reader.plain(tree, ()), reader.lines, reader.filled)
 

@@ -31,7 +31,7 @@ def config_error(document: Document, error: ValidationError) -> ConfigError:
         for path, message in problems.items()
         if not any(len(other) > len(path) and other[: len(path)] == path for other in problems)
     ]
-    return ConfigError("\n".join(lines), "Every setting is explained in conf/hotswap.example.yaml.")
+    return ConfigError("\n".join(lines), "Every setting is explained in conf/hotswap.example.yaml of hotswap's source.")
 
 
 def _problem(document: Document, detail: ErrorDetails) -> tuple[KeyPath, str]:

@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
+from loader.basics.printable import printable
 from loader.mapping.codec import Codec, Decoded
 
 Cells = list[bytes | None]
@@ -75,7 +76,7 @@ def _names(qualifiers: list[bytes]) -> Decoded:
         try:
             names.append(qualifier.decode())
         except UnicodeDecodeError:
-            reasons[index] = f"the qualifier {qualifier!r} is not UTF-8"
+            reasons[index] = f"the qualifier {printable(qualifier)} is not UTF-8"
             names.append("")
     return pa.array(names, pa.string()), reasons
 

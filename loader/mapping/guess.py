@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from loader.mapping.codecs import CODECS, Codec, codec_for, codec_named
+from loader.mapping.codec import Codec
+from loader.mapping.codecs import CODECS, codec_for, codec_named
 from loader.mapping.hive_types import TEXTS, HiveType
 
 BINARY_OF_WIDTH = {1: "tinyint or boolean", 2: "smallint", 4: "int or float", 8: "bigint or double"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loader.basics.printable import printable
 from loader.mapping.codec import Codec
 
 
@@ -63,7 +64,7 @@ class RowKey:
         for index, key in enumerate(keys):
             pieces = self._pieces(key)
             if pieces is None:
-                problems[index] = (f"row key {key!r} does not have {count} parts ({self._form()})", None)
+                problems[index] = (f"row key {printable(key)} does not have {count} parts ({self._form()})", None)
                 continue
             for part, piece in zip(parts, pieces, strict=True):
                 part[index] = piece
@@ -79,7 +80,7 @@ class RowKey:
         return [key[start:end] for start, end in itertools.pairwise(ends)] if len(key) == ends[-1] else None
 
     def _form(self) -> str:
-        return f"cut at {self.delimiter!r}" if self.delimiter is not None else f"of {self.widths} bytes"
+        return f"cut at {printable(self.delimiter)}" if self.delimiter is not None else f"of {self.widths} bytes"
 
     def _check(
         self, raw: pa.Array, decoded: Mapping[str, pa.Array], problems: dict[int, tuple[str, str | None]]
@@ -95,7 +96,7 @@ class RowKey:
             raw = raw.take(chosen)
         again = self.encode(decoded)
         for place in _positions(pc.not_equal(again, raw)):
-            message = f"row key {raw[place].as_py()!r} would be written back as {again[place].as_py()!r}"
+            message = f"row key {_shown(raw[place])} would be written back as {_shown(again[place])}"
             problems[good[place]] = (message, None)
 
 
@@ -112,3 +113,7 @@ def _encoded(codec: Codec, column: pa.Array) -> pa.Array:
     if isinstance(column, pa.DictionaryArray):
         return codec.encode(column.dictionary).take(column.indices)
     return codec.encode(column)
+
+
+def _shown(key: pa.Scalar) -> str:
+    return printable(key.as_py() or b"")

@@ -18,6 +18,7 @@ import sqlglot
 from sqlglot import expressions as sql
 from sqlglot.errors import SqlglotError
 
+from loader.basics.printable import first_line
 from loader.config.document import KeyPath
 from loader.mapping import Mapping as CellMapping
 from loader.mapping import MappingError
@@ -82,7 +83,7 @@ class SqlTransform:
         except (duckdb.Error, pa.ArrowInvalid) as error:
             if len(rows) == 1:
                 index = rows[_ROW][0].as_py()
-                problems[index] = (f"transform: {str(error).partition(chr(10))[0]}", None)
+                problems[index] = (f"transform: {first_line(error)}", None)
                 return [self._nothing()]
         half = len(rows) // 2
         return [*self._evaluated(rows.slice(0, half), problems), *self._evaluated(rows.slice(half), problems)]
@@ -106,7 +107,7 @@ class SqlTransform:
         try:
             tree: Any = sqlglot.parse_one(text, read="spark")
         except SqlglotError as error:
-            raise MappingError(f"{text!r} is no expression: {str(error).partition(chr(10))[0]}", "", path) from error
+            raise MappingError(f"{text!r} is no expression: {first_line(error)}", "", path) from error
         for node in tree.walk():
             self._check(node, path)
         return str(tree.sql("duckdb"))
@@ -145,7 +146,7 @@ class SqlTransform:
         try:
             self._run(empty)
         except (duckdb.Error, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise MappingError(f"transform: {str(error).partition(chr(10))[0]}", "", ("transform",)) from error
+            raise MappingError(f"transform: {first_line(error)}", "", ("transform",)) from error
 
 
 _CASTABLE = "Casts that work: " + "; ".join(f"{'/'.join(given)} column to {to}" for to, given in _CASTS.items())

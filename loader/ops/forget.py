@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from loader.basics.errors import Conflict, ForeignClaim
 from loader.ops.init import FOLDER_PROPERTY, HBASE_PROPERTY, INIT_PROPERTY
 from loader.state.claim import Claim, read_claim, read_state_claim
-from loader.state.deleting import delete_object, delete_tree, remove_empty
+from loader.state.deleting import delete_object, delete_tree, remove_empty, remove_made
 from loader.state.layout import Layout
 from loader.state.lock import table_lock
 from loader.state.open_table import Environment
@@ -141,8 +141,7 @@ def _carry_out(
     for path in report.state:
         delete = delete_object if path in (layout.reserve, layout.state_claim) else delete_tree
         delete(files, layout, path)
-    with suppress(OSError):
-        files.remove_empty_dir(layout.state)
+    remove_made(files, layout.state)
     if report.claim:
         delete_object(files, layout, report.claim)
     for folder in (report.versions, join(layout.table, HOTSWAP_FOLDER)):

@@ -10,6 +10,22 @@ from partitioner.history.table_state import Hold, TableState
 from partitioner.values import PartitionValues
 
 
+def preview_hold(env: Environment, partitions: Sequence[str] = ()) -> reports.HoldPlan:
+    """What a hold would keep as it is. Raises ConfigError for what is no partition of the table."""
+    state = env.state.records().state
+    chosen = sorted(partitions_named(env, partitions)) if partitions else None
+    live = [state.live.get(values) for values in (chosen if chosen is not None else state.live)]
+    return reports.HoldPlan(
+        table=str(env.table),
+        partitions=tuple(env.name_of(values) for values in chosen) if chosen is not None else None,
+        absent=tuple(env.name_of(values) for values in chosen or () if values not in state.live),
+        count=len(chosen if chosen is not None else state.live),
+        rows=sum(version.rows for version in live if version is not None),
+        batch=state.batch or None,
+        holds=hold_reports(env, state),
+    )
+
+
 def hold(env: Environment, partitions: Sequence[str] = ()) -> reports.Hold:
     """Keep the loader from publishing over `partitions` (none: over the whole table), and move nothing."""
     from loader.ops.rollback.steps import hold_steps  # noqa: PLC0415

@@ -9,7 +9,7 @@ from loader.publish.preconditions import check_configured, specs
 from loader.publish.suitable import check_format, check_suitable
 from loader.report import reports
 from loader.state.claim import Claim, check_claim, check_unclaimed, claim_of, make_claim
-from loader.state.deleting import delete_object
+from loader.state.deleting import delete_object, remove_made
 from loader.state.layout import Layout
 from loader.state.names import check_formats
 from loader.storage.choose import files_of
@@ -103,7 +103,7 @@ def _create(metastore: Metastore, table: "TableSettings", mapping: "Mapping", un
     who, location = identity(), table.location or ""
     files = files_of(location)
     if not files.exists(location):
-        undo.callback(_remove_empty, files, location)
+        undo.callback(remove_made, files, location)
     files.make_dirs(location)
     undo.callback(_drop_own, metastore, table.hive_table, who.run)
     metastore.create_table(
@@ -125,8 +125,8 @@ def _claim(metastore: Metastore, table: "TableSettings", hive: Table, undo: Exit
     files, layout = files_of(hive.location, table.state), layout_of(table, hive.location)
     check_formats(files, layout)
     if not files.exists(layout.claim):
-        undo.callback(_remove_empty, files, join(layout.table, HOTSWAP_FOLDER))
-        undo.callback(_remove_empty, files, layout.state)
+        undo.callback(remove_made, files, join(layout.table, HOTSWAP_FOLDER))
+        undo.callback(remove_made, files, layout.state)
         undo.callback(_unclaim, files, layout, claim_of(metastore, hive))
     make_claim(files, layout, claim_of(metastore, hive))
 
@@ -155,11 +155,6 @@ def _unclaim(files: Files, layout: Layout, claim: Claim) -> None:
         for path in (layout.state_claim, layout.claim):
             with suppress(FileNotFoundError):
                 delete_object(files, layout, path)
-
-
-def _remove_empty(files: Files, folder: str) -> None:
-    with suppress(OSError):
-        files.remove_empty_dir(folder)
 
 
 def properties_of(table: "TableSettings", location: str) -> Dict[str, str]:

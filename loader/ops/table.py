@@ -127,6 +127,10 @@ class TableService:
         """Plan under the lock and carry it out: no loader can come in between."""
         return rollback.rollback_now(self.env, to, as_of_ms, partitions)
 
+    def preview_hold(self, partitions: Sequence[str] = ()) -> reports.HoldPlan:
+        """Raises ConfigError for what is no partition of the table."""
+        return hold.preview_hold(self.env, partitions)
+
     def hold(self, partitions: Sequence[str] = ()) -> reports.Hold:
         """Keep the loader from publishing over these partitions; none: over the table."""
         return hold.hold(self.env, partitions)

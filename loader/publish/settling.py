@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from loader.basics.errors import Damage, ForeignChange, OutcomeUnknown
+from loader.basics.errors import RUNBOOK, Damage, ForeignChange, OutcomeUnknown
 from loader.publish.leftovers import delete_unpublished
 from loader.publish.parameters import ATTEMPT
 from loader.state.deleting import delete_tree
@@ -149,7 +149,7 @@ def _damage(env: Environment, manifest: Manifest, mixed: Mixed) -> Damage:
     return Damage(
         f"batch {manifest.batch} of {env.table} is live in {len(mixed.new)} of its partitions and not in"
         f" {len(mixed.old)}:\n" + "\n".join(lines),
-        "Nothing that this loader does leaves such a state. Stop writers of this table; see docs/operate.md, Damage.",
+        f"Nothing that this loader does leaves such a state. Stop writers of this table; see {RUNBOOK}, Damage.",
     )
 
 

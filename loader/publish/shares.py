@@ -3,10 +3,13 @@
 A preview may know a sample only: what it saw is scaled up then, and the message says "about".
 """
 
+from collections import Counter
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader.basics.errors import NeedsConfirmation, TooManyRejected
+from loader.basics.printable import printable
 from loader.publish.batch import Batch
 from loader.publish.requests import unconfirmed
 from partitioner.changes.change_set import NOWHERE
@@ -15,6 +18,9 @@ from partitioner.values import Estimate
 SMALL_DELETE = 1000
 """Fewer deletes than this never ask for confirmation, whatever their share."""
 
+MOST_COLUMNS = 3
+"""Named where too many rows are rejected."""
+
 
 def few_rejected(batch: Batch) -> None:
     """Raises TooManyRejected."""
@@ -22,11 +28,12 @@ def few_rejected(batch: Batch) -> None:
     count = batch.news.estimated(len(rejected))
     if most is None or count.value <= most:
         return
-    first = rejected[0]
+    first, columns = rejected[0], Counter(row.column or "row key or partition" for row in rejected)
+    share = ", ".join(f"{name} {hits}" for name, hits in columns.most_common(MOST_COLUMNS))
     raise TooManyRejected(
-        f"{_told(count)} rows of {batch.env.table} cannot be decoded, more than max_rejected = {most};"
-        f" the first is row {first.key!r}: {first.reason}",
-        "Correct the mapping (`hotswap init --sample 20` shows raw bytes), or raise max_rejected.",
+        f"{_told(count)} rows of {batch.env.table} cannot be decoded, more than max_rejected = {most},"
+        f" by column: {share}; the first is row {printable(first.key)}: {first.reason}",
+        "Correct the mapping (`hotswap init --dry-run` shows raw bytes), or raise max_rejected.",
     )
 
 

@@ -61,7 +61,7 @@ class TableMetrics:
         self.gauges = {
             name: Gauge(f"hotswap_{name}", text, ["table"], registry=self.registry) for name, text in GAUGES.items()
         }
-        told = "1 while this alarm stands: see docs/operate.md"
+        told = "1 while this alarm stands: see docs/operate.md of hotswap's source"
         self.alarm = Gauge("hotswap_alarm", told, ["table", "alarm"], registry=self.registry)
 
     def look(self, status: "Status", vitals: "Vitals", alarms: Sequence[Alarm]) -> None:

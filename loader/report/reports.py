@@ -27,6 +27,22 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldPlan:
+    """What a hold would keep: `count` partitions with `rows` rows, as `batch` left them. `partitions` None: the table.
+
+    `absent`: those that are not there, and may not come. `holds`: those that stand already.
+    """
+
+    table: str
+    partitions: tuple[str, ...] | None
+    absent: tuple[str, ...]
+    count: int
+    rows: int
+    batch: int | None
+    holds: tuple[Hold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Owed:
     """Why Hive may differ from HBase although every window was read, and since when that is known."""
 

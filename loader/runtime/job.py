@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from loader.report import log as events
 from loader.report.reports import BatchReport, RunReport
 from loader.runtime.loop import Loop
 from loader.runtime.signals import stopped_by_signals
+from loader.runtime.spark_ended import GONE, first_cause, java_has_ended, spark_ended
 from loader.runtime.spark_session import open_session
 from loader.runtime.waiting import Waiting
 from loader.runtime.watch import Watchman, keep_looking, watchman_of
@@ -91,7 +93,9 @@ class Job:
             try:
                 self._stream()
                 return
-            except (PySparkException, HotswapError, OSError, *_metastore_errors()) as error:
+            except (PySparkException, HotswapError, OSError, *GONE, *_metastore_errors()) as error:
+                if self.waiting.stop.is_set() and java_has_ended(self.session):
+                    return  # whoever stopped the loader has stopped its Spark as well
                 self._wait_or_raise(self.failure or error)
 
     def _wait_or_raise(self, error: Exception) -> None:
@@ -104,11 +108,14 @@ class Job:
         """Why the stream ended, in the user's words. A failed Spark task may be a server that is away: ask it."""
         from loader.wiring.source import unavailable_source  # noqa: PLC0415
 
+        if java_has_ended(self.session):
+            return spark_ended()
         known = error if isinstance(error, HotswapError) else from_foreign(error)
         if known is not None:
             return known
         return unavailable_source(self.settings) or HotswapError(
-            f"Spark could not finish the batch: {_last_line(error)}", "Its log has the whole stack trace; see --debug."
+            f"Spark could not finish the batch: {first_cause(str(error)) or type(error).__name__}",
+            "Its log has the whole stack trace; see --debug.",
         )
 
     def _stream(self) -> None:
@@ -214,7 +221,7 @@ class Job:
             made = self._turn(loop, frame)
             while made and loop.behind and not self.waiting.stop.is_set():
                 made = self._turn(loop, frame)
-        except (PySparkException, HotswapError, OSError, *_metastore_errors()) as error:
+        except (PySparkException, HotswapError, OSError, *GONE, *_metastore_errors()) as error:
             self.failure = error
             self._wait_or_raise(error)
             self.failure = None
@@ -253,7 +260,8 @@ class Job:
         if self.beside is not None:
             self.beside.close()
         if self.session is not None:
-            self.session.stop()
+            with suppress(OSError, *GONE):  # it has ended already
+                self.session.stop()
         if self.loop is not None:
             self.loop.env.metastore.close()
 
@@ -263,8 +271,3 @@ def _metastore_errors() -> tuple[type[Exception], ...]:
     from partitioner.errors import PartitionerError  # noqa: PLC0415
 
     return (MetastoreError, PartitionerError)
-
-
-def _last_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

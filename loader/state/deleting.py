@@ -61,6 +61,12 @@ def remove_empty(files: Files, layout: Layout, folder: str) -> None:
     files.remove_empty_dir(folder)
 
 
+def remove_made(files: Files, folder: str) -> None:
+    """A folder that the caller has just made itself, or the state folder, if nothing is in it."""
+    with suppress(OSError):
+        files.remove_empty_dir(folder)
+
+
 def _check(layout: Layout, path: str) -> None:
     if not is_ours(layout, path):
         raise NotOurs(errno.EINVAL, f"is not below {layout.table}/{HOTSWAP_FOLDER}, so it is not deleted", path)

@@ -141,7 +141,7 @@ def _unroutable(changes: ChangeSet, to: Route, sides: Sides, side: int) -> Unrou
     count = to.counts.get(values)
     where = f"bucket {bucket_of(hash_, count)} of {count} of it" if count else "that partition"
     return UnroutableChange(
-        f"{Routed(sides.kind[side]).name} of key {key!r} concerns partition {'/'.join(values)}, "
+        f"{Routed(sides.kind[side]).name} of key {repr(key)[1:]} concerns partition {'/'.join(values)}, "
         f"but the plan does not rewrite {where}: plan and change set do not belong together"
     )
 

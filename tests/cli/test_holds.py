@@ -53,6 +53,19 @@ def test_a_hold_asks_first(stage: Stage) -> None:
     assert status(stage)["holds"] == []
 
 
+def test_a_hold_shows_what_it_would_keep_before_it_asks(stage: Stage) -> None:
+    shown = hotswap(stage, "hold", TABLE, "-p", "day=mon", "-p", "day=never").out
+    assert "day=mon, day=never would stay as batch" in shown
+    assert "2 partitions" in shown
+    assert "! day=never is not there now" in shown
+    assert status(stage)["holds"] == []
+
+
+def test_a_hold_of_what_is_no_partition_is_refused_before_it_asks(stage: Stage) -> None:
+    done = hotswap(stage, "hold", TABLE, "-p", "hour=1")
+    assert (done.code, "a partition of ads.clicks is day=…" in done.err) == (2, True)
+
+
 def test_a_hold_of_the_table_is_told_with_its_end(stage: Stage) -> None:
     done = hotswap(stage, "hold", TABLE, "--yes")
     assert (done.code, f"until `hotswap resume {TABLE}`" in done.out) == (0, True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from platform import python_version
 
-from loader.basics.errors import UnsuitableTable
+from loader.basics.errors import RUNBOOK, UnsuitableTable
 from loader.basics.quantities import size_text
 from loader.ops.doctor.subject import Patient, to_do
 from loader.ops.init import FOLDER_PROPERTY, HBASE_PROPERTY
@@ -78,7 +78,12 @@ def claim(patient: Patient) -> Iterator[Finding]:
     folder = patient.hive.parameters.get(FOLDER_PROPERTY)
     if folder is not None and not same_location(folder, f"{patient.hive.location}/_hotswap"):
         told = f"TBLPROPERTIES say that versions lie in {folder}, the table lies at {patient.hive.location}"
-        yield to_do("claim", str(patient.hive.name), told, "Was the table moved? See the runbook in docs/operate.md.")
+        yield to_do(
+            "claim",
+            str(patient.hive.name),
+            told,
+            f"Was the table moved? See {RUNBOOK}.",
+        )
 
 
 def state(patient: Patient) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from loader.basics.printable import printable
 from loader.basics.quantities import counted, duration_text
 from loader.mapping import Mapping as CellMapping
 from loader.ops.doctor.subject import Patient, note, to_do
@@ -56,7 +57,7 @@ def _future(patient: Patient, mapping: CellMapping) -> Iterator[Finding]:
         rows = next(iter(client.scan(patient.table.hbase_table, scan, 1)), [])
     if rows:
         ahead = duration_text((max(cell.timestamp for cell in rows[0].columnValues) - after + FUTURE_MS) // 1000 * 1.0)
-        what = f"row {rows[0].row!r} has a cell stamped {ahead} ahead of this machine's clock"
+        what = f"row {printable(rows[0].row)} has a cell stamped {ahead} ahead of this machine's clock"
         do = "Set the clocks of HBase's servers and of this machine right, and let no client set timestamps."
         yield to_do("clocks", patient.table.hbase_table, what, do)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 
-from loader.basics.errors import from_foreign
+from loader.basics.errors import RUNBOOK, from_foreign
 from loader.basics.quantities import counted, size_text
 from loader.ops.doctor.subject import Patient, note, to_do
 from loader.publish.suitable import unsuitable
@@ -97,7 +97,7 @@ def _housekeeping(metastore: Metastore, version: tuple[int, int, int]) -> Iterat
     told = [value for value in map(metastore.setting, keys) if value is not None]
     if told and not any(value.lower() == "true" for value in told):
         what = "no housekeeping thread runs in this metastore: a lock whose owner died may stay for ever"
-        do = "Switch it on in one server of this metastore, or remove such locks by hand (see docs/operate.md)."
+        do = f"Switch it on in one server of this metastore, or remove such locks by hand (see {RUNBOOK})."
         yield note("metastore settings", keys[0], what, do)
 
 
@@ -152,7 +152,10 @@ def _locks(patient: Patient, metastore: Metastore) -> Iterator[Finding]:
         if lock.state is LockState.ACQUIRED and beat is not None and beat < expired_s:
             what = f"lock {lock.id} of {lock.user}@{lock.host} ({lock.agent}) has outlived its time-out"
             yield to_do(
-                "locks", str(patient.table.hive_table), what, "See `A lock was left behind` in docs/operate.md."
+                "locks",
+                str(patient.table.hive_table),
+                what,
+                f"See `A lock was left behind` in {RUNBOOK}.",
             )
 
 

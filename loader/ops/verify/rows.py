@@ -22,7 +22,7 @@ from partitioner.changes.hashing import hashes_of
 from partitioner.values import DataFile, Version
 
 SHOWN = 3
-DRIFT = "Stop the loader and keep the state folder as it is; see Damage in docs/operate.md."
+DRIFT = "Stop the loader and keep the state folder as it is; see Damage in docs/operate.md of hotswap's source."
 
 
 @dataclass(slots=True)

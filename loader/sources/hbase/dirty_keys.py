@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader.basics.errors import SourceError
+from loader.basics.printable import printable
 from loader.sources.hbase.windows import Mark, Taken, Window
 
 DIRTY, MARKER = 0, 1
@@ -120,4 +121,4 @@ def _check_cover(parts: Iterable[tuple[bytes, bytes]]) -> None:
             break
         reached = max(reached, stop) if stop else None
     if reached is not None:
-        raise IncompleteScan(f"no part of the scan has read the keys from {reached!r} on")
+        raise IncompleteScan(f"no part of the scan has read the keys from {printable(reached)} on")

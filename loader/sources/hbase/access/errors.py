@@ -6,6 +6,8 @@ from loader.basics.errors import SourceError, Unavailable
 class WrongServer(SourceError):
     """Something answered there, but not the server that the configuration promises."""
 
+    exit_code = 2  # as of a metastore's address behind which there is none
+
 
 class ConnectionLost(Unavailable):
     """No connection, or it broke or timed out in mid-call: open a new one. What was sent may have been done."""

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import replace
 
+from loader.basics.printable import printable
 from loader.sources.hbase.access.errors import no_such_table, table_disabled
 from loader.sources.hbase.rpc.meta import META, META_NAME, Place, TableInMeta
 from loader.sources.hbase.rpc.remote import Server, TryAgain
@@ -46,7 +47,9 @@ class Locations:
         place = places[number] if number >= 0 else None
         if place is None or place.server is None or (place.stop and key >= place.stop):
             self._forget(table, places)
-            raise TryAgain(f"the region of HBase table {table!r} that holds {key!r} is on no server now", stale=True)
+            raise TryAgain(
+                f"the region of HBase table {table!r} that holds {printable(key)} is on no server now", stale=True
+            )
         return place, place.server
 
     def failed(self, table: str, place: Place, error: object) -> None:

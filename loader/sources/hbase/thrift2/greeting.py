@@ -14,6 +14,7 @@ from thrift.protocol.TProtocol import TProtocolException
 from thrift.Thrift import TApplicationException, TException
 from thrift.transport.TTransport import TBufferedTransport, TFramedTransport, TTransportException
 
+from loader.basics.printable import printable
 from loader.sources.hbase.access.errors import WrongServer
 from loader.sources.hbase.thrift2.idl import BINARY, BOOL, TEXT, struct
 from loader.sources.hbase.thrift2.wire import (
@@ -125,7 +126,7 @@ def _by_first_words(endpoint: Endpoint) -> WrongServer | None:
     for start, tongue, hint in _OTHER_TONGUES:
         if said.startswith(start):
             return WrongServer(f"what answers at {endpoint} speaks {tongue}, not Thrift", hint)
-    return _no_thrift2(endpoint, f"its first bytes are {said!r}") if said else None
+    return _no_thrift2(endpoint, f"its first bytes are {printable(said)}") if said else None
 
 
 def _answers(endpoint: Endpoint, wrap: Any) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from loader.basics.errors import SourceError
+from loader.basics.printable import printable
 from loader.sources.hbase.access.api import ROW_BYTES
 from loader.sources.hbase.access.large_rows import Batch, fitting_batches, key_of, left_out, weights
 from loader.sources.hbase.access.packed_rows import PackedRows, chained
@@ -60,7 +61,7 @@ class Parts:
     def _check(self, key: bytes) -> None:
         if key == self.last:
             raise SourceError(
-                f"HBase sent more of row {key!r} behind a part of fewer cells than asked for ({self._cells})",
+                f"HBase sent more of row {printable(key)} behind a part of fewer cells than asked for ({self._cells})",
                 "Nothing was taken. Is the HBase behind the Thrift server older than 2.0? Please report it.",
             )
 
