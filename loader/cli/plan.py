@@ -117,7 +117,9 @@ def _tasks(found: "NextBatch") -> str:
 def _predicted(found: "NextBatch") -> str:
     if not found.tasks:
         return "nothing to do"
-    source = f"by the last {counted(found.learned_from, 'batch', 'batches')}" if found.learned_from else "no batch yet"
+    if found.predicted_s is None:
+        return f"not known: no batch of {found.table} has ended yet that could tell"
+    source = f"by the last {counted(found.learned_from, 'batch', 'batches')}"
     return f"{span_text(found.predicted_s.value)}{_error(found.predicted_s)} from rows to outcome, {source}"
 
 

@@ -95,7 +95,7 @@ class NextBatch:
     bytes_copied: int
     tasks: tuple[TaskPreview, ...]
     balance: float
-    predicted_s: Estimate
+    predicted_s: Estimate | None  # None: no batch of the table has ended yet
     learned_from: int
     idle: bool
     obstacles: tuple[str, ...]
@@ -169,7 +169,7 @@ def _report(
     batch: Batch,
     plan: BatchPlan,
     rows_after: Mapping[PartitionValues, Estimate],
-    predicted: tuple[Estimate, int],
+    predicted: tuple[Estimate | None, int],
     notes: tuple[str, ...],
 ) -> NextBatch:
     env, news, position = batch.env, batch.news, batch.dirty.position if batch.dirty else None

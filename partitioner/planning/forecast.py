@@ -52,14 +52,14 @@ def _beyond_one(files: Sequence[DataFile]) -> int:
     return max(len(files) - 1, 0)
 
 
-def forecast(past: Sequence[PastBatch], cost: float) -> Estimate:
-    """Seconds of a batch that costs `cost`; the error by how well the past is told so.
+def forecast(past: Sequence[PastBatch], cost: float) -> Estimate | None:
+    """Seconds of a batch that costs `cost`; the error by how well the past is told so. None without any past.
 
-    Overhead plus cost; where the past is enough and varied, overhead and pace are fitted (least squares). Without any
-    past it is the bare cost, and may be wrong by all of itself.
+    Overhead plus cost; where the past is enough and varied, overhead and pace are fitted (least squares). The cost
+    alone is no figure: a first batch of 0.9 s of it took 20 s.
     """
     if not past:
-        return Estimate(cost, 1.0)
+        return None
     costs, seconds = np.array([p.cost for p in past]), np.array([p.seconds for p in past])
     pace = _pace(costs, seconds)
     overhead = max(float(np.median(seconds - pace * costs)), 0.0)

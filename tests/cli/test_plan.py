@@ -184,3 +184,10 @@ def test_an_estimate_of_nothing_seen_is_told_as_such_and_is_json(tmp_path: Path)
         stage.source.put(f"k{number}", "mon", 1)
     assert planned(stage, "--within", "0s")["deletes"] == {"value": 0.0, "error": None}
     assert "none seen deletes" in hotswap(stage, "plan", "ads.clicks", "--within", "0s").out
+
+
+def test_a_first_batch_is_given_no_time(tmp_path: Path) -> None:
+    first = Stage(tmp_path)
+    first.source.put("a", "mon", 1)
+    assert planned(first)["predicted_s"] is None
+    assert "not known: no batch" in hotswap(first, "plan", str(TABLE)).out

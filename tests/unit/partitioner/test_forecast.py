@@ -11,9 +11,8 @@ from partitioner.values import AttemptId, Version
 from tests.unit.partitioner.build import version
 
 
-def test_without_a_past_a_batch_takes_what_it_costs_and_may_be_wrong_by_all_of_it() -> None:
-    told = forecast((), 2.0)
-    assert (told.value, told.error) == (2.0, 1.0)
+def test_without_a_past_there_is_no_figure() -> None:
+    assert forecast((), 2.0) is None
 
 
 def test_one_past_batch_tells_the_overhead() -> None:
