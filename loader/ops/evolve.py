@@ -13,6 +13,7 @@ from loader.publish.preconditions import specs
 from loader.publish.settling import settle_all
 from loader.publish.suitable import check_suitable
 from loader.state import rereads
+from loader.state.definitions import Described, store
 from loader.state.gaps import Debt, owe
 from loader.state.layout import Layout
 from loader.state.lock import table_lock
@@ -65,10 +66,13 @@ def new_columns(table: str, has: Sequence[ColumnSpec], wants: Sequence[ColumnSpe
     return tuple(wants[len(has) :])
 
 
-def evolve(env: Environment, wants: Sequence[ColumnSpec], digest: str, source: str) -> EvolveReport:
+def evolve(
+    env: Environment, wants: Sequence[ColumnSpec], digest: str, source: str, described: Described | None = None
+) -> EvolveReport:
     """Add what is new, under the lock; readers see null until the rows come. Twice is harmless.
 
     What is done is on record before the table is changed: a crash in between leaves a debt that is paid for nothing.
+    `described`: the definition of the rows from then on.
     """
     lock = table_lock(env)
     lock.acquire()
@@ -77,6 +81,8 @@ def evolve(env: Environment, wants: Sequence[ColumnSpec], digest: str, source: s
         table = env.metastore.table(env.table)
         check_suitable(table)
         new = new_columns(str(env.table), specs(table.columns), wants)
+        if described is not None:
+            store(env, described)
         if new:
             _note(env, Evolution(env.clock(), digest, tuple(name for name, _ in new)), source)
             lock.ensure()

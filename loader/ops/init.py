@@ -15,7 +15,7 @@ from loader.state.names import check_formats
 from loader.storage.choose import files_of
 from loader.storage.files import Files, join
 from loader.storage.places import HOTSWAP_FOLDER
-from loader.wiring.table import FORMATS, check_places, identity, layout_of, open_metastore
+from loader.wiring.table import FORMATS, check_places, environment, identity, layout_of, open_metastore
 from metastore.api import Column, Metastore, Table, TableName
 from metastore.errors import MetastoreError, NoSuchTable
 from metastore.fence import fence_values
@@ -37,12 +37,16 @@ def initialise(settings: "Settings", table: "TableSettings") -> reports.InitRepo
 
     Raises what HBase and the metastore raise, UnsuitableTable, ForeignClaim, NewerFormat.
     """
+    from loader.wiring.definition import known_mapping, record_definition  # noqa: PLC0415 - brings pyarrow
     from loader.wiring.mapping import mapping_of  # noqa: PLC0415 - brings pyarrow
     from loader.wiring.source import inspect_source  # noqa: PLC0415 - brings pyarrow
 
     mapping = mapping_of(table)
     regions = inspect_source(settings, table, mapping)
-    hive, created = claimed_table(open_metastore(settings), table, mapping, settings)
+    metastore = open_metastore(settings)
+    hive, created = claimed_table(metastore, table, mapping, settings)
+    env = environment(metastore, files_of(hive.location, table.state), hive, table, identity())
+    record_definition(env, table, known_mapping(table, env))
     return reports.InitReport(
         table=str(hive.name),
         location=hive.location,

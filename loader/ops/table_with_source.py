@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,14 @@ from loader.ops.reconcile.values import Drift, TableMapping
 from loader.sources.hbase.key_ranges import Ranges
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import Window
+from loader.state.definitions import Described
 from loader.state.open_table import Environment
 from loader.wiring.datafiles import tools_of
+from loader.wiring.definition import evolved_definition, known_mapping, record_definition
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import connector, ranges_of
 from loader.wiring.table import open_table
+from partitioner.history.manifest import Definition
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
@@ -48,6 +51,8 @@ class Upkeep:
     source: str
     tools: "Callable[[], Tools]"
     dirty: Callable[[int, int], Sequence[bytes]]
+    definition: Callable[[], Definition | None] = lambda: None
+    evolved: Callable[[], Described | None] = lambda: None
 
     def bootstrap(
         self,
@@ -58,18 +63,20 @@ class Upkeep:
         """Raises what `Bootstrap.run` raises."""
         from loader.ops.bootstrap.run import Bootstrap  # noqa: PLC0415
 
+        env = replace(self.env, definition=self.definition())
         return Bootstrap(
-            self.env, self.ranges(), self.mapping(), self.tools(), rules, self.source, self.dirty, told, shown
+            env, self.ranges(), self.mapping(), self.tools(), rules, self.source, self.dirty, told, shown
         ).run()
 
     def preview_evolve(self) -> EvolveReport:
-        """What `evolve` would add. Raises UnsuitableTable."""
+        """What `evolve` would add. Raises UnsuitableTable, and ConfigError if more than new columns changed."""
+        self.evolved()
         return preview_evolve(self.env, self.mapping().columns)
 
     def evolve(self) -> EvolveReport:
         """Add the columns that are new in the configuration."""
-        mapping = self.mapping()
-        return evolve(self.env, mapping.columns, mapping.digest, self.source)
+        mapping, described = self.mapping(), self.evolved()
+        return evolve(self.env, mapping.columns, mapping.digest, self.source, described)
 
     def in_quarantine(self) -> tuple[QuarantinedKey, ...]:
         return quarantine.in_quarantine(self.env)
@@ -91,6 +98,8 @@ class Upkeep:
     ) -> ReconcileReport:
         """Raises what `Reconcile.run` raises. `export`: a file that gets a line of JSON for each key that differs."""
 
+        self.definition()
+
         def ask(extra: int, rows: int) -> None:
             confirm(f"A repair would delete {extra:,} of the {rows:,} rows of {self.env.table}. Delete them?")
 
@@ -111,11 +120,13 @@ def open_upkeep(settings: "Settings", table: "TableSettings") -> Upkeep:
 
     return Upkeep(
         env=env,
-        mapping=lambda: mapping_of(table),
-        ranges=lambda: ranges_of(settings, table, mapping_of(table)),
+        mapping=lambda: known_mapping(table, env),
+        ranges=lambda: ranges_of(settings, table, known_mapping(table, env)),
         source=f"hbase:{table.hbase_table}",
-        tools=lambda: tools_of(table, env, mapping_of(table)),
+        tools=lambda: tools_of(table, env, known_mapping(table, env)),
         dirty=dirty,
+        definition=lambda: record_definition(env, table, known_mapping(table, env)),
+        evolved=lambda: evolved_definition(env, table, known_mapping(table, env)),
     )
 
 

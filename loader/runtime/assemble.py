@@ -13,7 +13,7 @@ from loader.sources.hbase.chunked import ChunkedReader
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
 from loader.wiring.datafiles import tools_of
-from loader.wiring.mapping import mapping_of
+from loader.wiring.definition import check_definition, known_mapping, record_definition
 from loader.wiring.retention import retention_of
 from loader.wiring.source import READ_THREADS, connector, reader_of, window_rules
 from partitioner.planning.plan import PlanRules
@@ -34,14 +34,19 @@ def open_loop(
     rewriter: Callable[[Tools], Rewriter],
     parallelism: int,
     patience: Patience | None = None,
+    record: bool = True,
     **options: Any,
 ) -> Loop:
-    """The loop of one run. `rewriter` makes what carries plans out; `patience`: with HBase; `options` go to Loop."""
-    mapping = mapping_of(table)
+    """The loop of one run. `rewriter` makes what carries plans out; `patience`: with HBase; `options` go to Loop.
+
+    `record`: remember the definition as the table's first, if it has none. Raises ConfigError if it has another.
+    """
+    mapping = known_mapping(table, env)
     check_configured(env.table, "columns", env.columns, mapping.columns)
     check_configured(env.table, "partition keys", specs(env.partition_keys), mapping.partition_keys)
     keystore = None if mapping.partition_from_key else KeyStore(env.files, env.layout)
-    env = replace(env, keystore=keystore)
+    definition = record_definition(env, table, mapping) if record else check_definition(env, table, mapping)
+    env = replace(env, keystore=keystore, definition=definition)
     source = f"hbase:{table.hbase_table}"
     look = look_at(connector(settings), table.hbase_table, mapping.families)
     allowed_ms = max(window_rules(table).deep_overlap_ms, LEAST_ABSENCE_MS, round(2000 * table.publish_every))

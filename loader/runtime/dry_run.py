@@ -26,7 +26,7 @@ def preview_next(settings: "Settings", table: "TableSettings", within_s: float) 
 
         spark = {name: secret.get_secret_value() for name, secret in settings.spark.items()}
         tasks = tasks_at_once(spark)
-        loop = open_loop(settings, table, env, never_used, tasks, max_delete_share=table.max_delete_share)
+        loop = open_loop(settings, table, env, never_used, tasks, record=False, max_delete_share=table.max_delete_share)
         loop.blindspots = None  # it would store what it sees
         work = loop.work(scan_from_here(settings, table, env))
         found = preview(loop.env, work, Patience(within_s, time.monotonic))

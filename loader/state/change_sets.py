@@ -11,7 +11,6 @@ from loader.storage.files import Files
 from partitioner.changes.change_set import META, ChangeSet
 from partitioner.values import AttemptId
 
-
 _OF_OLD = {f"__{name.removeprefix(':')}": name for name in META.names}
 """How releases before format 2 called the META columns; they came first."""
 

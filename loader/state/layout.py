@@ -98,6 +98,10 @@ class Layout:
         return join(self.state, "evolutions")
 
     @property
+    def definitions(self) -> str:
+        return join(self.state, "definitions")
+
+    @property
     def debts(self) -> str:
         return join(self.state, "debts")
 

@@ -27,6 +27,7 @@ NAMES: Mapping[str, re.Pattern[str]] = MappingProxyType(
             "positions": r"(?:n[0-9]{10,}-)?[0-9]{15,}\.json",
             "asked": r"[01]-([0-9]{15})-[0-9a-z]+-[0-9]{6}-([0-9]+)-([a-z]+)\.json",
             "reconciles": r"([0-9]{10,})\.(?:begun|done|wants|[0-9]{6}\.[0-9]{6})\.json",
+            "definitions": r"(?:initial|[0-9a-f]{32})\.json",
             "debts": r"([0-9a-f]{16})(\.paid)?\.json",
             "sightings": r"[0-9]{15,}-[0-9]{15,}\.json",
             "condemned": r"[0-9]{15,}-[0-9A-Za-z_-]+\.json",

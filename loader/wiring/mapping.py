@@ -4,16 +4,22 @@ from typing import TYPE_CHECKING
 
 from loader.mapping import Mapping
 from loader.mapping.build import build_mapping
+from loader.mapping.codecs import DECODER
 from loader.mapping.transform import Transform
 
 if TYPE_CHECKING:
     from loader.config.settings import TableSettings
 
 
-def mapping_of(table: "TableSettings") -> Mapping:
-    """Raises MappingError."""
+def mapping_of(table: "TableSettings", decoder: int = DECODER) -> Mapping:
+    """By this version of the decoder; what a table's rows are read by is for wiring/definition.py to say.
+
+    Raises MappingError.
+    """
     computed = tuple(table.transform.select or ())
-    return build_mapping(table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed)
+    return build_mapping(
+        table.columns, table.mapping, table.partition_by, table.time_zone, table.row_key, computed, decoder
+    )
 
 
 def transform_of(table: "TableSettings", mapping: Mapping) -> Transform | None:

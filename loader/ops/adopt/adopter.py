@@ -11,6 +11,7 @@ from loader.state.claim import check_claim, claim_of, make_claim
 from loader.state.names import check_formats
 from loader.state.open_table import Environment
 from loader.storage.choose import files_of
+from loader.wiring.definition import check_definition, known_mapping, record_definition
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import inspect_source, window_rules
 from loader.wiring.table import check_places, environment, identity, layout_of, open_metastore
@@ -56,14 +57,18 @@ def open_adopter(settings: "Settings", table: "TableSettings") -> Adopter:
     if files.exists(layout.claim):
         check_claim(files, layout, ours)
 
+    env = environment(metastore, files, hive, table, identity())
+    check_definition(env, table, known_mapping(table, env))
+
     def claim() -> None:
         make_claim(files, layout, ours)
+        record_definition(env, table, known_mapping(table, env))
         metastore.alter_table_parameters(hive.name, properties_of(table, hive.location))
 
     windows = window_rules(table)
     return Adopter(
-        env=environment(metastore, files, hive, table, identity()),
-        raw_keys=mapping.raw_keys,
+        env=env,
+        raw_keys=known_mapping(table, env).raw_keys,
         origin=Origin(f"hbase:{table.hbase_table}", windows.lag_ms, windows.deep_overlap_ms),
         index=not mapping.partition_from_key,
         claim=claim,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from platform import python_version
 
-from loader.basics.errors import RUNBOOK, UnsuitableTable
+from loader.basics.errors import RUNBOOK, ConfigError, UnsuitableTable
 from loader.basics.quantities import size_text
 from loader.ops.doctor.subject import Patient, to_do
 from loader.ops.init import FOLDER_PROPERTY, HBASE_PROPERTY
@@ -19,6 +19,7 @@ from loader.state.claim import check_claim, claim_of
 from loader.state.deleting import delete_object
 from loader.state.open_table import Environment
 from loader.storage.files import Room, join
+from loader.wiring.definition import check_definition, known_mapping
 from loader.wiring.mapping import mapping_of
 from loader.wiring.table import FORMATS
 from metastore.fence import fence_values
@@ -50,6 +51,11 @@ def configuration(patient: Patient) -> Iterator[Finding]:
         if tuple(has) != tuple(wants):
             told = f"its {what} are ({_spell(has)}), the configuration says ({_spell(wants)})"
             yield to_do("configuration", str(hive.name), told, "Make both name the same columns, types and order.")
+    if patient.env is not None:
+        try:
+            check_definition(patient.env, table, known_mapping(table, patient.env))
+        except ConfigError as problem:
+            yield to_do("configuration", str(hive.name), problem.message, problem.hint)
     try:
         check_format(hive, FORMATS[table.format])
     except UnsuitableTable as problem:

@@ -10,7 +10,7 @@ from loader.sources.hbase.access.api import HBaseClient, Patience
 from loader.sources.hbase.raw_row import raw_cells, times_of
 from loader.sources.hbase.reread import RowReader
 from loader.state.key_index_files import KeyStore
-from loader.wiring.mapping import mapping_of
+from loader.wiring.definition import known_mapping
 from loader.wiring.source import connector, reader_of
 from loader.wiring.table import open_table
 from partitioner.changes.change_set import Op
@@ -24,7 +24,7 @@ def show_key(settings: "Settings", table: "TableSettings", key: bytes) -> KeyRep
     """Look at one key of the table. HBase may be away: then the report says so."""
     env = open_table(settings, table)
     try:
-        mapping = mapping_of(table)
+        mapping = known_mapping(table, env)
         from_key = mapping.partition_from_key
         env = replace(env, keystore=None if from_key else KeyStore(env.files, env.layout))
         source = _Source(settings, table, mapping)

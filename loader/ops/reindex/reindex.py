@@ -9,7 +9,7 @@ from loader.mapping import Mapping
 from loader.ops.reindex.attempt import rebuild_index
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
-from loader.wiring.mapping import mapping_of
+from loader.wiring.definition import known_mapping
 
 if TYPE_CHECKING:
     from loader.config.settings import TableSettings
@@ -70,7 +70,7 @@ def reindex(env: Environment, table: "TableSettings") -> ReindexReport:
 
 
 def _indexed(env: Environment, table: "TableSettings") -> Mapping:
-    mapping = mapping_of(table)
+    mapping = known_mapping(table, env)
     if mapping.partition_from_key:
         raise ConfigError(
             f"{env.table} keeps no key index: its partitions follow from the row key alone",

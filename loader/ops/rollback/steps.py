@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from loader.basics.errors import Held, PlanChanged, StorageError
+from loader.basics.errors import ConfigError, Held, PlanChanged, StorageError
 from loader.datafiles.split_file import write_empty
 from loader.publish import preconditions
 from loader.publish.batch import Batch, Decided
@@ -77,11 +77,22 @@ def _decide(batch: Batch, plan: RollbackPlan) -> None:
     waiting = _waiting(batch.env, [step.partition for step in plan.steps if step.now is None])
     batch.moves = tuple(_move(batch, step, waiting.get(step.partition)) for step in plan.steps)
     then = fold(batch.env.state.records().attempts, up_to=plan.target)
+    _check_definition(batch, plan, then)
     decided = Decided(target=plan.target, held=plan.held, watermark=_low(then))
     if plan.held is None:
         batch.decided, batch.index = replace(decided, undone=plan.undone, definition=then.definition), plan.index
     else:
         batch.decided = replace(decided, deferred=_decide_partial(batch, plan))
+
+
+def _check_definition(batch: Batch, plan: RollbackPlan, then: TableState) -> None:
+    """Rows of two definitions do not stand in one table."""
+    now = batch.before.definition
+    if plan.held is not None and then.definition is not None and now is not None and then.definition != now:
+        raise ConfigError(
+            f"batch {plan.target} of {batch.env.table} was made by another configuration than the partitions that stay",
+            f"Nothing was moved. Go back with the whole table: hotswap rollback {batch.env.table} --to {plan.target}",
+        )
 
 
 def _decide_partial(batch: Batch, plan: RollbackPlan) -> KeySet | None:

@@ -30,13 +30,13 @@ def verify(env: Environment, table: "TableSettings", deep: bool) -> VerifyReport
     """Compare; with `deep` read the files as well."""
     from loader.ops.verify.partitions import snapshot, verify_table  # noqa: PLC0415 - likewise
     from loader.ops.verify.rows import Reading, verify_rows  # noqa: PLC0415 - likewise
-    from loader.wiring.mapping import mapping_of  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.definition import known_mapping  # noqa: PLC0415 - brings pyarrow
 
     started = time.perf_counter()
     seen = snapshot(env)
     findings = list(verify_table(env, seen))
     if deep:
-        findings += verify_rows(env, seen, mapping_of(table), Reading())
+        findings += verify_rows(env, seen, known_mapping(table, env), Reading())
     return VerifyReport(
         table=str(env.table),
         batch=seen.records.state.batch or None,

@@ -1,0 +1,110 @@
+"""What of a configuration decides a row's image and place: its definition, and what may be done when it changes."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, cast
+
+from loader.basics.errors import ConfigError
+from loader.mapping import Mapping as CellMapping
+from loader.mapping.codecs import DECODER
+from loader.state.definitions import Described, current, decoder_of, may_follow, parts_of, store
+from loader.state.open_table import Environment
+from loader.wiring.mapping import mapping_of
+from partitioner.history.manifest import Definition
+
+if TYPE_CHECKING:
+    from loader.config.settings import TableSettings
+
+ZONED = ("date", "month", "hour")
+"""Partition expressions that depend on the table's time zone."""
+MOST_SHOWN = 5
+NOTHING = "nothing"
+
+
+def known_mapping(table: "TableSettings", env: Environment) -> CellMapping:
+    """The configured mapping, by the decoder that the table's rows are read by. Raises MappingError."""
+    return mapping_of(table, decoder_of(env, DECODER))
+
+
+def described(table: "TableSettings", mapping: CellMapping) -> Described:
+    """The definition of the rows that this configuration makes, with its readable parts."""
+    spelled = json.loads(mapping.spelling)
+    parts = dict(_parts(table, spelled))
+    text = json.dumps(parts, sort_keys=True)
+    return Described(blake2b(text.encode(), digest_size=16).hexdigest(), spelled.get("decoder", 1), parts)
+
+
+def _parts(table: "TableSettings", spelled: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    columns, cells = spelled["columns"], spelled["cells"]
+    assert isinstance(columns, list)
+    assert isinstance(cells, dict)
+    yield "hbase_table", table.hbase_table
+    yield "columns", ", ".join(name for name, _ in columns)
+    for name, kind in columns:
+        place, binary, codec = cells.get(name, ["the transform or the row key", False, None])
+        yield f"column {name}", f"{kind} from {place}{'#b' if binary else ''}{f' as {codec}' if codec else ''}"
+    yield "row_key", json.dumps(spelled["row_key"])
+    yield "partition_by", ", ".join(map(_partition_text, cast(list[Any], spelled["partition_by"])))
+    for name, expression in sorted((table.transform.select or {}).items()):
+        yield f"select {name}", expression
+    yield "where", table.transform.where or ""
+    yield "decoder", str(spelled.get("decoder", 1))
+
+
+def _partition_text(key: Sequence[Any]) -> str:
+    name, kind, source, expression, count, zone = key
+    how = f" as {expression}{f'({count})' if count else ''}" if expression else ""
+    return f"{name} {kind} from {source}{how}{f' in {zone}' if zone and expression in ZONED else ''}"
+
+
+def check_definition(env: Environment, table: "TableSettings", mapping: CellMapping) -> Definition:
+    """The configuration's definition, if it is the table's. Raises ConfigError: what changed, and what to do."""
+    wanted, has = described(table, mapping), current(env)
+    if has is None or has == wanted.definition or may_follow(env, wanted.digest, has):
+        return wanted.definition
+    changed = _changes(parts_of(env, has.digest), wanted.parts)
+    raise ConfigError(
+        f"the configuration of {env.table} makes other rows than those that are live: {'; '.join(changed)}",
+        "Put it back. Or, for columns that were added behind the others, run `hotswap evolve"
+        f" {env.table}`; for anything else load a table of another name and location with this configuration.",
+    )
+
+
+def record_definition(env: Environment, table: "TableSettings", mapping: CellMapping) -> Definition:
+    """The same, and remember it as the table's first if it has none: a table of before records today's."""
+    found = check_definition(env, table, mapping)
+    store(env, described(table, mapping), initial=current(env) is None)
+    return found
+
+
+def evolved_definition(env: Environment, table: "TableSettings", mapping: CellMapping) -> Described:
+    """The definition that columns added behind the others make. Raises ConfigError for any other change."""
+    wanted, has = described(table, mapping), current(env)
+    before = parts_of(env, has.digest) if has is not None else None
+    if has is None or before is None:
+        return wanted
+    other = _changes({name: text for name, text in before.items() if name != "columns"}, _known(wanted.parts, before))
+    if other or not wanted.parts["columns"].startswith(before["columns"]):
+        raise ConfigError(
+            f"more than new columns changed in the configuration of {env.table}: {'; '.join(other) or 'their order'}",
+            "Put that back, then run `hotswap evolve` again.",
+        )
+    return Described(wanted.digest, wanted.decoder, wanted.parts, follows=has.digest)
+
+
+def _known(wanted: Mapping[str, str], before: Mapping[str, str]) -> Mapping[str, str]:
+    """Without what stands only in the new one and is a new column's own."""
+    return {
+        name: text
+        for name, text in wanted.items()
+        if name != "columns" and (name in before or not name.startswith(("column ", "select ")))
+    }
+
+
+def _changes(before: Mapping[str, str] | None, wanted: Mapping[str, str]) -> list[str]:
+    if before is None:
+        return ["how it was is not on record"]
+    names = [name for name in {**before, **wanted} if before.get(name) != wanted.get(name)]
+    told = [f"{name}: {before.get(name) or NOTHING} → {wanted.get(name) or NOTHING}" for name in names]
+    return [*told[:MOST_SHOWN], *([f"and {len(told) - MOST_SHOWN} more"] if len(told) > MOST_SHOWN else [])]
