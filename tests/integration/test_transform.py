@@ -50,6 +50,17 @@ EXPRESSIONS = [
     ("text", "if(n > 0, 'up', 'down')"),
     ("text", "case when n > 0 then a when n is null then 'null' else b end"),
     ("text", "case i when 2 then 'two' else 'other' end"),
+    ("text", "trim('\\u00a0x')"),
+    ("text", "trim(' \\tx ')"),
+    ("text", "left(a, -1)"),
+    ("text", "right(a, -2)"),
+    ("text", "left(a, 0)"),
+    ("text", "substring(a, -2)"),
+    ("text", "substring(a, 0, 2)"),
+    ("text", "replace(a, '', '-')"),
+    ("text", "upper('ß')"),
+    ("text", "cast(t as string)"),
+    ("text", "cast(m as string)"),
     ("text", "cast(n as string)"),
     ("text", "cast(d as string)"),
     ("text", "cast(ok as string)"),
@@ -117,3 +128,57 @@ def test_both_engines_agree(rows: pa.Table, by_spark: dict[str, list[Any]], colu
 def test_both_engines_keep_the_same_rows(rows: pa.Table, by_spark: dict[str, list[Any]], condition: str) -> None:
     kept = SqlTransform({}, condition, MAPPING).apply(rows).kept
     assert kept.to_pylist() == [result is True for result in by_spark[condition]]
+
+
+STORED = {
+    "code": "char(5)",
+    "short": "varchar(3)",
+    "cost": "decimal(12,2)",
+    "count": "int",
+    "price": "float",
+    "at": "timestamp",
+}
+INSERTED = [
+    ("code", "a"),
+    ("code", "a || '   '"),
+    ("short", "left(a, 2) || '      '"),
+    ("cost", "m * 1.1"),
+    ("cost", "x / 3"),
+    ("cost", "n"),
+    ("count", "m * 1.5"),
+    ("count", "x * 3"),
+    ("price", "x / 3"),
+    ("price", "m / 7"),
+    ("at", "d"),
+    ("code", "ok"),
+]
+
+
+@pytest.mark.parametrize(("column", "expression"), INSERTED)
+def test_a_result_is_stored_as_spark_inserts_it(spark: Any, column: str, expression: str) -> None:
+    """A char is read with its spaces, wherever it comes from."""
+    mapping = build_mapping(
+        {**COLUMNS, **STORED},
+        {"id": ":key", **{name: f"d:{name}" for name in COLUMNS if name != "id"}},
+        ["a"],
+        computed=[*STORED],
+    )
+    short = [
+        tuple("ab" if name == "a" and row[1] else value for name, value in zip(COLUMNS, row, strict=True))
+        for row in ROWS
+    ]
+    frame = spark.createDataFrame(short, ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items()))
+    frame.createOrReplaceTempView("given_rows")
+    spark.sql(f"CREATE TABLE stored_rows (id string, {column} {STORED[column]}) USING parquet")
+    try:
+        spark.sql(f"INSERT INTO stored_rows SELECT id, {expression} FROM given_rows")
+        theirs = [row[0] for row in spark.sql(f"SELECT {column} FROM stored_rows ORDER BY id").collect()]
+    finally:
+        spark.sql("DROP TABLE stored_rows")
+    names = [name for name, _ in mapping.types]
+    padded = [dict(zip(names, (*row, *[None] * len(STORED)), strict=True)) for row in short]
+    done = SqlTransform({column: expression}, None, mapping).apply(pa.Table.from_pylist(padded, mapping.full_schema))
+    ours = [
+        value.ljust(5) if column == "code" and value is not None else value for value in done.rows[column].to_pylist()
+    ]
+    assert (ours, done.problems) == (theirs, {})

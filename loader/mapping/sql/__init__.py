@@ -1,0 +1,1 @@
+"""Spark SQL over one row, evaluated by Spark's own rules (ANSI mode, Spark 4): types, casts, operators, functions."""

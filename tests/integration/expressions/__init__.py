@@ -1,0 +1,1 @@
+"""Random expressions over odd rows, evaluated by Spark and by the transform."""
