@@ -367,7 +367,6 @@ BUILT_MAY = {
     "loader/ops/bootstrap/index.py": "a text of its own, named",
     "loader/ops/reconcile/digests.py": "names of the table's columns, quoted",
     "loader/ops/reconcile/hive_side.py": "texts of its own, handed on; keys are parameters",
-    "loader/mapping/transform_sql.py": "the operator's own expressions, of an allow-list",
 }
 """What is not one plain text in each of these; a column's value goes in as a parameter or as Arrow everywhere."""
 
