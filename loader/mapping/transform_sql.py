@@ -66,7 +66,7 @@ def _value(of: Evaluate, row: Row, index: int, column: str | None, problems: Pro
     """None, and a problem noted, where the expression has no value."""
     try:
         return of(row)
-    except Unfit as error:
+    except (Unfit, ArithmeticError, ValueError) as error:
         problems.setdefault(index, (f"transform: {error}", column))
         return None
 

@@ -105,6 +105,14 @@ def test_a_char_is_padded_in_expressions_and_stored_without_its_spaces() -> None
     assert of_money({"code": "upper(code)"}, code="ab").rows["code"].to_pylist() == ["AB"]
 
 
+def test_a_constant_that_fails_beside_a_char_fails_its_rows_and_not_the_start() -> None:
+    result = of_money({"c": "if(code = concat('a', 2147483647 + 1), 'yes', 'no')"}, code="ab")
+    assert result.problems == {0: ("transform: 2147483648 does not fit int", "c")}
+    assert of_money({"c": "if(code is null, cast(1 / 0 as decimal(3,1)) || '', 'no')"}, code="ab").rows[
+        "c"
+    ].to_pylist() == ["no"]
+
+
 def test_what_a_varchar_cannot_hold_is_its_rows_problem_but_for_spaces() -> None:
     assert of_money({"name": "c"}, c="abc   ").rows["name"].to_pylist() == ["abc"]
     assert of_money({"name": "c"}, c="abcd").problems == {0: ("transform: 4 characters do not fit varchar(3)", "name")}

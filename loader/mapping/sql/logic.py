@@ -11,7 +11,7 @@ from typing import Any
 
 from loader.mapping.sql.arithmetic import decimal_beside
 from loader.mapping.sql.casts import cast
-from loader.mapping.sql.nodes import Node, Refused, Row, computed, literal, strict
+from loader.mapping.sql.nodes import Node, Refused, Row, Unfit, computed, literal, strict
 from loader.mapping.sql.types import BOOLEAN, BOUNDS, NULL, SqlType, common_type, wider_decimal
 
 Test = Callable[[Any, Any], bool]
@@ -125,7 +125,10 @@ def _width(part: Node) -> int:
     """Of a text that is padded for a comparison; 0 if it is not."""
     if part.char or not part.constant or part.type.name != "string":
         return part.char
-    value = part.of(())
+    try:
+        value = part.of(())
+    except Unfit:
+        return 0
     return 0 if value is None else len(value)
 
 
