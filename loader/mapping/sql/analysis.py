@@ -13,6 +13,7 @@ import sqlglot
 from sqlglot import expressions as sql
 from sqlglot.errors import SqlglotError
 
+from loader.basics.printable import first_line
 from loader.mapping.hive_types import parse_hive_type
 from loader.mapping.sql import logic, texts
 from loader.mapping.sql.arithmetic import absolute, arithmetic, negative
@@ -44,7 +45,7 @@ def analyzed(text: str, columns: Columns) -> Node:
         tree: Any = sqlglot.parse_one(text, read="spark")
         depth = _depth(tree)
     except SqlglotError as error:
-        raise Refused(f"{text!r} is no expression: {str(error).partition(chr(10))[0]}") from error
+        raise Refused(f"{text!r} is no expression: {first_line(error)}") from error
     except RecursionError:
         depth = DEEPEST + 1
     if depth > DEEPEST:
