@@ -28,7 +28,7 @@ class Alarm:
 
 NAMES = (
     *("nothing_published", "lag", "clock", "hold", "unsettled", "debt", "drift", "quarantine", "watermark", "swap_age"),
-    *("partition_age", "size_change", "books", "lock", "free_space", "grace", "aborted"),
+    *("partition_age", "size_change", "books", "lock", "free_space", "grace", "aborted", "metrics"),
 )
 
 
@@ -98,6 +98,13 @@ def _quarantine(status: "Status") -> Iterator[Alarm]:
 
 def _older(since_ms: int, limit: float | None, now_ms: int) -> bool:
     return limit is not None and passed(now_ms, since_ms, limit * 1000)
+
+
+def silent_alarm(table: str, listen: str, error: OSError) -> Alarm:
+    """Of a running loader that cannot listen on `metrics.listen`."""
+    told = f"metrics.listen: {listen} cannot be listened on ({error.strerror or error}), so nobody sees its metrics"
+    do = "give each loader a port of its own, or another address of this machine"
+    return Alarm("metrics", f"{told}: {do}; `hotswap doctor {table}` tells who listens there")
 
 
 def vital_alarms(vitals: "Vitals", limits: "Alarms") -> tuple[Alarm, ...]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server, write_to_textfile
 
-from loader.basics.errors import ConfigError
 from loader.report.alarms import NAMES, Alarm
 
 if TYPE_CHECKING:
@@ -84,15 +83,9 @@ class TableMetrics:
         write_to_textfile(path, self.registry)
 
     def listen(self, address: str) -> int:
-        """Answer on `host:port` until the process ends; returns the port. Raises ConfigError if it is taken."""
+        """Answer on `host:port` until the process ends; returns the port. Raises OSError, as if it is taken."""
         host, _, port = address.rpartition(":")
-        try:
-            server, _ = start_http_server(int(port), host.strip("[]"), self.registry)
-        except OSError as error:
-            raise ConfigError(
-                f"metrics.listen: {address} cannot be listened on: {error.strerror or error}",
-                "Choose another port, or another address of this machine.",
-            ) from error
+        server, _ = start_http_server(int(port), host.strip("[]"), self.registry)
         return int(server.server_port)
 
 

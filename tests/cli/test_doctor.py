@@ -1,15 +1,23 @@
 """`doctor`: what will hurt later is found by looking and by doing, and nothing is left behind."""
 
 import json
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from prometheus_client import CollectorRegistry, start_http_server
 
+from loader.config.settings import Metrics, load
 from loader.ops.clean.clean import clean
+from loader.ops.doctor.metrics import metrics
+from loader.ops.doctor.subject import Patient
 from loader.publish.batch import DirtyKeys
+from loader.report.findings import Grade
+from loader.report.metrics import TableMetrics
 from loader.state.claim import claim_of, make_claim
 from loader.state.layout import Layout
 from loader.storage.local import LocalFiles
@@ -286,3 +294,58 @@ def test_key_types_without_room_for_a_fence_are_tried_with_another_key(stage: St
     stage.metastore.create_table(replace(table, partition_keys=(Column("day", "tinyint"),)))
     facts = dict(examined(stage)["facts"])
     assert facts["tried"].endswith("drop")
+
+
+# ---- metrics.listen
+
+
+def listens(stage: Stage, port: int) -> list[tuple[str, str]]:
+    """What is said of it: grade and words."""
+    before = stage.config.read_text()
+    stage.config.write_text(f"{before}metrics: {{listen: {port}}}\n")
+    found = [item for item in examined(stage)["findings"] if item["check"] == "metrics"]
+    stage.config.write_text(before)
+    return [(item["grade"], item["what"]) for item in found]
+
+
+def loader_of(stage: Stage, table: str) -> int:
+    """A running loader's metrics, as if it were of `table`; the port."""
+    settings, metrics = load(stage.config), TableMetrics()
+    service = stage.open_table(settings, settings.table())
+    metrics.look(replace(service.status(), table=table), service.vitals(), ())
+    return metrics.listen("127.0.0.1:0")
+
+
+def test_a_port_where_nobody_listens_is_no_finding(stage: Stage) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert listens(stage, port) == []
+
+
+def test_the_loader_of_this_table_on_its_own_port_is_no_finding(stage: Stage) -> None:
+    assert listens(stage, loader_of(stage, "ads.clicks")) == []
+
+
+def test_the_loader_of_another_table_on_this_port_is_named(stage: Stage) -> None:
+    assert listens(stage, loader_of(stage, "ads.views")) == [
+        ("to do", "the loader of ads.views listens there, so that of ads.clicks cannot")
+    ]
+
+
+def test_what_is_no_loader_on_this_port_is_told(stage: Stage) -> None:
+    registry = CollectorRegistry()
+    server, _ = start_http_server(0, "127.0.0.1", registry)
+    assert listens(stage, server.server_port) == [("to do", "something that is not hotswap listens there")]
+
+
+def test_tables_that_share_a_port_are_named_before_they_collide(stage: Stage) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = load(stage.config)
+    both = {**settings.tables, "ads.views": settings.table()}
+    shared = settings.model_copy(update={"tables": both, "metrics": Metrics(listen=port)})
+    (found,) = metrics(cast(Patient, SimpleNamespace(settings=shared, table=settings.table())))
+    assert (found.grade, found.what) == (
+        Grade.NOTE,
+        "the loaders of ads.clicks, ads.views share it: only the first that starts will answer",
+    )

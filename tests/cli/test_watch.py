@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 import threading
 import time
 import urllib.request
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from loader.basics.errors import ConfigError, HotswapError
+from loader.basics.errors import HotswapError
 from loader.config.settings import load
 from loader.ops.table import TableService
 from loader.report.metrics import GAUGES, TableMetrics
@@ -128,12 +129,41 @@ def test_a_running_loader_answers_prometheus(stage: Stage) -> None:
     assert found["hotswap_freshness_seconds_count",] == 1
 
 
-def test_an_address_that_is_taken_is_an_error_of_the_configuration(stage: Stage) -> None:
-    port = TableMetrics().listen("127.0.0.1:0")
-    stage.config.write_text(f"{stage.config.read_text()}metrics: {{listen: {port}}}\n")
+def test_a_port_that_is_taken_is_told_and_stops_no_loader_which_answers_once_it_is_free(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the unit of another table with the same configuration takes it."""
+    setting(stage, "alarms: {free_space: null, lag: 5h}")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        stage.config.write_text(f"{stage.config.read_text()}metrics: {{listen: {port}}}\n")
+        settings = load(stage.config)
+        service = stage.open_table(settings, settings.table())
+        caplog.set_level(logging.INFO, "loader.log")
+        watchman = watchman_of(settings, settings.table(), service)
+        for _ in range(2):
+            watchman.look()
+            later(service)
+        assert told(caplog) == [("alarm", "metrics")]
+        assert f"metrics.listen: 127.0.0.1:{port}" in caplog.text
+    watchman.look()
+    assert told(caplog) == [("alarm", "metrics"), ("alarm ended", "metrics")]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+        assert ("hotswap_rows",) in read(answer.read().decode())
+
+
+def test_an_address_that_is_not_of_this_machine_stops_no_loader_either(stage: Stage) -> None:
+    stage.config.write_text(f"{stage.config.read_text()}metrics: {{listen: '203.0.113.1:9400'}}\n")
     settings = load(stage.config)
-    with pytest.raises(ConfigError, match=f"metrics.listen: 127.0.0.1:{port}"):
-        watchman_of(settings, settings.table(), stage.open_table(settings, settings.table()))
+    watchman = watchman_of(settings, settings.table(), stage.open_table(settings, settings.table()))
+    watchman.look()
+    assert "metrics" in watchman.standing
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """What the log says of alarms."""
+    lines = [vars(record) for record in caplog.records if "event" in vars(record)]
+    return [(line["event"], line["facts"]["alarm"]) for line in lines]
 
 
 def later(service: TableService) -> None:
@@ -156,9 +186,7 @@ def test_the_log_tells_of_an_alarm_once_and_of_its_end(stage: Stage, caplog: pyt
     hotswap(stage, "resume", "ads.clicks", "--yes")
     later(service)
     watchman.look()
-    lines = [vars(record) for record in caplog.records if "event" in vars(record)]
-    told = [(line["event"], line["facts"]["alarm"]) for line in lines]
-    assert told == [("alarm", "hold"), ("alarm ended", "hold")]
+    assert told(caplog) == [("alarm", "hold"), ("alarm ended", "hold")]
 
 
 def test_the_watchman_looks_in_a_thread_of_its_own_until_it_is_stopped(stage: Stage) -> None:

@@ -143,4 +143,4 @@ def test_every_alarm_says_what_to_do() -> None:
 
 
 def test_every_name_is_known_to_the_metrics() -> None:
-    assert {name for name, _ in (*STATUS, *VITALS)} | {"swap_age", "partition_age"} == set(NAMES)
+    assert {name for name, _ in (*STATUS, *VITALS)} | {"swap_age", "partition_age", "metrics"} == set(NAMES)

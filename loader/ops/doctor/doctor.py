@@ -11,6 +11,7 @@ from loader.basics.errors import Damage, HotswapError, from_foreign
 from loader.ops.doctor.consistency import claim, configuration, space, state, tables, this_machine
 from loader.ops.doctor.hbase import decoding, hbase
 from loader.ops.doctor.metastore import metastores, reads_agree, settings, table
+from loader.ops.doctor.metrics import metrics
 from loader.ops.doctor.scratch_table import by_doing
 from loader.ops.doctor.subject import Check, Patient
 from loader.report.findings import Finding, Grade
@@ -34,6 +35,7 @@ CHECKS: tuple[Check, ...] = (
     state,
     tables,
     space,
+    metrics,
 )
 
 
