@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ZONED = ("date", "month", "hour")
 """Partition expressions that depend on the table's time zone."""
+TRANSFORM_RULES = "Spark 4 ANSI"
+"""By which expressions are evaluated; other rules would make other rows of the same text."""
 MOST_SHOWN = 5
 NOTHING = "nothing"
 
@@ -49,6 +51,8 @@ def _parts(table: "TableSettings", spelled: Mapping[str, object]) -> Iterator[tu
     for name, expression in sorted((table.transform.select or {}).items()):
         yield f"select {name}", expression
     yield "where", table.transform.where or ""
+    if table.transform.select or table.transform.where:
+        yield "transform's rules", TRANSFORM_RULES
     yield "decoder", str(spelled.get("decoder", 1))
 
 
