@@ -12,6 +12,8 @@ from loader.sources.hbase.connect import connector
 
 RPC = "rpc"
 WAYS = (RPC, THRIFT)
+WAYS_OF_LONG_TESTS = (RPC, pytest.param(THRIFT, marks=pytest.mark.slow))
+"""Most suites go through Thrift2 anyhow: `make test` runs these by HBase's own RPC, `make test-all` by both."""
 both_ways = pytest.mark.parametrize("way", WAYS)
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from devservers.hbase import HBase
 from loader.config.settings import load
-from loader.sources.hbase.access.where import THRIFT
+from loader.sources.hbase.access.where import THRIFT, server_of
+from loader.sources.hbase.rpc import admin
+from loader.sources.hbase.rpc.cluster import Cluster
+from loader.sources.hbase.rpc.registry import ServersRegistry
 from tests.hbase_ways import RPC, where
 from tests.integration.clicks import THREE, Clicks, NewClicks, fails, hotswap
 
@@ -52,6 +56,23 @@ def test_a_table_may_change_from_one_way_to_the_other(clicks: NewClicks, hbase: 
         told(table, "run", "--once")
         before |= {way: ("wed", 9)}
         assert table.rows() == before
+
+
+def test_master_and_servers_tell_sizes_and_times(clicks: NewClicks, hbase: HBase) -> None:
+    table = clicks(*THREE, way=RPC)
+    cluster = Cluster(ServersRegistry([server_of(hbase.rpc, 0)], "me", 60.0), "me")
+    name = table.kept.table.hbase_table
+    sizes = admin.region_bytes(cluster, name)
+    assert list(sizes) == [place.name for place in cluster.locations.all(name)]
+    assert 0 < sum(sizes.values()) < 10 << 20
+    (first,) = admin.server_times(cluster)
+    assert first.server == ("localhost", hbase.ports.region_server)
+    deadline = time.monotonic() + 20
+    while (later := admin.server_times(cluster)[0]).report_end_ms == first.report_end_ms:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert later.start_code == first.start_code < first.report_end_ms < later.report_end_ms
+    assert later.report_end_ms <= time.time() * 1000
 
 
 @pytest.mark.parametrize("way", ["servers", "zookeeper"])

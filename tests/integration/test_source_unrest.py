@@ -25,7 +25,7 @@ from loader.sources.hbase.windows import Window
 from loader.state.gaps import debts
 from partitioner.history.position import Position
 from tests.contract.proxy import Proxy, Trick
-from tests.hbase_ways import WAYS, client_of
+from tests.hbase_ways import WAYS_OF_LONG_TESTS, client_of
 from tests.integration.clicks import THREE, At, Clicks, NewClicks, hotswap
 from tests.integration.oracle.kept import LAG_MS, RULES, fresh_name
 
@@ -53,7 +53,7 @@ class Scanned:
         return keys + [row.row for batch in batches for row in batch]
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=WAYS_OF_LONG_TESTS)
 def way(request: pytest.FixtureRequest) -> str:
     """How HBase is read. Puts of the tests go through Thrift2."""
     return str(request.param)

@@ -41,8 +41,9 @@ def put(client: Thrift2, *keys: bytes, timestamp: int = 500) -> None:
     client.put_multiple(TABLE, [TPut(row=key, columnValues=cell, timestamp=timestamp) for key in keys])
 
 
-def settings(hbase: HBase, state: Path, way: str = THRIFT, **changed: Any) -> SourceSettings:
-    given = {"hbase": where(hbase, way), "table": TABLE, "families": (b"d",), "rules": RULES, "patience": 5.0} | changed
+def settings(hbase: HBase | Where, state: Path, way: str = THRIFT, **changed: Any) -> SourceSettings:
+    asked = hbase if isinstance(hbase, Where) else where(hbase, way)
+    given = {"hbase": asked, "table": TABLE, "families": (b"d",), "rules": RULES, "patience": 5.0} | changed
     return SourceSettings(position="tests.integration.positions:settled", state=str(state), **given)
 
 
@@ -76,7 +77,7 @@ def test_a_lost_checkpoint_loses_nothing_and_repeats_nothing(
 # The reader's calls, as Spark makes them
 
 
-def reader(hbase: HBase, state: Path, now: Callable[[], int] = lambda: 2000, **changed: Any) -> WindowReader:
+def reader(hbase: HBase | Where, state: Path, now: Callable[[], int] = lambda: 2000, **changed: Any) -> WindowReader:
     return WindowReader(settings(hbase, state, **changed), now)
 
 
@@ -119,9 +120,9 @@ def test_what_comes_after_the_trigger_is_left_to_the_next(hbase: HBase, client: 
     assert source.latestOffset(first, None) == first
 
 
-def test_available_now_does_not_end_well_while_hbase_is_away(hbase: HBase, tmp_path: Path) -> None:
+def test_available_now_does_not_end_well_while_hbase_is_away(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
-        reader(hbase, tmp_path, hbase=NOBODY, patience=0.1).prepareForTriggerAvailableNow()
+        reader(NOBODY, tmp_path, patience=0.1).prepareForTriggerAvailableNow()
 
 
 def test_the_start_is_the_tables_and_not_the_checkpoints(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:
@@ -137,15 +138,13 @@ def test_a_replay_of_a_settled_batch_has_nothing_but_its_marker(hbase: HBase, cl
     assert [row["end_ms"] for batch in source.read(part) for row in batch.to_pylist()] == [1000]
 
 
-def test_no_batch_is_made_while_hbase_is_away(hbase: HBase, tmp_path: Path) -> None:
-    away = reader(hbase, tmp_path, hbase=NOBODY)
+def test_no_batch_is_made_while_hbase_is_away(tmp_path: Path) -> None:
+    away = reader(NOBODY, tmp_path)
     assert away.latestOffset({"end_ms": 7}, None) == {"end_ms": 7}
 
 
-def test_an_absence_is_a_line_on_stderr_and_not_one_a_poll(
-    hbase: HBase, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    away = reader(hbase, tmp_path, hbase=NOBODY)
+def test_an_absence_is_a_line_on_stderr_and_not_one_a_poll(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    away = reader(NOBODY, tmp_path)
     for _ in range(3):
         away.latestOffset({"end_ms": 7}, None)
     assert capfd.readouterr().err.count("127.0.0.1") == 2  # the message names it twice

@@ -26,7 +26,7 @@ from loader.sources.hbase.thrift2.connection import Endpoint
 from loader.sources.hbase.thrift2.cursor import CELLS
 from loader.sources.hbase.windows import Window
 from tests.contract.proxy import Proxy
-from tests.hbase_ways import WAYS, client_of, where
+from tests.hbase_ways import WAYS_OF_LONG_TESTS, client_of, where
 from tests.integration.clicks import NewClicks, hotswap
 from tests.integration.oracle.kept import fresh_name
 from tests.integration.wide_peak import MAPPING
@@ -76,7 +76,7 @@ def maps(rows: Any) -> Maps:
     return {row[":key"]: dict(row["rest"]) for row in rows.rows.to_pylist()}
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(params=WAYS_OF_LONG_TESTS)
 def way(request: pytest.FixtureRequest) -> str:
     """How HBase is read. Puts of the tests go through Thrift2."""
     return str(request.param)
