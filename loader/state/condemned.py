@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from loader.state.layout import Layout
 from loader.state.names import names
-from loader.state.objects import LARGE, read_object
+from loader.state.objects import LARGE, LocationText, read_object
 from loader.storage.files import Files, join
 
 
@@ -21,7 +21,7 @@ def condemned_locations(files: Files, layout: Layout) -> frozenset[str]:
 
 def condemned_in(files: Files, path: str) -> tuple[str, ...]:
     """What one list names. Raises FileNotFoundError, Damage."""
-    return read_object(files, path, tuple[str, ...], most=LARGE)
+    return read_object(files, path, tuple[LocationText, ...], most=LARGE)
 
 
 def condemn(files: Files, layout: Layout, name: str, places: Iterable[str]) -> None:

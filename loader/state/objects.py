@@ -25,6 +25,7 @@ HEAD_BYTES = 4096
 """So many bytes tell an object's format, which stands first in it; a small object is told whole."""
 MOST_TOLD = 3
 
+LocationText = Annotated[str, StringConstraints(pattern="^(?:[a-z][a-z0-9]*:)?/")]
 HexText = Annotated[str, StringConstraints(pattern="^(?:[0-9a-f]{2})*$")]
 
 T = TypeVar("T")
@@ -90,7 +91,7 @@ def check_format(path: str, data: bytes) -> None:
     found = max(map(int, _FORMAT.findall(data)), default=0)
     if found > FORMAT:
         raise NewerFormat(
-            f"{path} was written by a newer hotswap: format {found}; this one knows up to {FORMAT}",
+            f"{path} was written by a newer hotswap: format {found}; this one knows up to {FORMAT}: upgrade",
             "Upgrade hotswap here. Nothing was written or deleted.",
         )
 
@@ -99,7 +100,8 @@ def check_needs(path: str, needs: Iterable[str]) -> None:
     """`needs`: what the object says that a reader must know. Raises NewerFormat."""
     if unknown := sorted(set(needs) - KNOWN_NEEDS):
         raise NewerFormat(
-            f"{path} was written by a newer hotswap: it needs what this one does not know ({', '.join(unknown)})",
+            f"{path} was written by a newer hotswap, and needs what this one does not know: upgrade"
+            f" ({', '.join(unknown)})",
             "Upgrade hotswap here. Nothing was written or deleted.",
         )
 

@@ -20,6 +20,10 @@ class Entry:
     is_dir: bool
 
 
+class Elsewhere(OSError, ValueError):
+    """The location is not on this file system, or is none at all."""
+
+
 class Unreadable(OSError):
     """What has a file's name is something else: a folder, a pipe, a device, a symbolic link."""
 

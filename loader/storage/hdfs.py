@@ -21,7 +21,7 @@ from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedReader, BufferedWriter, Raw
 from typing import Any, BinaryIO, cast
 
 from loader.basics.errors import ConfigError
-from loader.storage.files import About, Capabilities, Entry, Found, Room, Unreadable
+from loader.storage.files import About, Capabilities, Elsewhere, Entry, Found, Room, Unreadable
 from partitioner.values import canonical_location
 
 BUFFER_BYTES = 1 << 20
@@ -178,7 +178,7 @@ class HdfsFiles:
         canonical = canonical_location(location)
         path = canonical.removeprefix(self.url)
         if path == canonical or not path.startswith("/"):
-            raise ValueError(f"{location}: not a path of {self.url}")
+            raise Elsewhere(errno.EINVAL, f"is no path of {self.url}", location)
         return path
 
     def _named(self, path: str) -> str:

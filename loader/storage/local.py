@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from loader.storage.files import About, Capabilities, Entry, Found, Room, Unreadable, naming
+from loader.storage.files import About, Capabilities, Elsewhere, Entry, Found, Room, Unreadable, naming
 from partitioner.values import canonical_location
 
 CAN = Capabilities(hard_links=True, durable_names=False, cheap_walk=True)
@@ -194,7 +194,7 @@ def local_path(location: str) -> Path:
     """The local path of a `file:` location. Hive does not percent-encode locations, so nothing is decoded."""
     canonical = canonical_location(location)
     if not canonical.startswith("file:///"):
-        raise ValueError(f"{location}: not a local path; only file: locations are supported so far")
+        raise Elsewhere(errno.EINVAL, "is no local path", location)
     return Path(canonical.removeprefix("file://"))
 
 

@@ -16,6 +16,9 @@ from loader.ops.recover.stale_writes import repair
 from loader.ops.rollback.steps import RESUME_STEPS, Goal, hold_steps, plan_of, planned_steps, resume_steps
 from loader.ops.table import TableService
 from loader.publish.steps import STEPS, Step
+from loader.state.layout import Layout
+from loader.state.names import strays
+from loader.storage.local import LocalFiles
 from metastore.api import Partition
 from metastore.errors import MetastoreError
 from metastore.memory import Fault
@@ -163,6 +166,10 @@ class TableMachine(Batches):
         self.store.alter_partitions(TABLE, [replace(left, location=found[0].location)])
 
     # ---- what must hold
+
+    @invariant()
+    def every_state_object_has_a_name_that_its_readers_know(self) -> None:
+        assert list(strays(LocalFiles(), Layout.of(f"file://{self.folder}"))) == []
 
     @invariant()
     def readers_see_one_batch(self) -> None:

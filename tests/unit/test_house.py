@@ -220,7 +220,7 @@ def test_every_module_can_be_imported_on_the_oldest_python() -> None:
 
 
 DELETES = {"delete_file", "delete_tree", "remove_empty_dir"}
-MAY_DELETE = {"loader/state/deleting.py", "loader/datafiles/split_file.py"}  # the second: its own temporary file
+MAY_DELETE = {"loader/state/deleting.py"}
 
 
 def calls(names: set[str], *beside: str) -> list[str]:

@@ -16,6 +16,7 @@ from loader.ops.reconcile.store import Store
 from loader.ops.reconcile.values import Done, Drift, Kind, Piece, Range
 from loader.sources.hbase.table_identity import Sighting
 from loader.state import rereads
+from loader.state.condemned import condemn
 from loader.state.gaps import Debt, owe
 from loader.state.keys_aside import put_aside
 from loader.state.objects import create_object
@@ -62,7 +63,8 @@ def full_table(folder: Path, folded: bool = False) -> tuple[InMemoryMetastore, S
     evolution = Evolution(1, "digest", ("x",))
     create_object(env.files, join(env.layout.evolutions, "0000000001.json"), asdict(evolution))
     create_object(env.files, join(env.layout.sightings, f"{2:015d}-{3:015d}.json"), asdict(Sighting(1, 2, 3)))
-    create_object(env.files, join(env.layout.condemned, "000000000000001-run.json"), ["file:///nowhere/x"])
+    condemn(env.files, env.layout, "000000000000001-run", ["file:///nowhere/x"])
+    condemn(env.files, env.layout, "000000000000002-run-segments", [env.layout.index_segment("gone.arrow")])
     create_object(env.files, env.layout.state_claim, {"table": "ads.clicks", "create_time": 0, "metastore": None})
     return metastore, source
 
