@@ -9,7 +9,7 @@ import pyarrow as pa
 from loader.state.arrow_objects import read_arrow
 from loader.state.layout import Layout
 from loader.state.names import names
-from loader.state.objects import size_of
+from loader.state.objects import damaged, size_of
 from loader.storage.files import Files
 from partitioner.changes.key_index import FAN, compaction, count_living, look_up, merge_segments, stored
 from partitioner.history.merged_segments import Compaction, best_merge, merged_name
@@ -88,5 +88,8 @@ class KeyStore:
         segment = self._opened.get(name)
         if segment is None:
             path = self._layout.index_segment(name)
-            segment = self._opened[name] = read_arrow(self._files, path, KEYED, _REBUILD)
+            try:
+                segment = self._opened[name] = read_arrow(self._files, path, KEYED, _REBUILD)
+            except FileNotFoundError as error:
+                raise damaged(path, "is missing, and a manifest names it", _REBUILD) from error
         return segment

@@ -17,7 +17,7 @@ from loader.state.positions import Positions, Usable, any_position
 from loader.state.rereads import still_there
 from loader.storage.choose import files_of
 from loader.storage.files import Files, join
-from partitioner.history.checkpoint import Checkpoint, StoredCheckpoint, checkpoint_from, checkpoint_to
+from partitioner.history.checkpoint import Checkpoint, StoredCheckpoint, StoredHistory, checkpoint_from, checkpoint_to
 from partitioner.history.folding import folded_attempt
 from partitioner.history.manifest import (
     Ending,
@@ -34,6 +34,7 @@ from partitioner.history.table_state import Attempt, TableState, after, fold, un
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Stored = TypeVar("Stored", bound=StoredCheckpoint)
 
 _LOG_COUNTS = "Stop the loader and move it out of the state folder: the log tells all that it does."
 _HINTS = {
@@ -123,7 +124,7 @@ class State:
 
     def _latest(self) -> Standing:
         found = {number_of(name): (kind, name) for kind in ("folded", "checkpoints") for name in self._names(kind)}
-        start = checkpoint_from(self._checkpoint(*found[max(found)])) if found else NOTHING
+        start = checkpoint_from(self._checkpoint(*found[max(found)], StoredCheckpoint)) if found else NOTHING
         tail = tuple(self._after(start.attempt_batch, frozenset(self._names("log"))))
         state, committed = start.state, start.committed_ms
         for attempt in tail:
@@ -177,7 +178,7 @@ class State:
 
     def sweep(self) -> int:
         """Delete the attempts that are folded. How many there were."""
-        stored = self._newest("folded", StoredCheckpoint)
+        stored = self._folded()
         last = stored.attempt_batch if stored else 0
         gone = [name for name in self._names("log") if number_of(name) <= last]
         for name in gone:
@@ -199,7 +200,7 @@ class State:
 
     def _take_folded(self, last: int) -> None:
         """The log does not go on where this reader left it: it may have been folded meanwhile."""
-        stored = self._newest("folded", StoredCheckpoint)
+        stored = self._folded()
         if stored is None or stored.attempt_batch <= last:
             return
         found = checkpoint_from(stored)
@@ -248,16 +249,16 @@ class State:
             self._strays.add(stray)
             log.warning("%s is no state object of hotswap, and is ignored: move it out of the state folder", stray)
 
-    def _newest(self, kind: str, stored: type[T]) -> T | None:
-        """The object with the highest number. A writer deletes older ones once a newer is there: then look again."""
-        while found := self._names(kind):
+    def _folded(self) -> StoredHistory | None:
+        """The newest folded history. A writer deletes older ones once a newer is there: then look again."""
+        while found := self._names("folded"):
             with suppress(FileNotFoundError):
-                return read_object(self._files, join(self._layout.state, kind, found[-1]), stored, _HINTS[kind], LARGE)
+                return self._checkpoint("folded", found[-1], StoredHistory)
         return None
 
-    def _checkpoint(self, kind: str, name: str) -> StoredCheckpoint:
+    def _checkpoint(self, kind: str, name: str, stored_as: type[Stored]) -> Stored:
         path = join(self._layout.state, kind, name)
-        stored = read_object(self._files, path, StoredCheckpoint, _HINTS[kind], LARGE)
+        stored = read_object(self._files, path, stored_as, _HINTS[kind], LARGE)
         if stored.attempt_batch != number_of(name):
             raise damaged(path, f"is that of batch {stored.attempt_batch}", _HINTS[kind])
         return stored

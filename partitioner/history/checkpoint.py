@@ -108,6 +108,15 @@ class StoredCheckpoint:
             plain_name(name)
 
 
+@dataclass(frozen=True, slots=True)
+class StoredHistory(StoredCheckpoint):
+    """All history up to an attempt as one object: see `State.fold`."""
+
+    def __post_init__(self) -> None:
+        StoredCheckpoint.__post_init__(self)
+        plain_name(self.attempt)
+
+
 def checkpoint_from(stored: StoredCheckpoint) -> Checkpoint:
     """What it says."""
     state = TableState(
