@@ -9,7 +9,7 @@ import loader
 import partitioner
 from loader.state.change_sets import load_change_set, store_change_set
 from loader.state.layout import Layout
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from partitioner.changes.change_set import META, ChangeSet
 from partitioner.values import AttemptId
 from tests.unit.partitioner.build import Change, change_set
