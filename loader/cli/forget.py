@@ -45,7 +45,7 @@ def _show(out: Output, report: "ForgetReport") -> None:
     if report.nothing:
         out.line(f"{report.table}: nothing of hotswap's at {report.location}")
         return
-    for what, paths in (("claim", (report.claim,) if report.claim else ()), ("state", report.state)):
+    for what, paths in (("claim", report.claims), ("state", report.state)):
         for path in paths:
             out.line(f"  {what} {path}")
     for name in report.properties:

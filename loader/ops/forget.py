@@ -5,14 +5,13 @@ which running queries may read. What goes is the claim, the state, the fences an
 last, so that a forget that was interrupted is done by calling it again.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from loader.basics.errors import Conflict, ForeignClaim
 from loader.ops.init import FOLDER_PROPERTY, HBASE_PROPERTY, INIT_PROPERTY
-from loader.state.claim import Claim, read_claim, read_state_claim
-from loader.state.deleting import delete_object, delete_tree, remove_empty, remove_made
+from loader.state.claim import Claim, read_claim
+from loader.state.deleting import delete_object, delete_tree, remove_made
 from loader.state.layout import Layout
 from loader.state.lock import table_lock
 from loader.state.open_table import Environment
@@ -38,7 +37,7 @@ class ForgetReport:
 
     table: str
     location: str
-    claim: str | None
+    claims: tuple[str, ...]
     properties: tuple[str, ...]
     fences: int
     state: tuple[str, ...]
@@ -48,7 +47,7 @@ class ForgetReport:
 
     @property
     def nothing(self) -> bool:
-        return not (self.claim or self.properties or self.fences or self.state)
+        return not (self.claims or self.properties or self.fences or self.state)
 
 
 def forget(settings: "Settings", table: "TableSettings", dry: bool) -> ForgetReport:
@@ -89,16 +88,16 @@ def _bare_lock(metastore: Metastore, name: TableName, wait_s: float) -> TableLoc
 
 def _found(metastore: Metastore, files: Files, layout: Layout, name: TableName, hive: Table | None) -> ForgetReport:
     """Raises ForeignClaim where the location, and so the state, is another table's."""
-    claim = read_claim(files, layout)
-    for found, place in ((claim, layout.table), (read_state_claim(files, layout), layout.state)):
-        _check_ours(metastore, place, name, found)
+    claim, of_state = read_claim(files, layout.claim), read_claim(files, layout.state_claim)
+    _check_ours(metastore, layout.table, name, claim)
+    _check_ours(metastore, layout.state, name, of_state)
     partitions = metastore.partition_names(name) if hive else ()
     fences = sum(is_fence(hive.partition_keys, values) for values in partitions) if hive else 0
-    own = claim is not None or layout.state.startswith(join(layout.table, HOTSWAP_FOLDER))
+    own = of_state is not None or _is_below(layout)
     return ForgetReport(
         table=str(name),
         location=layout.table,
-        claim=layout.claim if claim else None,
+        claims=tuple(path for path, found in ((layout.state_claim, of_state), (layout.claim, claim)) if found),
         properties=tuple(key for key in PROPERTIES if hive and key in hive.parameters),
         fences=fences,
         state=tuple(path for path in _state_paths(layout) if files.exists(path)) if own else (),
@@ -119,10 +118,15 @@ def _check_ours(metastore: Metastore, place: str, name: TableName, claim: Claim 
         )
 
 
+def _is_below(layout: Layout) -> bool:
+    """The state folder is the one below the location, which the location's claim covers."""
+    return layout.state.startswith(join(layout.table, HOTSWAP_FOLDER))
+
+
 def _state_paths(layout: Layout) -> list[str]:
     """All that this program ever puts into the state folder, by name: of whatever else lies there it knows nothing."""
     known = (getattr(layout, name) for name, value in vars(Layout).items() if isinstance(value, property))
-    inside = {path for path in known if path.rpartition("/")[0] == layout.state.rstrip("/")}
+    inside = {path for path in known if path.rpartition("/")[0] == layout.state.rstrip("/")} - {layout.state_claim}
     return [*sorted(inside), layout.bootstrap, join(layout.table, HOTSWAP_FOLDER, "temporary")]
 
 
@@ -139,12 +143,10 @@ def _carry_out(
         env.fences.drop_others()
         metastore.alter_table_parameters(name, {}, PROPERTIES)
     for path in report.state:
-        delete = delete_object if path in (layout.reserve, layout.state_claim) else delete_tree
+        delete = delete_object if path == layout.reserve else delete_tree
         delete(files, layout, path)
-    remove_made(files, layout.state)
-    if report.claim:
-        delete_object(files, layout, report.claim)
-    for folder in (report.versions, join(layout.table, HOTSWAP_FOLDER)):
-        with suppress(OSError):
-            remove_empty(files, layout, folder)  # of a table that never held a row
+    for path in report.claims:
+        delete_object(files, layout, path)
+    for folder in (layout.state, report.versions, join(layout.table, HOTSWAP_FOLDER)):
+        remove_made(files, folder)  # of a table that never held a row
     return replace(report, done=True)

@@ -4,11 +4,11 @@ from collections.abc import Mapping as Dict
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from loader.basics.errors import ConfigError, ForeignClaim, UnsuitableTable
+from loader.basics.errors import ConfigError, HotswapError, UnsuitableTable
 from loader.publish.preconditions import check_configured, specs
 from loader.publish.suitable import check_format, check_suitable
 from loader.report import reports
-from loader.state.claim import Claim, check_claim, check_unclaimed, claim_of, make_claim
+from loader.state.claim import Claim, check_unclaimed, claim_of, make_claim, read_claim
 from loader.state.deleting import delete_object, remove_made
 from loader.state.layout import Layout
 from loader.state.names import check_formats
@@ -44,7 +44,7 @@ def initialise(settings: "Settings", table: "TableSettings") -> reports.InitRepo
     mapping = mapping_of(table)
     regions = inspect_source(settings, table, mapping)
     metastore = open_metastore(settings)
-    hive, created = claimed_table(metastore, table, mapping, settings)
+    hive, created = claimed_table(metastore, settings, table, mapping)
     env = environment(metastore, files_of(hive.location, table.state), hive, table, identity())
     record_definition(env, table, known_mapping(table, env))
     return reports.InitReport(
@@ -60,15 +60,13 @@ def initialise(settings: "Settings", table: "TableSettings") -> reports.InitRepo
 
 
 def claimed_table(
-    metastore: Metastore, table: "TableSettings", mapping: "Mapping", settings: "Settings | None" = None
+    metastore: Metastore, settings: "Settings", table: "TableSettings", mapping: "Mapping"
 ) -> tuple[Table, bool]:
-    """The Hive table with its location claimed, and whether it was created. If that fails, nothing of it is left.
-
-    `settings`: the other tables, none of which may lie where this one does.
-    """
+    """The Hive table with its location claimed, and whether it was created. If that fails, nothing of it is left."""
     found = _checked(metastore, table, mapping)
-    if settings is not None:
-        check_places(settings, table, found.location if found else table.location or "")
+    location = found.location if found else table.location or ""
+    check_places(settings, table, location)
+    check_formats(files_of(location, table.state), layout_of(table, location))
     with ExitStack() as undo:
         hive = found or _create(metastore, table, mapping, undo)
         check_fits(hive, table, mapping)  # what a server makes of a table that it creates is its own business
@@ -127,12 +125,13 @@ def _create(metastore: Metastore, table: "TableSettings", mapping: "Mapping", un
 
 def _claim(metastore: Metastore, table: "TableSettings", hive: Table, undo: ExitStack) -> None:
     files, layout = files_of(hive.location, table.state), layout_of(table, hive.location)
-    check_formats(files, layout)
-    if not files.exists(layout.claim):
-        undo.callback(remove_made, files, join(layout.table, HOTSWAP_FOLDER))
-        undo.callback(remove_made, files, layout.state)
-        undo.callback(_unclaim, files, layout, claim_of(metastore, hive))
-    make_claim(files, layout, claim_of(metastore, hive))
+    claim = claim_of(metastore, hive)
+    undo.callback(remove_made, files, join(layout.table, HOTSWAP_FOLDER))
+    undo.callback(remove_made, files, layout.state)
+    for path in (layout.claim, layout.state_claim):
+        if not files.exists(path):
+            undo.callback(_unclaim, files, layout, path, claim)
+    make_claim(files, layout, claim)
 
 
 def _note(metastore: Metastore, name: TableName, properties: Dict[str, str]) -> None:
@@ -153,12 +152,10 @@ def _drop_own(metastore: Metastore, name: TableName, run: str) -> None:
             metastore.drop_table(name)
 
 
-def _unclaim(files: Files, layout: Layout, claim: Claim) -> None:
-    with suppress(OSError, ForeignClaim):
-        check_claim(files, layout, claim)
-        for path in (layout.state_claim, layout.claim):
-            with suppress(FileNotFoundError):
-                delete_object(files, layout, path)
+def _unclaim(files: Files, layout: Layout, path: str, claim: Claim) -> None:
+    with suppress(OSError, HotswapError):
+        if read_claim(files, path) == claim:
+            delete_object(files, layout, path)
 
 
 def properties_of(table: "TableSettings", location: str) -> Dict[str, str]:

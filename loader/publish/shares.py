@@ -4,6 +4,7 @@ A preview may know a sample only: what it saw is scaled up then, and the message
 """
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +13,7 @@ from loader.basics.errors import NeedsConfirmation, TooManyRejected
 from loader.basics.printable import printable
 from loader.publish.batch import Batch
 from loader.publish.requests import unconfirmed
+from loader.state.quarantine import Rejected
 from partitioner.changes.change_set import NOWHERE
 from partitioner.values import Estimate
 
@@ -28,11 +30,16 @@ def few_rejected(batch: Batch) -> None:
     count = batch.news.estimated(len(rejected))
     if most is None or count.value <= most:
         return
+    raise too_many(f"{_told(count)} rows of {batch.env.table}", most, rejected)
+
+
+def too_many(rows: str, most: int, rejected: Sequence[Rejected]) -> TooManyRejected:
+    """`rows`: how many of which table. Names the columns, most first, by the rows that were seen."""
     first, columns = rejected[0], Counter(row.column or "row key or partition" for row in rejected)
-    share = ", ".join(f"{name} {hits}" for name, hits in columns.most_common(MOST_COLUMNS))
-    raise TooManyRejected(
-        f"{_told(count)} rows of {batch.env.table} cannot be decoded, more than max_rejected = {most},"
-        f" by column: {share}; the first is row {printable(first.key)}: {first.reason}",
+    share = ", ".join(f"{name} {count}" for name, count in columns.most_common(MOST_COLUMNS))
+    return TooManyRejected(
+        f"{rows} cannot be decoded, more than max_rejected = {most}, by column: {share};"
+        f" the first is row {printable(first.key)}: {first.reason}",
         "Correct the mapping (`hotswap init --dry-run` shows raw bytes), or raise max_rejected.",
     )
 

@@ -29,7 +29,8 @@ def read_arrow(
         raise damaged(path, f"is not readable: {error}", hint) from error
     if not set(renamed.values()) & set(table.column_names):
         first = [renamed.get(name, name) for name in table.column_names[: len(renamed)]]
-        table = table.rename_columns([*first, *table.column_names[len(renamed) :]])
+        named = table.rename_columns([*first, *table.column_names[len(renamed) :]])
+        table = named.replace_schema_metadata(table.schema.metadata)
     for field in needs:
         at = table.schema.get_field_index(field.name)
         if at < 0 or table.schema.field(at).type != field.type:

@@ -76,16 +76,6 @@ def check_claim(files: Files, layout: Layout, claim: Claim) -> None:
         _claim_state(files, layout, claim)
 
 
-def read_claim(files: Files, layout: Layout) -> Claim | None:
-    """Whose the location is; None: nobody's. Raises Damage."""
-    return _read(files, layout.claim)
-
-
-def read_state_claim(files: Files, layout: Layout) -> Claim | None:
-    """Whose the state folder is; None: it says nothing of it. Raises Damage."""
-    return _read(files, layout.state_claim)
-
-
 def stranger_above(files: Files, layout: Layout, place: str) -> Claim | None:
     """The claim of another table that `place` lies below, if the nearest one is another's. Raises Damage."""
     if is_within(real_place(place), real_place(layout.table)):
@@ -95,6 +85,11 @@ def stranger_above(files: Files, layout: Layout, place: str) -> Claim | None:
         return None
     own = _read(files, layout.claim)
     return None if own is not None and own.is_same(found) else found
+
+
+def read_claim(files: Files, path: str) -> Claim | None:
+    """Whose a location or a state folder is, by its claim's path; None: nobody's. Raises Damage."""
+    return _read(files, path)
 
 
 def _check_location(files: Files, layout: Layout, claim: Claim) -> None:

@@ -27,6 +27,6 @@ def transform_of(table: "TableSettings", mapping: Mapping) -> Transform | None:
     select, where = table.transform.select, table.transform.where
     if not select and not where:
         return None
-    from loader.mapping.transform_sql import SqlTransform  # noqa: PLC0415 - two libraries that few tables need
+    from loader.mapping.sql.transform import SqlTransform  # noqa: PLC0415 - two libraries that few tables need
 
     return SqlTransform(select or {}, where, mapping)

@@ -10,7 +10,7 @@ from loader.ops.forget import PROPERTIES
 from loader.ops.init import properties_of
 from loader.state.claim import claim_of, make_claim
 from loader.state.layout import Layout
-from loader.storage.files import LocalFiles
+from loader.storage.local import LocalFiles
 from tests.cli.stage import Stage, hotswap
 from tests.world import TABLE, visible
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from loader.mapping.build import build_mapping
-from loader.mapping.transform_sql import SqlTransform
+from loader.mapping.sql.transform import SqlTransform
 
 TYPES = {"a": "string", "b": "string", "n": "bigint", "i": "int", "x": "double", "d": "date", "t": "timestamp"}
 COLUMNS = {"id": "string", **TYPES, "m": "decimal(10,2)", "ok": "boolean"}

@@ -28,7 +28,7 @@ NESTED: list[type[BaseModel]] = [
     settings.KeepFor,
 ]
 NESTED += [settings.ReconcileSettings, settings.TlsSettings]
-EXPLAINED_BY_A_VALUE = {"time_zone", "location"}  # they have no default that could be shown
+EXPLAINED_BY_A_VALUE = {"time_zone", "location", "thrift"}  # they have no default that could be shown
 
 ALL = [(model, path, name) for model, path in SECTIONS for name in model.model_fields]
 WITH_DEFAULT = [

@@ -251,4 +251,5 @@ PARSERS = [
     "loader/ops/reconcile/schedule.py",  # what a child process printed
     "loader/sources/hbase/access/where.py",  # an option of Spark's, of its own making
     "loader/state/arrow_objects.py",
+    "loader/wiring/definition.py",  # how a mapping spells itself
 ]

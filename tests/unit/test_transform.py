@@ -9,7 +9,7 @@ import pytest
 
 from loader.mapping import MappingError
 from loader.mapping.build import build_mapping
-from loader.mapping.transform_sql import SqlTransform
+from loader.mapping.sql.transform import SqlTransform
 
 COLUMNS = {"id": "string", "c": "string", "n": "bigint", "small": "tinyint", "x": "double"}
 MAPPING = build_mapping(COLUMNS, ":key,d:c,d:n,d:small,d:x", ("c",))
