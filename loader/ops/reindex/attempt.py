@@ -145,7 +145,7 @@ class Rebuilding:
             before = self.store.look_up(
                 batch.before.index, np.asarray(_column(segment, "hash")), _column(segment, "key")
             )
-        except (OSError, ValueError):
+        except (Damage, OSError, ValueError):
             self.done.misplaced = None
             return
         now = _column(segment, "partition").cast(pa.string())

@@ -76,6 +76,13 @@ def test_a_lost_index_is_made_anew_and_the_next_batch_lives_by_it(desk: Desk, se
     assert visible(desk.store) == expected(desk.source)
 
 
+def test_a_damaged_index_is_made_anew_too(desk: Desk) -> None:
+    for path in desk.segments():
+        path.write_bytes(path.read_bytes()[:100])
+    assert desk.rebuild().misplaced is None
+    assert desk.places() == right(desk)
+
+
 def test_an_index_that_was_right_is_found_right(desk: Desk) -> None:
     done = desk.rebuild()
     assert (done.misplaced, done.surplus) == (0, 0)
