@@ -132,6 +132,7 @@ def test_the_folders_of_the_state_are_those_that_are_drawn() -> None:
         *objects,
         layout.index_segment("a"),
         f"{layout.positions}/1",
+        f"{layout.definitions}/1",
         f"{layout.condemned}/1",
         f"{layout.asked}/1",
         layout.keys("a"),
