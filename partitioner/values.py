@@ -1,6 +1,5 @@
 """The nouns of a batch, as frozen values: partitions, splits, files, versions, estimates."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NewType
 
@@ -124,13 +123,3 @@ def canonical_location(location: str) -> str:
         authority, _, path = rest[2:].partition("/")
         return f"{scheme}://{authority}/{path}".rstrip("/")
     return f"{scheme}://{rest}".rstrip("/")
-
-
-def lies_within(location: str, folder: str) -> bool:
-    """Whether `location` is `folder` or lies below it."""
-    inner, outer = canonical_location(location), canonical_location(folder)
-    return inner == outer or inner.startswith(outer + "/")
-
-
-def total_rows(files: Iterable[DataFile]) -> int:
-    return sum(file.rows for file in files)

@@ -93,7 +93,7 @@ def reconcile(
         session.out.json(report)
     else:
         show(session.out, report)
-    return SOMETHING_TO_DO if check and report.drift else 0
+    return SOMETHING_TO_DO if check and (report.drift or report.unexplained) else 0
 
 
 def _confirm(session: "Session", question: str, yes: bool, json: bool) -> None:
@@ -140,7 +140,10 @@ def _shown(samples: "tuple[SampleKey, ...]") -> "list[SampleKey]":
 
 
 def _verdict(out: Output, report: "ReconcileReport") -> None:
-    if not report.drift:
+    if report.unexplained:
+        what = f"the totals differ by {counted(report.unexplained, 'row')} that no key accounts for"
+        out.line(f"{what}: run `hotswap verify {report.table} --deep`.", style="bold red")
+    elif not report.drift:
         out.line(f"{report.table} equals HBase.", style="green")
     elif report.repaired:
         keys = counted(report.drift, "key")

@@ -1,10 +1,15 @@
 """`reconcile` as a person and as a program meets it."""
 
 import json
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from loader.cli.output import Output
+from loader.cli.reconcile import show
+from loader.ops.reconcile.report import ReconcileReport
 from loader.ops.reconcile.store import Store
 from loader.ops.reconcile.values import Range
 from tests.cli.stage import Stage, hotswap
@@ -112,3 +117,18 @@ def test_without_a_person_it_needs_yes_and_says_to_what(emptied: Stage) -> None:
     assert "delete 1,004 of the 1,004 rows of ads.clicks" in error["message"]
     assert "--yes" in error["hint"]
     assert hotswap(emptied, "reconcile", "--repair", "--wait", "0s", "--yes").code == 0
+
+
+def test_totals_that_differ_are_never_told_as_equal() -> None:
+    """As when each of Hive's keys was found in the partition that a changed configuration names."""
+    told = StringIO()
+    counts = dict.fromkeys(("missing", "extra", "different", "doubled", "unnoticed", "unsettled", "rejected"), 0)
+    report = ReconcileReport("ads.clicks", 1, 0, 1, 3, 4, **counts, repaired=True, asks=0, partitions=(), samples=())
+    show(Output(told, {}), report)
+    assert "equals" not in told.getvalue()
+    assert (
+        "the totals differ by 1 row that no key accounts for: run `hotswap verify ads.clicks --deep`" in told.getvalue()
+    )
+    told.truncate(0)
+    show(Output(told, {}), replace(report, hive_rows=3))
+    assert "ads.clicks equals HBase." in told.getvalue()

@@ -59,6 +59,12 @@ class ReconcileReport:
     def drift(self) -> int:
         return self.missing + self.extra + self.different + self.doubled + self.unnoticed
 
+    @property
+    def unexplained(self) -> int:
+        """By how many rows the totals differ beyond what drift, late changes and bad rows can explain."""
+        explained = self.missing + self.extra + self.doubled + self.unsettled + self.rejected + self.unnoticed
+        return max(0, abs(self.hbase_rows - self.hive_rows) - explained)
+
 
 def report_of(table: str, outcome: Outcome) -> ReconcileReport:
     done = outcome.done
