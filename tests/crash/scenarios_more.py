@@ -1,17 +1,24 @@
-"""Further scenarios: batches that are cut, partitions that are dropped, the key index built anew."""
+"""Further scenarios: batches that are cut, dropped partitions, a key index and a table made anew."""
 
 from dataclasses import replace
 
+from loader.datafiles.split_file import Tools
+from loader.ops.bootstrap.rebuild import Rebuild
+from loader.ops.bootstrap.run import BootstrapRules
 from loader.ops.clean.empty_partitions import drop_empty_partitions
 from loader.ops.reindex.attempt import rebuild_index
 from loader.ops.table import TableService
 from loader.publish.batch import Batch
+from loader.state.definitions import Described
 from loader.state.open_table import Environment
 from loader.storage.effects import Tap
 from loader.storage.files import join
+from partitioner.history.manifest import Definition
+from partitioner.planning.sizing import SizingRules
 from tests.crash.scenario import Scenario, after, before, caught_up, changed, loaded, resumed, rows_of
 from tests.crash.world import Rows, World, problems_with
-from tests.world import TABLE, Source, expected, raw_keys, run_batch
+from tests.unit.reconcile.build import DictRanges, PlainMapping
+from tests.world import COLUMNS, TABLE, Source, expected, raw_keys, run_batch
 
 # ---- a batch larger than one call
 
@@ -112,6 +119,32 @@ def rebuilt(world: World) -> list[str]:
     return [*problems, *problems_with(env, after()), *caught_up(world)]
 
 
+# ---- the whole table, made anew
+
+
+def rebuild_of(env: Environment) -> Rebuild:
+    """From an HBase that has the rows of before again."""
+    rules = BootstrapRules(SizingRules(bytes_per_file=256), threads=1, part_rows=15)
+    tools = Tools(env.files, raw_keys, COLUMNS, "parquet")
+    ranges = DictRanges(before(), (b"k2",), size=10)
+    made = Rebuild(env, ranges, PlainMapping(), tools, rules, "dict", lambda start, end: ())
+    made.described = Described("d" * 32, 2, {"where": "other"})
+    return made
+
+
+def makes_anew(world: World, tap: Tap) -> None:
+    env = world.open("killed", tap)
+    rebuild_of(replace(env, definition=Definition("d" * 32, 2))).run()
+
+
+def made_anew(world: World) -> list[str]:
+    """It goes on where it was killed, or is done; then once more, over itself. The next batch comes upon it."""
+    TableService(world.open("restarted")).recover()
+    env = world.open("again")
+    rebuild_of(replace(env, definition=Definition("d" * 32, 2))).run()
+    return [*problems_with(env, before()), *caught_up(world)]
+
+
 MORE = (
     Scenario(
         "batch in parts",
@@ -129,4 +162,5 @@ MORE = (
     ),
     Scenario("drop", changed, drops, rows_of(after), dropped),
     Scenario("rebuilt index", changed, rebuilds, rows_of(after), rebuilt),
+    Scenario("rebuild", changed, makes_anew, rows_of(after, before), made_anew),
 )

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from loader.storage.files import Files
+from loader.storage.whole_file import whole_file
 from partitioner.changes.hashing import hashes_of
 from partitioner.changes.key_index import SEGMENT
 
@@ -48,9 +49,8 @@ def _write(connection: duckdb.DuckDBPyConnection, files: Files, final: str, run:
     temporary = f"{final}.{run}.writing"
     with (
         suppress(FileExistsError),
-        files.new_file(temporary, final) as stream,
+        whole_file(files, temporary, final) as stream,
         pa.ipc.new_file(stream, SEGMENT) as writer,
     ):
         for batch in reader:
             writer.write_batch(pa.record_batch(batch.columns, schema=SEGMENT))
-    files.sync([final])

@@ -30,6 +30,7 @@ from loader.state.gaps import Debt, owe
 from loader.state.objects import LARGE, HexText, create_object, read_object
 from loader.state.open_table import Environment
 from loader.storage.files import join
+from loader.storage.whole_file import whole_file
 from partitioner.arrow_types import arrow_schema
 from partitioner.history.position import Position
 from partitioner.merge.merge_split import MergeCounts
@@ -259,7 +260,7 @@ class Bootstrap:
         if not files.exists(final):
             files.make_dirs(folder)
             temporary = self._at("writing", self.env.name_of(values), f"{name}.{self.env.identity.run}")
-            with suppress(FileExistsError), files.new_file(temporary, final) as stream:
+            with suppress(FileExistsError), whole_file(files, temporary, final) as stream:
                 write_rows(stream, self._rows(bucket, slices), arrow_schema(self.env.columns), self.tools)
         size = next(entry.size for entry in files.list(folder) if entry.name == name)
         return DataFile(name, bucket, count_rows(files, final, self.env.format), size)
