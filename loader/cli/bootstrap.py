@@ -10,8 +10,7 @@ from loader.cli.output import Output
 from loader.cli.progress import progress, rows_note
 
 if TYPE_CHECKING:
-    from loader.config.settings import TableSettings
-    from loader.ops.bootstrap.run import BootstrapRules, Loaded
+    from loader.ops.bootstrap.run import Loaded
     from loader.ops.bootstrap.sample import Sample
 
 
@@ -40,9 +39,20 @@ def bootstrap(
       hotswap bootstrap ads.performance
       hotswap bootstrap ads.performance --threads 8 --json
     """
+    from loader.ops.bootstrap.run import BootstrapRules  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.source import window_rules  # noqa: PLC0415 - likewise
+    from partitioner.planning.sizing import SizingRules  # noqa: PLC0415
+
     session = options.session_of(context)
     settings, chosen = session.proved(config, table)
-    rules = bootstrap_rules(chosen, threads, sample_for)
+    windows = window_rules(chosen)
+    rules = BootstrapRules(
+        sizing=SizingRules(bytes_per_file=chosen.bytes_per_file),
+        threads=threads,
+        sample_s=sample_for,
+        lag_ms=windows.lag_ms,
+        overlap_ms=windows.deep_overlap_ms,
+    )
     upkeep = session.backend.upkeep(settings, chosen)
     with progress(session.err) as bar:
 
@@ -53,23 +63,7 @@ def bootstrap(
     if json:
         session.out.json({"table": str(chosen.hive_table), **_plain(report)})
     else:
-        show_loaded(session.out, str(chosen.hive_table), report)
-
-
-def bootstrap_rules(table: "TableSettings", threads: int, sample_s: float) -> "BootstrapRules":
-    """How a table is read whole and written, by its settings."""
-    from loader.ops.bootstrap.run import BootstrapRules  # noqa: PLC0415 - brings pyarrow
-    from loader.wiring.source import window_rules  # noqa: PLC0415 - likewise
-    from partitioner.planning.sizing import SizingRules  # noqa: PLC0415
-
-    windows = window_rules(table)
-    return BootstrapRules(
-        sizing=SizingRules(bytes_per_file=table.bytes_per_file),
-        threads=threads,
-        sample_s=sample_s,
-        lag_ms=windows.lag_ms,
-        overlap_ms=windows.deep_overlap_ms,
-    )
+        _show(session.out, str(chosen.hive_table), report)
 
 
 def _plain(report: "Loaded") -> dict[str, object]:
@@ -94,7 +88,7 @@ def _error(share: float) -> str:
     return "(nobody knows how sure)" if share == float("inf") else f"(± {share * 100:.0f} %)"
 
 
-def show_loaded(out: Output, table: str, report: "Loaded") -> None:
+def _show(out: Output, table: str, report: "Loaded") -> None:
     what = f"{counted(report.rows, 'row')} in {counted(report.partitions, 'partition')}"
     files = f"{counted(report.files, 'file')}, {size_text(report.bytes)}"
     out.line(f"{table}: {what}, {files}, published as batch {report.batch}.", style="green")

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from loader.ops.forget import ForgetReport
     from loader.ops.inspect.inspect import KeyReport
     from loader.ops.plan import NextBatch
-    from loader.ops.rebuild import Rebuilder
     from loader.ops.reindex.reindex import ReindexPlan, ReindexReport
     from loader.ops.show import BatchDetail, Difference
     from loader.ops.table_with_source import Upkeep
@@ -100,8 +99,6 @@ class Backend(Protocol):
 
     def adopter(self, settings: "Settings", table: "TableSettings") -> "Adopter": ...
 
-    def rebuilder(self, settings: "Settings", table: "TableSettings") -> "Rebuilder": ...
-
     def initialise(self, settings: "Settings", table: "TableSettings") -> "InitReport": ...
 
     def sample(self, settings: "Settings", table: "TableSettings", rows: int) -> "SampleReport": ...
@@ -140,11 +137,6 @@ class Loader:
         from loader.ops.adopt.adopter import open_adopter  # noqa: PLC0415
 
         return open_adopter(settings, table)
-
-    def rebuilder(self, settings: "Settings", table: "TableSettings") -> "Rebuilder":
-        from loader.ops.rebuild import open_rebuilder  # noqa: PLC0415
-
-        return open_rebuilder(settings, table)
 
     def initialise(self, settings: "Settings", table: "TableSettings") -> "InitReport":
         from loader.ops.init import initialise  # noqa: PLC0415

@@ -21,7 +21,6 @@ from loader.publish.one_call import fits_one_call
 from loader.publish.settling import foreign_change, sightings
 from loader.publish.shares import few_deletes, few_deletes_of_each_partition, few_rejected
 from loader.publish.suitable import check_format, check_suitable
-from loader.state.definitions import may_follow
 from loader.state.open_table import Environment
 from loader.storage.files import Entry
 from loader.storage.parallel import each
@@ -270,17 +269,6 @@ def _not_held(batch: Batch) -> None:
     )
 
 
-def _same_definition(batch: Batch) -> None:
-    """What this run makes rows by is what made those that are live: a rebuild or a rollback may have changed that."""
-    env, live = batch.env, batch.before.definition
-    if env.definition is None or live is None or live == env.definition or may_follow(env, env.definition.digest, live):
-        return
-    raise ForeignChange(
-        f"the rows of {env.table} were made by another configuration since this loader began",
-        "Nothing was published. Start it again with the configuration that made them.",
-    )
-
-
 def _begun(batch: Batch) -> Reading:
     if batch.reading is None:
         raise RuntimeError("nothing of the metastore is being read")
@@ -327,7 +315,6 @@ def _lock_lives(batch: Batch) -> None:
 
 PRECONDITIONS: tuple[Precondition, ...] = (
     Precondition("no hold of the whole table", "settle", _not_held),
-    Precondition("the live rows are of this run's configuration", "settle", _same_definition),
     Precondition("few enough rows are rejected", "collect", few_rejected),
     Precondition("few enough rows of the table are deleted", "collect", few_deletes),
     Precondition("few enough rows of each partition are deleted", "collect", few_deletes_of_each_partition),

@@ -111,7 +111,7 @@ class HistoryEntry:
 
     batch: int
     attempt: str
-    kind: Literal["batch", "rollback", "hold", "resume", "repair", "drop", "folded", "bootstrap", "adopt", "rebuild"]
+    kind: Literal["batch", "rollback", "hold", "resume", "repair", "drop", "folded", "bootstrap", "adopt"]
     outcome: Literal["committed", "aborted", "unsettled"]
     started_ms: int
     ended_ms: int | None

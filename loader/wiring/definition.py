@@ -70,17 +70,9 @@ def check_definition(env: Environment, table: "TableSettings", mapping: CellMapp
     changed = _changes(parts_of(env, has.digest), wanted.parts)
     raise ConfigError(
         f"the configuration of {env.table} makes other rows than those that are live: {'; '.join(changed)}",
-        f"Put it back. Or, for columns that were added behind the others, run `hotswap evolve {env.table}`;"
-        f" for anything else `hotswap rebuild {env.table}`, which makes all rows anew in one swap.",
+        "Put it back. Or, for columns that were added behind the others, run `hotswap evolve"
+        f" {env.table}`; for anything else load a table of another name and location with this configuration.",
     )
-
-
-def changes_of(env: Environment, wanted: Described) -> tuple[str, ...]:
-    """What it says otherwise than what the live rows were made by, in words."""
-    has = current(env)
-    if has is None or has == wanted.definition:
-        return ()
-    return tuple(_changes(parts_of(env, has.digest), wanted.parts))
 
 
 def record_definition(env: Environment, table: "TableSettings", mapping: CellMapping) -> Definition:

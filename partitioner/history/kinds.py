@@ -17,7 +17,6 @@ class Kind(StrEnum):
     FOLDED = "folded"
     BOOTSTRAP = "bootstrap"
     ADOPT = "adopt"
-    REBUILD = "rebuild"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,6 @@ class Flags:
 FLAGS: Mapping[Kind, Flags] = {
     Kind.BATCH: Flags(writes_versions=True, changes_rows=True, taken_back=True),
     Kind.BOOTSTRAP: Flags(writes_versions=True, changes_rows=True),
-    Kind.REBUILD: Flags(writes_versions=True, changes_rows=True),
     Kind.ADOPT: Flags(changes_rows=True),
     Kind.ROLLBACK: Flags(changes_rows=True),
     Kind.HOLD: Flags(),

@@ -107,15 +107,14 @@ class Bootstrap:
 
     def run(self) -> Loaded:
         """Raises Conflict if the table is loaded already, and what reading and publishing raise."""
-        self.check()
+        self._check_unloaded()
         try:
             return self._load()
         except FileNotFoundError:
-            self.check()  # another one was first, and has cleared up
+            self._check_unloaded()  # another one was first, and has cleared up
             raise
 
-    def check(self) -> None:
-        """Before anything is read: raises what stands in the way."""
+    def _check_unloaded(self) -> None:
         state = self.env.state.records().state
         if state.batch:
             raise Conflict(
@@ -135,18 +134,15 @@ class Bootstrap:
         rejected = [spool.rejected_of(row) for part in parts.values() for row in part.rejected]
         self.told("publishing", 0, 0, self.rows)
         self._owe(begun)  # before it is published: the debt of a load that then failed costs a comparison
-        batch = self.publish(Prepared(files, index, rejected, position))
+        batch = publish_bootstrap(self.env, Prepared(files, index, rejected, position))
         self._parts.clear()
         with suppress(FileNotFoundError):
             delete_tree(self.env.files, self.env.layout, self._at())
         return _loaded(batch, begun, len(rejected), sample)
 
-    def publish(self, prepared: Prepared) -> Batch:
-        return publish_bootstrap(self.env, prepared)
-
     @property
     def digest(self) -> str:
-        return f"{self.mapping.digest} {spool.VERSION} {self.env.definition.digest if self.env.definition else ''}"
+        return f"{self.mapping.digest} {spool.VERSION}"
 
     def _at(self, *names: str) -> str:
         return join(self.env.layout.bootstrap, *names)
