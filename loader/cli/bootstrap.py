@@ -10,7 +10,8 @@ from loader.cli.output import Output
 from loader.cli.progress import progress, rows_note
 
 if TYPE_CHECKING:
-    from loader.ops.bootstrap.run import Loaded
+    from loader.config.settings import TableSettings
+    from loader.ops.bootstrap.run import BootstrapRules, Loaded
     from loader.ops.bootstrap.sample import Sample
 
 
@@ -39,41 +40,46 @@ def bootstrap(
       hotswap bootstrap ads.performance
       hotswap bootstrap ads.performance --threads 8 --json
     """
-    from loader.ops.bootstrap.run import BootstrapRules  # noqa: PLC0415 - brings pyarrow
-    from loader.wiring.source import window_rules  # noqa: PLC0415 - likewise
-    from partitioner.planning.sizing import SizingRules  # noqa: PLC0415
-
     session = options.session_of(context)
     settings, chosen = session.proved(config, table)
-    windows = window_rules(chosen)
-    rules = BootstrapRules(
-        sizing=SizingRules(bytes_per_file=chosen.bytes_per_file),
-        threads=threads,
-        sample_s=sample_for,
-        lag_ms=windows.lag_ms,
-        overlap_ms=windows.deep_overlap_ms,
-    )
+    rules = rules_of(chosen, threads, sample_for)
     upkeep = session.backend.upkeep(settings, chosen)
     with progress(session.err) as bar:
 
         def told(phase: str, done: int, of: int, rows: int) -> None:
             bar(phase, done, of, rows_note(rows))
 
-        report = upkeep.bootstrap(rules, told, lambda sample: None if json else _show_sample(session.err, sample))
+        report = upkeep.bootstrap(rules, told, lambda sample: None if json else show_sample(session.err, sample))
     if json:
-        session.out.json({"table": str(chosen.hive_table), **_plain(report)})
+        session.out.json({"table": str(chosen.hive_table), **plain(report)})
     else:
-        _show(session.out, str(chosen.hive_table), report)
+        show(session.out, str(chosen.hive_table), report)
 
 
-def _plain(report: "Loaded") -> dict[str, object]:
+def rules_of(table: "TableSettings", threads: int, sample_s: float) -> "BootstrapRules":
+    """How a table is read and written at once."""
+    from loader.ops.bootstrap.run import BootstrapRules  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.source import window_rules  # noqa: PLC0415 - likewise
+    from partitioner.planning.sizing import SizingRules  # noqa: PLC0415
+
+    windows = window_rules(table)
+    return BootstrapRules(
+        sizing=SizingRules(bytes_per_file=table.bytes_per_file),
+        threads=threads,
+        sample_s=sample_s,
+        lag_ms=windows.lag_ms,
+        overlap_ms=windows.deep_overlap_ms,
+    )
+
+
+def plain(report: "Loaded") -> dict[str, object]:
     from loader.report.reports import as_json  # noqa: PLC0415
 
-    plain: dict[str, object] = as_json(report)
-    return plain
+    found: dict[str, object] = as_json(report)
+    return found
 
 
-def _show_sample(out: Output, sample: "Sample") -> None:
+def show_sample(out: Output, sample: "Sample") -> None:
     rows = f"about {round(sample.rows.value):,} rows {_error(sample.rows.error)}"
     out.line(f"Sampled {sample.regions} of {counted(sample.of, 'region')}: {rows}", style="bold")
     if sample.bytes_per_row is not None:
@@ -88,7 +94,7 @@ def _error(share: float) -> str:
     return "(nobody knows how sure)" if share == float("inf") else f"(± {share * 100:.0f} %)"
 
 
-def _show(out: Output, table: str, report: "Loaded") -> None:
+def show(out: Output, table: str, report: "Loaded") -> None:
     what = f"{counted(report.rows, 'row')} in {counted(report.partitions, 'partition')}"
     files = f"{counted(report.files, 'file')}, {size_text(report.bytes)}"
     out.line(f"{table}: {what}, {files}, published as batch {report.batch}.", style="green")

@@ -20,6 +20,7 @@ from loader.cli import (
     init_run,
     plan,
     quarantine,
+    rebuild,
     reconcile,
     rollback_hold_recover,
     show_diff,
@@ -49,6 +50,7 @@ app.command(short_help="Compare all of HBase with all of Hive; with --repair put
 app.add_typer(quarantine.app, name="quarantine", short_help="Rows that could not be decoded: list, show, retry.")
 app.command(short_help="Take over what others wrote: a whole table, or changed partitions.")(adopt.adopt)
 app.command(short_help="Add the columns that are new in the configuration.")(evolve.evolve)
+app.command(short_help="Make the table anew from all of HBase, by a changed configuration.")(rebuild.rebuild)
 app.command(short_help="Make the table again what it was after an earlier batch.")(rollback_hold_recover.rollback)
 app.command(short_help="Keep the loader from publishing, and move nothing.")(rollback_hold_recover.hold)
 app.command(short_help="End holds: the loader publishes again.")(rollback_hold_recover.resume)

@@ -18,10 +18,10 @@ from loader.ops.reconcile.values import Drift, TableMapping
 from loader.sources.hbase.key_ranges import Ranges
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import Window
-from loader.state.definitions import Described
+from loader.state.definitions import Described, store
 from loader.state.open_table import Environment
 from loader.wiring.datafiles import tools_of
-from loader.wiring.definition import evolved_definition, known_mapping, record_definition
+from loader.wiring.definition import described, evolved_definition, known_mapping, record_definition
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import connector, ranges_of
 from loader.wiring.table import open_table
@@ -30,6 +30,7 @@ from partitioner.history.manifest import Definition
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
     from loader.datafiles.split_file import Tools
+    from loader.ops.bootstrap.rebuild import RebuildPlan
     from loader.ops.bootstrap.run import BootstrapRules, Loaded, Told
     from loader.ops.bootstrap.sample import Sample
 
@@ -39,6 +40,22 @@ Confirm = Callable[[str], None]
 
 def unconfirmed(question: str) -> None:
     raise NeedsConfirmation(question, "Run `hotswap reconcile TABLE --repair` and say yes, if HBase really lost them.")
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """What makes rows by the configuration as it is and by the newest decoder, whatever the live ones are of."""
+
+    definition: Described
+    mapping: TableMapping
+    ranges: Ranges
+    tools: "Tools"
+    max_delete_share: float
+    max_rejected: int | None
+
+
+def _no_newest() -> Newest:
+    raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,7 @@ class Upkeep:
     dirty: Callable[[int, int], Sequence[bytes]]
     definition: Callable[[], Definition | None] = lambda: None
     evolved: Callable[[], Described | None] = lambda: None
+    newest: Callable[[], Newest] = _no_newest
 
     def bootstrap(
         self,
@@ -67,6 +85,33 @@ class Upkeep:
         return Bootstrap(
             env, self.ranges(), self.mapping(), self.tools(), rules, self.source, self.dirty, told, shown
         ).run()
+
+    def preview_rebuild(self) -> "RebuildPlan":
+        """What `rebuild` would do. Raises UnsuitableTable, Held, TooLarge, and Conflict if it was never loaded."""
+        from loader.ops.bootstrap.rebuild import Rebuild, preview_rebuild  # noqa: PLC0415
+
+        newest = self.newest()
+        return preview_rebuild(self.env, Rebuild(newest.definition), len(newest.ranges.regions()))
+
+    def rebuild(
+        self,
+        rules: "BootstrapRules",
+        confirm_deletes: bool = False,
+        told: "Told" = lambda phase, done, of, rows: None,
+        shown: "Callable[[Sample], None]" = lambda sample: None,
+    ) -> "Loaded":
+        """Make the table anew by the configuration. Raises what `Bootstrap.run` and `Rebuild.publish` raise."""
+        from loader.ops.bootstrap.rebuild import Rebuild  # noqa: PLC0415
+        from loader.ops.bootstrap.run import Bootstrap  # noqa: PLC0415
+
+        newest = self.newest()
+        share = 1.0 if confirm_deletes else newest.max_delete_share
+        way = Rebuild(newest.definition, share, newest.max_rejected)
+        way.check(self.env)
+        store(self.env, newest.definition)
+        env = replace(self.env, definition=newest.definition.definition)
+        made = (newest.ranges, newest.mapping, newest.tools)
+        return Bootstrap(env, *made, rules, self.source, self.dirty, told, shown, way).run()
 
     def preview_evolve(self) -> EvolveReport:
         """What `evolve` would add. Raises UnsuitableTable, and ConfigError if more than new columns changed."""
@@ -127,6 +172,23 @@ def open_upkeep(settings: "Settings", table: "TableSettings") -> Upkeep:
         dirty=dirty,
         definition=lambda: record_definition(env, table, known_mapping(table, env)),
         evolved=lambda: evolved_definition(env, table, known_mapping(table, env)),
+        newest=lambda: _newest(settings, table, env),
+    )
+
+
+def _newest(settings: "Settings", table: "TableSettings", env: Environment) -> Newest:
+    """Raises UnsuitableTable if the configuration has other columns or partition keys than the Hive table."""
+    from loader.ops.bootstrap.rebuild import check_same_table  # noqa: PLC0415
+
+    mapping = mapping_of(table)
+    check_same_table(env, mapping.columns, mapping.partition_keys)
+    return Newest(
+        definition=described(table, mapping),
+        mapping=mapping,
+        ranges=ranges_of(settings, table, mapping),
+        tools=tools_of(table, env, mapping),
+        max_delete_share=table.max_delete_share,
+        max_rejected=table.max_rejected,
     )
 
 

@@ -88,6 +88,15 @@ def move(batch: Batch, partition: PartitionValues, version: Version) -> Partitio
     return PartitionMove(partition, None, version, canonical_location(empty))
 
 
+def empty_version(batch: Batch, partition: PartitionValues) -> Version:
+    """A version of this attempt without rows: a partition that has none any more is not dropped."""
+    env, attempt = batch.env, batch.attempt.attempt
+    location = canonical_location(env.layout.version(env.name_of(partition), attempt))
+    env.files.make_dirs(location)
+    file = replace(write_empty(env.files, location, env.columns, env.format), by=attempt)
+    return Version(partition, attempt, location, env.format, env.columns, (file,))
+
+
 def empty_partition(batch: Batch, move: PartitionMove) -> Partition:
     env = batch.env
     nothing = Version(move.partition, batch.attempt.attempt, move.placeholder or "", env.format, env.columns, ())

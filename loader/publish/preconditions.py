@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from loader.basics.errors import (
+    ConfigError,
     Conflict,
     ForeignChange,
     Held,
@@ -21,6 +22,7 @@ from loader.publish.one_call import fits_one_call
 from loader.publish.settling import foreign_change, sightings
 from loader.publish.shares import few_deletes, few_deletes_of_each_partition, few_rejected
 from loader.publish.suitable import check_format, check_suitable
+from loader.state.definitions import may_follow
 from loader.state.open_table import Environment
 from loader.storage.files import Entry
 from loader.storage.parallel import each
@@ -269,6 +271,19 @@ def _not_held(batch: Batch) -> None:
     )
 
 
+def _same_definition(batch: Batch) -> None:
+    """A loader that was started before a rebuild would put rows of the old configuration beside the new ones."""
+    env, has = batch.env, batch.before.definition
+    mine = env.definition
+    if mine is None or has is None or mine == has or may_follow(env, mine.digest, has):
+        return
+    raise ConfigError(
+        f"the rows of {env.table} have been made by another configuration than this loader's, up to batch"
+        f" {batch.before.batch}",
+        "Nothing was published. Start the loader again, with the configuration that made them.",
+    )
+
+
 def _begun(batch: Batch) -> Reading:
     if batch.reading is None:
         raise RuntimeError("nothing of the metastore is being read")
@@ -315,6 +330,7 @@ def _lock_lives(batch: Batch) -> None:
 
 PRECONDITIONS: tuple[Precondition, ...] = (
     Precondition("no hold of the whole table", "settle", _not_held),
+    Precondition("the live rows are of this loader's configuration", "settle", _same_definition),
     Precondition("few enough rows are rejected", "collect", few_rejected),
     Precondition("few enough rows of the table are deleted", "collect", few_deletes),
     Precondition("few enough rows of each partition are deleted", "collect", few_deletes_of_each_partition),

@@ -111,7 +111,7 @@ class HistoryEntry:
 
     batch: int
     attempt: str
-    kind: Literal["batch", "rollback", "hold", "resume", "repair", "drop", "folded", "bootstrap", "adopt"]
+    kind: Literal["batch", "rollback", "hold", "resume", "repair", "drop", "folded", "bootstrap", "rebuild", "adopt"]
     outcome: Literal["committed", "aborted", "unsettled"]
     started_ms: int
     ended_ms: int | None

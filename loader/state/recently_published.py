@@ -63,8 +63,9 @@ def _since(records: Records, seen: int) -> list[Attempt]:
 
 
 def _may_recur(attempt: Attempt, low: int) -> bool:
+    """A rebuild's position lies before those of batches that it replaced: it counts however old that is."""
     position = attempt.manifest.position if attempt.manifest else None
-    return position is None or position.read_ms > low
+    return position is None or position.read_ms > low or attempt.intent.kind is Kind.REBUILD
 
 
 def _low(records: Records) -> int:

@@ -67,11 +67,11 @@ def check_definition(env: Environment, table: "TableSettings", mapping: CellMapp
     wanted, has = described(table, mapping), current(env)
     if has is None or has == wanted.definition or may_follow(env, wanted.digest, has):
         return wanted.definition
-    changed = _changes(parts_of(env, has.digest), wanted.parts)
+    changed = _some(changes(parts_of(env, has.digest), wanted.parts))
     raise ConfigError(
         f"the configuration of {env.table} makes other rows than those that are live: {'; '.join(changed)}",
         "Put it back. Or, for columns that were added behind the others, run `hotswap evolve"
-        f" {env.table}`; for anything else load a table of another name and location with this configuration.",
+        f" {env.table}`; for anything else `hotswap rebuild {env.table}`: it makes the table anew from all of HBase.",
     )
 
 
@@ -88,11 +88,12 @@ def evolved_definition(env: Environment, table: "TableSettings", mapping: CellMa
     before = parts_of(env, has.digest) if has is not None else None
     if has is None or before is None:
         return wanted
-    other = _changes({name: text for name, text in before.items() if name != "columns"}, _known(wanted.parts, before))
+    other = changes({name: text for name, text in before.items() if name != "columns"}, _known(wanted.parts, before))
     if other or not wanted.parts["columns"].startswith(before["columns"]):
+        told = "; ".join(_some(other)) or "their order"
         raise ConfigError(
-            f"more than new columns changed in the configuration of {env.table}: {'; '.join(other) or 'their order'}",
-            "Put that back, then run `hotswap evolve` again.",
+            f"more than new columns changed in the configuration of {env.table}: {told}",
+            f"Put that back and run `hotswap evolve` again; then change it, and run `hotswap rebuild {env.table}`.",
         )
     return Described(wanted.digest, wanted.decoder, wanted.parts, follows=has.digest)
 
@@ -106,9 +107,13 @@ def _known(wanted: Mapping[str, str], before: Mapping[str, str]) -> Mapping[str,
     }
 
 
-def _changes(before: Mapping[str, str] | None, wanted: Mapping[str, str]) -> list[str]:
+def changes(before: Mapping[str, str] | None, wanted: Mapping[str, str]) -> list[str]:
+    """Each part of a definition that is not as it was, in words."""
     if before is None:
         return ["how it was is not on record"]
     names = [name for name in {**before, **wanted} if before.get(name) != wanted.get(name)]
-    told = [f"{name}: {before.get(name) or NOTHING} → {wanted.get(name) or NOTHING}" for name in names]
+    return [f"{name}: {before.get(name) or NOTHING} → {wanted.get(name) or NOTHING}" for name in names]
+
+
+def _some(told: Sequence[str]) -> list[str]:
     return [*told[:MOST_SHOWN], *([f"and {len(told) - MOST_SHOWN} more"] if len(told) > MOST_SHOWN else [])]

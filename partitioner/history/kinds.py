@@ -16,6 +16,7 @@ class Kind(StrEnum):
     DROP = "drop"
     FOLDED = "folded"
     BOOTSTRAP = "bootstrap"
+    REBUILD = "rebuild"
     ADOPT = "adopt"
 
 
@@ -37,6 +38,7 @@ class Flags:
 FLAGS: Mapping[Kind, Flags] = {
     Kind.BATCH: Flags(writes_versions=True, changes_rows=True, taken_back=True),
     Kind.BOOTSTRAP: Flags(writes_versions=True, changes_rows=True),
+    Kind.REBUILD: Flags(writes_versions=True, changes_rows=True),
     Kind.ADOPT: Flags(changes_rows=True),
     Kind.ROLLBACK: Flags(changes_rows=True),
     Kind.HOLD: Flags(),

@@ -8,7 +8,7 @@ from partitioner.values import DataFile, PartitionValues
 
 
 def standing_batches(attempts: Sequence[Attempt], partition: PartitionValues) -> Iterator[Attempt]:
-    """Committed batches that moved `partition` and still count there, newest first."""
+    """Committed batches that moved `partition` and still count there, newest first; none before a rebuild."""
     reach: int | None = None
     for attempt in reversed(attempts):
         manifest = attempt.manifest
@@ -16,6 +16,8 @@ def standing_batches(attempts: Sequence[Attempt], partition: PartitionValues) ->
             continue
         if all(move.partition != partition for move in manifest.moves):
             continue
+        if manifest.kind is Kind.REBUILD:
+            return
         if manifest.kind is Kind.ROLLBACK:
             reach = manifest.target
         elif manifest.kind is Kind.BATCH:

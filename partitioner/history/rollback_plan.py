@@ -8,7 +8,7 @@ or in none.
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from partitioner.history.kinds import FLAGS
+from partitioner.history.kinds import FLAGS, Kind
 from partitioner.history.table_state import Attempt, TableState, fold
 from partitioner.values import PartitionValues, Version, same_location
 
@@ -105,6 +105,16 @@ def later_batches(attempts: Iterable[Attempt], target: int) -> tuple[int, ...]:
         for attempt in attempts
         if attempt.committed and FLAGS[attempt.intent.kind].taken_back and attempt.intent.batch > target
     )
+
+
+def is_across_rebuild(attempts: Sequence[Attempt], target: int) -> bool:
+    """Whether a rebuild lies between the table now and at the target: no change set tells what it changed."""
+    rebuilds = [
+        attempt.intent.batch for attempt in attempts if attempt.committed and attempt.intent.kind is Kind.REBUILD
+    ]
+    if any(batch > target for batch in rebuilds):
+        return True
+    return bool(rebuilds) and fold(attempts, up_to=target).definition != fold(attempts).definition
 
 
 def check_target(attempts: Iterable[Attempt], target: int) -> None:

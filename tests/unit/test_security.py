@@ -223,7 +223,7 @@ def test_settings_do_not_show_their_secrets(config: Path) -> None:
 VERBS = [
     *(["status"], ["history"], ["recover"], ["clean"], ["doctor"], ["run", "--once"], ["init"], ["plan"], ["verify"]),
     *(["rollback", "--to", "1", "--yes"], ["resume", "--yes"], ["hold", "--yes"], ["adopt"], ["analyze"], ["evolve"]),
-    *(["bootstrap"], ["reconcile"], ["forget"], ["show", "1"], ["diff", "1", "2"], ["quarantine", "list"]),
+    *(["bootstrap"], ["rebuild"], ["reconcile"], ["forget"], ["show", "1"], ["diff", "1", "2"], ["quarantine", "list"]),
 ]
 """Every verb, and what it needs; a quarantine's table comes after its own verb."""
 

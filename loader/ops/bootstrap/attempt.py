@@ -41,15 +41,15 @@ class Prepared:
 def publish_bootstrap(env: Environment, prepared: Prepared) -> Batch:
     """Raises Conflict if anything was published meanwhile, and what a publish raises."""
 
-    def place(batch: Batch) -> None:
-        _place(batch, prepared)
+    def put(batch: Batch) -> None:
+        place(batch, prepared)
 
     steps: tuple[Step, ...] = (
         lock,
         settle,
         check_unloaded,
         claim,
-        place,
+        put,
         read_live,
         record,
         add_missing,
@@ -63,17 +63,25 @@ def publish_bootstrap(env: Environment, prepared: Prepared) -> Batch:
 
 def check_unloaded(batch: Batch) -> None:
     """Nothing was ever published. Raises Conflict."""
-    if batch.before.batch:
+    _refuse_loaded(batch.env, batch.before.batch)
+
+
+def _refuse_loaded(env: Environment, batch: int) -> None:
+    if batch:
         raise Conflict(
-            f"{batch.env.table} is loaded already, up to batch {batch.before.batch}",
-            "Bootstrap is for a table's first load. `hotswap reconcile` finds what is missing.",
+            f"{env.table} is loaded already, up to batch {batch}",
+            "Bootstrap is for a table's first load. `hotswap reconcile` finds what is missing, and"
+            f" `hotswap rebuild {env.table}` makes all of it anew.",
         )
 
 
-def _place(batch: Batch, prepared: Prepared) -> None:
-    """Version directories with links to the files; the change set without rows tells a crash what to delete."""
+def place(batch: Batch, prepared: Prepared, emptied: Sequence[PartitionValues] = ()) -> None:
+    """Version directories with links to the files; the change set without rows tells a crash what to delete.
+
+    `emptied`: partitions that get no row.
+    """
     env, attempt = batch.env, batch.attempt.attempt
-    partitions = tuple(sorted(prepared.files))
+    partitions = (*sorted(prepared.files), *emptied)
     empty = pa.schema([*META, *arrow_schema(env.columns)]).empty_table()
     for name in prepared.index:  # under the lock: what no manifest names yet, a clean would delete
         env.files.make_dirs(env.layout.index_segment(name).rpartition("/")[0])
@@ -92,6 +100,8 @@ def _by(batch: Batch, files: Sequence[DataFile]) -> tuple[DataFile, ...]:
 
 
 def _version(batch: Batch, values: PartitionValues, prepared: Prepared) -> Version:
+    if values not in prepared.files:
+        return moves.empty_version(batch, values)
     env, (folder, files) = batch.env, prepared.files[values]
     name = env.name_of(values)
     location = canonical_location(env.layout.version(name, batch.attempt.attempt))
@@ -104,3 +114,21 @@ def _version(batch: Batch, values: PartitionValues, prepared: Prepared) -> Versi
         folders.append(folders[-1].rpartition("/")[0])
     env.files.sync([*(join(location, file.name) for file in files), *folders])
     return Version(values, batch.attempt.attempt, location, env.format, env.columns, _by(batch, files))
+
+
+@dataclass(frozen=True, slots=True)
+class FirstLoad:
+    """How a bootstrap is published: into a table in which nothing ever was."""
+
+    salt: str = ""
+
+    def check(self, env: Environment) -> None:
+        """Before anything is read. Raises Conflict."""
+        _refuse_loaded(env, env.state.records().state.batch)
+
+    def is_over(self, env: Environment, begun_ms: int) -> bool:
+        """Whether work that began then is published already: what is left of it is not gone on with."""
+        return False
+
+    def publish(self, env: Environment, prepared: Prepared) -> Batch:
+        return publish_bootstrap(env, prepared)

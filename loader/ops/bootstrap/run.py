@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -17,7 +17,7 @@ from loader.basics.errors import Conflict
 from loader.basics.moments import passed
 from loader.datafiles.split_file import Tools, count_rows, write_rows
 from loader.ops.bootstrap import spool
-from loader.ops.bootstrap.attempt import Prepared, publish_bootstrap
+from loader.ops.bootstrap.attempt import FirstLoad, Prepared
 from loader.ops.bootstrap.index import write_segment
 from loader.ops.bootstrap.reading import Reading
 from loader.ops.bootstrap.sample import Sample, take_sample
@@ -82,6 +82,16 @@ class Loaded:
     sample: Sample | None
 
 
+class Way(Protocol):
+    """How what was prepared is published. `salt` goes into the digest of what may be gone on with after a kill."""
+
+    @property
+    def salt(self) -> str: ...
+    def check(self, env: Environment) -> None: ...
+    def is_over(self, env: Environment, begun_ms: int) -> bool: ...
+    def publish(self, env: Environment, prepared: Prepared) -> Batch: ...
+
+
 Told = Callable[[str, int, int, int], None]
 """Phase, done, of, rows."""
 
@@ -99,6 +109,7 @@ class Bootstrap:
     dirty: Callable[[int, int], Sequence[bytes]]
     told: Told = lambda phase, done, of, rows: None
     shown: Callable[[Sample], None] = lambda sample: None
+    way: Way = FirstLoad()  # noqa: RUF009 - frozen
     rows: int = 0
     window_ms: int | None = None
     done: int = 0
@@ -107,20 +118,15 @@ class Bootstrap:
 
     def run(self) -> Loaded:
         """Raises Conflict if the table is loaded already, and what reading and publishing raise."""
-        self._check_unloaded()
+        self.way.check(self.env)
+        started = self.env.clock()
         try:
             return self._load()
-        except FileNotFoundError:
-            self._check_unloaded()  # another one was first, and has cleared up
+        except FileNotFoundError as error:  # another one was first, and has cleared up
+            self.way.check(self.env)
+            if self.way.is_over(self.env, started):
+                raise Conflict(f"another run has just published {self.env.table}", "There is nothing to do.") from error
             raise
-
-    def _check_unloaded(self) -> None:
-        state = self.env.state.records().state
-        if state.batch:
-            raise Conflict(
-                f"{self.env.table} is loaded already, up to batch {state.batch}",
-                "Bootstrap is for a table's first load. `hotswap reconcile` finds what is missing.",
-            )
 
     def _load(self) -> Loaded:
         begun, sample = self._begin()
@@ -134,7 +140,7 @@ class Bootstrap:
         rejected = [spool.rejected_of(row) for part in parts.values() for row in part.rejected]
         self.told("publishing", 0, 0, self.rows)
         self._owe(begun)  # before it is published: the debt of a load that then failed costs a comparison
-        batch = publish_bootstrap(self.env, Prepared(files, index, rejected, position))
+        batch = self.way.publish(self.env, Prepared(files, index, rejected, position))
         self._parts.clear()
         with suppress(FileNotFoundError):
             delete_tree(self.env.files, self.env.layout, self._at())
@@ -142,7 +148,7 @@ class Bootstrap:
 
     @property
     def digest(self) -> str:
-        return f"{self.mapping.digest} {spool.VERSION}"
+        return f"{self.mapping.digest} {spool.VERSION}{self.way.salt}"
 
     def _at(self, *names: str) -> str:
         return join(self.env.layout.bootstrap, *names)
@@ -151,10 +157,10 @@ class Bootstrap:
 
     def _begin(self) -> tuple[Begun, Sample | None]:
         found = self._found()
-        if found is not None and found.digest == self.digest:
+        if found is not None and found.digest == self.digest and not self.way.is_over(self.env, found.begun_ms):
             return found, None
         if found is not None:
-            log.warning("%s: the mapping or hotswap has changed: the load begins anew", self.env.table)
+            log.warning("%s: what an earlier load has left is of other rows: the load begins anew", self.env.table)
             delete_tree(self.env.files, self.env.layout, self._at())
         began = self.env.clock()
         sample = take_sample(self.ranges, self.rules.sample_s, lambda: (self.env.clock() - began) / 1000)

@@ -17,7 +17,7 @@ from loader.state.records import Records
 from metastore.errors import MetastoreError
 from partitioner.changes.cutting import calls_of, tied_together
 from partitioner.history.kinds import Kind
-from partitioner.history.rollback_plan import RollbackPlan
+from partitioner.history.rollback_plan import RollbackPlan, is_across_rebuild
 from partitioner.values import PartitionValues
 
 Parts = tuple[tuple[PartitionValues, ...], ...]
@@ -30,6 +30,9 @@ def parts_of(env: Environment, records: Records, plan: RollbackPlan) -> Parts:
         return (moved,)
     limit = limit_of(env, env.partitions_per_swap)
     if limit.takes(len(moved), limit.size_of(moved)):
+        return (moved,)
+    if is_across_rebuild(records.attempts, plan.target):
+        check_fits(env, moved, limit)
         return (moved,)
     ties = [(then, now) for then, now in key_moves(moved_since(env, records, plan.target)) if then and now]
     steps = frozenset(moved)

@@ -3,19 +3,28 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
 from loader.basics.errors import ConfigError, Held, PlanChanged, StorageError
-from loader.datafiles.split_file import write_empty
-from loader.publish import preconditions
-from loader.publish.batch import Batch, Decided
+from loader.publish import moves, preconditions
+from loader.publish.batch import Batch, Decided, DirtyKeys
 from loader.publish.key_moves import index_delta, key_moves, keystore_of, moved_since, undone_keys
 from loader.publish.steps import Step, claim, lock, read_live, record, settle
 from loader.publish.swap import add_missing, check, conclude, read_back, swap
 from loader.state.condemned import condemned_locations
+from loader.state.gaps import Debt, owe
 from loader.state.keys_aside import put_aside
 from loader.state.open_table import Environment
 from loader.state.records import Records
 from partitioner.history.manifest import KeySet, PartitionMove
-from partitioner.history.rollback_plan import RollbackPlan, RollbackStep, check_target, plan_partial, plan_rollback
+from partitioner.history.rollback_plan import (
+    RollbackPlan,
+    RollbackStep,
+    check_target,
+    is_across_rebuild,
+    plan_partial,
+    plan_rollback,
+)
 from partitioner.history.table_state import Hold, TableState, fold
 from partitioner.values import PartitionValues, Version, canonical_location
 
@@ -36,8 +45,13 @@ def plan_of(env: Environment, records: Records, goal: Goal) -> RollbackPlan:
     if goal.partitions is None:
         return plan_rollback(records.attempts, goal.target)
     check_target(records.attempts, goal.target)
-    moves = key_moves(moved_since(env, records, goal.target))
-    return plan_partial(records.attempts, goal.target, goal.partitions, moves)
+    if is_across_rebuild(records.attempts, goal.target):
+        raise ConfigError(
+            f"{env.table} was rebuilt since batch {goal.target}: which of its rows moved is on no record",
+            f"Nothing was moved. Go back with the whole table: hotswap rollback {env.table} --to {goal.target}",
+        )
+    moved = key_moves(moved_since(env, records, goal.target))
+    return plan_partial(records.attempts, goal.target, goal.partitions, moved)
 
 
 def rollback_steps(shown: RollbackPlan) -> tuple[Step, ...]:
@@ -78,11 +92,31 @@ def _decide(batch: Batch, plan: RollbackPlan) -> None:
     batch.moves = tuple(_move(batch, step, waiting.get(step.partition)) for step in plan.steps)
     then = fold(batch.env.state.records().attempts, up_to=plan.target)
     _check_definition(batch, plan, then)
+    if is_across_rebuild(batch.env.state.records().attempts, plan.target):
+        _read_again_from(batch, then)
     decided = Decided(target=plan.target, held=plan.held, watermark=_low(then))
     if plan.held is None:
         batch.decided, batch.index = replace(decided, undone=plan.undone, definition=then.definition), plan.index
     else:
         batch.decided = replace(decided, deferred=_decide_partial(batch, plan))
+
+
+def _read_again_from(batch: Batch, then: TableState) -> None:
+    """What a rebuild had read at once is in no change set: the source is read again from where the target had been.
+
+    Before the manifest; the debt of a rollback that then failed costs a comparison.
+    """
+    env, position = batch.env, then.position
+    if position is None:
+        return
+    batch.dirty = DirtyKeys(pa.array([], pa.binary()), position)
+    reason = "rows may have been deleted, and their markers compacted away, before a rebuild that was taken back"
+    now = env.clock()
+    owe(
+        env.files,
+        env.layout,
+        Debt(f"rollback {batch.attempt.batch}", reason, position.source, now, position.low_ms, now),
+    )
 
 
 def _check_definition(batch: Batch, plan: RollbackPlan, then: TableState) -> None:
@@ -111,21 +145,12 @@ def _waiting(env: Environment, gone: Sequence[PartitionValues]) -> dict[Partitio
 
 
 def _move(batch: Batch, step: RollbackStep, waiting: str | None) -> PartitionMove:
-    version = step.then or _empty(batch, step)
+    version = step.then or moves.empty_version(batch, step.partition)
     there = step.now.location if step.now is not None else waiting
     if there is not None:
         return PartitionMove(step.partition, there, version)
     added = batch.env.layout.empty_version(batch.env.name_of(step.partition), batch.attempt.attempt)
     return PartitionMove(step.partition, None, version, canonical_location(added))
-
-
-def _empty(batch: Batch, step: RollbackStep) -> Version:
-    """A partition newer than the target is not dropped: it points at an empty version."""
-    env = batch.env
-    location = canonical_location(env.layout.version(env.name_of(step.partition), batch.attempt.attempt))
-    env.files.make_dirs(location)
-    file = replace(write_empty(env.files, location, env.columns, env.format), by=batch.attempt.attempt)
-    return Version(step.partition, batch.attempt.attempt, location, env.format, env.columns, (file,))
 
 
 def _check_there(batch: Batch, target: int, version: Version, gone: frozenset[str]) -> None:

@@ -1,9 +1,8 @@
 """A first load: everything once, in files of the right size, whatever it is killed in, and the stream goes on."""
 
 import json
-from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,54 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from loader.basics.errors import Conflict
-from loader.datafiles.split_file import Tools
-from loader.ops.bootstrap.run import Bootstrap, BootstrapRules, Loaded
+from loader.ops.bootstrap.run import Loaded
 from loader.ops.bootstrap.sample import Sample
 from loader.storage.local import LocalFiles, local_path
-from metastore.memory import InMemoryMetastore
 from partitioner.changes.hashing import hash_key
-from partitioner.planning.sizing import SizingRules
-from tests.unit.reconcile.build import DictRanges, PlainMapping
-from tests.world import COLUMNS, TABLE, Source, create_table, expected, open_world, raw_keys, run_batch, visible
-
-SPLITS = (b"k2", b"k5", b"k500")
-
-
-@dataclass
-class Scene:
-    """An HBase table of 2,000 rows in four regions, and an empty Hive table."""
-
-    folder: Path
-    store: InMemoryMetastore = field(default_factory=InMemoryMetastore)
-    source: Source = field(default_factory=Source)
-    opened: int = 0
-
-    def __post_init__(self) -> None:
-        create_table(self.store, self.folder)
-        for number in range(2_000):
-            self.source.put(f"k{number}", ("mon", "tue", "wed")[number % 3], number)
-        self.source.dirty.clear()
-        self.ranges = DictRanges(self.source, SPLITS, size=50)
-
-    def open(self):  # type: ignore[no-untyped-def]
-        self.opened += 1
-        return open_world(self.store, self.folder, f"run{self.opened}", clock=1_000_000 * (self.opened + 1))
-
-    def bootstrap(
-        self,
-        told: Callable[[str, int, int, int], None] = lambda phase, done, of, rows: None,
-        shown: Callable[[Sample], None] = lambda sample: None,
-        files: LocalFiles | None = None,
-    ) -> Loaded:
-        env = replace(self.open(), files=files or LocalFiles())
-        rules = BootstrapRules(SizingRules(bytes_per_file=2_048), threads=1, part_rows=300)
-        tools = Tools(env.files, raw_keys, COLUMNS, "parquet")
-        return Bootstrap(
-            env, self.ranges, PlainMapping(), tools, rules, "dict", lambda start, end: (), told, shown
-        ).run()
-
-    def is_right(self) -> bool:
-        return visible(self.store) == expected(self.source)
+from tests.unit.bootstrap.scene import Scene
+from tests.world import TABLE, run_batch, visible
 
 
 @pytest.fixture
@@ -116,19 +73,6 @@ def test_the_stream_begins_where_the_load_began(scene: Scene) -> None:
     assert position.low_ms < position.read_ms < began
 
 
-class Killed(BaseException):
-    pass
-
-
-def killed_in(scene: Scene, phase: str, at: int = 1) -> None:
-    def die(now: str, done: int, of: int, rows: int) -> None:
-        if now == phase and done >= at:
-            raise Killed
-
-    with pytest.raises(Killed):
-        scene.bootstrap(die)
-
-
 LONG = pytest.mark.slow
 
 
@@ -143,14 +87,14 @@ LONG = pytest.mark.slow
     ],
 )
 def test_a_killed_load_goes_on_and_comes_to_the_same(scene: Scene, phase: str, at: int) -> None:
-    killed_in(scene, phase, at)
+    scene.killed_in(phase, at)
     assert visible(scene.store) == {}
     assert scene.bootstrap().rows == 2_000
     assert scene.is_right()
 
 
 def test_what_was_read_is_not_read_again(scene: Scene) -> None:
-    killed_in(scene, "writing files")
+    scene.killed_in("writing files")
     read: list[bytes] = []
     scene.ranges.on_block = read.extend
     scene.bootstrap()
@@ -205,7 +149,7 @@ def test_a_loaded_table_is_not_loaded_again(scene: Scene) -> None:
 
 
 def test_one_that_was_overtaken_by_a_loader_publishes_nothing(scene: Scene) -> None:
-    killed_in(scene, "publishing", 0)
+    scene.killed_in("publishing", 0)
     scene.source.put("k0", "mon", 1)
     run_batch(scene.open(), scene.source)
     with pytest.raises(Conflict):
