@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from loader.datafiles.split_file import Tools
 from loader.ops.bootstrap.rebuild import Rebuild
-from loader.ops.bootstrap.run import BootstrapRules
+from loader.ops.bootstrap.run import Bootstrap, BootstrapRules
 from loader.ops.clean.empty_partitions import drop_empty_partitions
 from loader.ops.reindex.attempt import rebuild_index
 from loader.ops.table import TableService
@@ -13,7 +13,6 @@ from loader.state.definitions import Described
 from loader.state.open_table import Environment
 from loader.storage.effects import Tap
 from loader.storage.files import join
-from partitioner.history.manifest import Definition
 from partitioner.planning.sizing import SizingRules
 from tests.crash.scenario import Scenario, after, before, caught_up, changed, loaded, resumed, rows_of
 from tests.crash.world import Rows, World, problems_with
@@ -122,26 +121,25 @@ def rebuilt(world: World) -> list[str]:
 # ---- the whole table, made anew
 
 
-def rebuild_of(env: Environment) -> Rebuild:
+def rebuild_of(env: Environment) -> Bootstrap:
     """From an HBase that has the rows of before again."""
     rules = BootstrapRules(SizingRules(bytes_per_file=256), threads=1, part_rows=15)
     tools = Tools(env.files, raw_keys, COLUMNS, "parquet")
     ranges = DictRanges(before(), (b"k2",), size=10)
-    made = Rebuild(env, ranges, PlainMapping(), tools, rules, "dict", lambda start, end: ())
-    made.described = Described("d" * 32, 2, {"where": "other"})
-    return made
+    way = Rebuild(Described("d" * 32, 2, {"where": "other"}), max_delete_share=1.0)
+    env = replace(env, definition=way.definition.definition)
+    return Bootstrap(env, ranges, PlainMapping(), tools, rules, "dict", lambda start, end: (), way=way)
 
 
 def makes_anew(world: World, tap: Tap) -> None:
-    env = world.open("killed", tap)
-    rebuild_of(replace(env, definition=Definition("d" * 32, 2))).run()
+    rebuild_of(world.open("killed", tap)).run()
 
 
 def made_anew(world: World) -> list[str]:
     """It goes on where it was killed, or is done; then once more, over itself. The next batch comes upon it."""
     TableService(world.open("restarted")).recover()
     env = world.open("again")
-    rebuild_of(replace(env, definition=Definition("d" * 32, 2))).run()
+    rebuild_of(env).run()
     return [*problems_with(env, before()), *caught_up(world)]
 
 

@@ -1,5 +1,6 @@
 """Settings that decide rows are changed under a loaded table: every verb that would mix two kinds of rows refuses."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,14 @@ def refused(done: Result, told: str) -> None:
     assert "hint: Put it back." in done.err
 
 
+def equal_rows(compared: Result) -> int:
+    """How many rows both have, of a comparison that found nothing."""
+    found = re.search(r"HBase +(\d+) rows\s+Hive +\1 rows", compared.out)
+    assert compared.code == 0, compared.out + compared.err
+    assert found, compared.out
+    return int(found[1])
+
+
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
@@ -88,3 +97,28 @@ def test_another_hbase_table_is_refused(table: Clicks, hbase: HBase) -> None:
         refused(hotswap(changed(table, f"hbase_table: {name}", f"hbase_table: {name}_b").kept, "run", "--once"), name)
     finally:
         hbase.drop(f"{name}_b")
+
+
+def test_a_rebuild_makes_all_rows_anew_and_a_rollback_takes_it_back(table: Clicks) -> None:
+    """bucket(4) becomes bucket(7): each row in one partition, as a comparison with HBase says."""
+    other = changed(table, "bucket(4)", "bucket(7)")
+    name = other.kept.hive_name
+    assert hotswap(other.kept, "rebuild", name).code == 3  # nobody said yes
+    made = hotswap(other.kept, "rebuild", name, "--yes")
+    assert made.code == 0, made.out + made.err
+    assert "as bucket(4), on date from at as date in UTC → part int from id as bucket(7)" in made.out + made.err
+    table.put(("k1", "2026-07-01 12:00:00", 100), ("new", "2026-07-02 12:00:00", 5))
+    assert hotswap(other.kept, "run", "--once").code == 0
+    compared = hotswap(other.kept, "reconcile", name)
+    assert equal_rows(compared) == 21
+    assert hotswap(other.kept, "verify", name, "--deep").code == 0
+    refused(hotswap(changed(other, "bucket(7)", "bucket(4)").kept, "run", "--once"), "bucket(7)")
+    back = hotswap(other.kept, "rollback", name, "--to", "1", "--yes")
+    assert back.code == 0, back.err
+    assert hotswap(other.kept, "resume", name, "--yes").code == 0
+    assert hotswap(other.kept, "run", "--once").code == 0  # the file says bucket(4) again
+    compared = hotswap(other.kept, "reconcile", name, "--repair", "--yes")
+    assert compared.code in (0, 6), compared.out + compared.err
+    assert hotswap(other.kept, "run", "--once").code == 0
+    last = hotswap(other.kept, "reconcile", name)
+    assert equal_rows(last) == 21
