@@ -67,7 +67,8 @@ def may_follow(env: Environment, digest: str, after: Definition) -> bool:
 def store(env: Environment, described: Described, initial: bool = False) -> None:
     """Remember a definition; `initial`: as the table's first, if it has none. Twice is harmless."""
     for name in (described.digest, *([INITIAL] if initial else ())):
-        create_object(env.files, _path(env, name), {"format": FORMAT, **asdict(described)})
+        if not env.files.exists(_path(env, name)):
+            create_object(env.files, _path(env, name), {"format": FORMAT, **asdict(described)})
 
 
 def _read(env: Environment, name: str) -> Described | None:

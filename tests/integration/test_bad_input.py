@@ -58,7 +58,7 @@ def test_thrift1_on_the_port_is_called_by_its_name(hbase: HBase, clicks: NewClic
     try:
         fails(
             clicks(init=False, source="nothing", thrift=thrift1),
-            1,
+            2,
             f"{thrift1} is a Thrift1 server",
             "hbase thrift2",
             "init",
@@ -244,7 +244,7 @@ def test_more_bad_rows_than_allowed_stop_the_batch(clicks: NewClicks) -> None:
     before = table.locations()
     table.put_cells(BAD_ROWS)
     table.put(("d", "mon", 4))
-    fails(table, 1, "6 rows", "init --sample 20", "run", "--once")
+    fails(table, 1, "6 rows", "init --dry-run", "run", "--once")
     assert table.locations() == before
     table.delete("nul")
     assert hotswap(table.kept, "run", "--once").code == 0

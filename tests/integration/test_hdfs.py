@@ -48,7 +48,7 @@ def test_a_table_on_hdfs_is_loaded_rolled_back_resumed_and_cleaned(clicks: NewCl
 
 def versions_left(table: Clicks) -> dict[str, int]:
     """By day, once everything may go that nobody needs."""
-    env = replace(table.kept.service().env, clock=lambda: now_ms() + DAYS_LATER_MS)
+    env = replace(table.kept.service().env, clock=lambda: now_ms() + DAYS_LATER_MS, witness=None)
     cleaned = clean(env, retention_of(table.kept.table))
     assert cleaned.directories
     assert not cleaned.failed

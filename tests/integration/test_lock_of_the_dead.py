@@ -33,7 +33,7 @@ VERSIONS = {
     "3.1.3": (Metastore31, QUICK_LOCK_TIMEOUT),
     "4.0.1": (Metastore40, QUICK_LOCK_TIMEOUT_40),
 }
-MID_WRITE = "publish"
+MID_WRITE = "commit"
 """The name of the effect by which a written file gets its final name."""
 
 

@@ -60,6 +60,8 @@ GOOD = {
     "ends": cells(day=b"9999-12-31", at=ms(253_402_300_799_999)),
     "zero": cells(price=double(0.0)),
     "nan": cells(price=double(math.nan)),
+    "more": cells(),  # most rows have to be good, or `init` makes no table
+    "and more": cells(),
 }
 
 

@@ -123,6 +123,7 @@ def keep(
     body = "\n".join(f"    {line}" for line in [*given, *(f"{name}: {value}" for name, value in options.items())])
     config = folder / f"{hive_table}.yaml"
     config.parent.mkdir(parents=True, exist_ok=True)
+    config.parent.chmod(0o755)  # a table takes its mode from there, and its readers are others
     config.write_text(
         f"metastore: {{uris: '{metastore}', timeout: {top['metastore_timeout']}}}\n"
         f"hbase: {{{where.way}: '{','.join(where.hosts)}', timeout: {top['hbase_timeout']}}}\n"

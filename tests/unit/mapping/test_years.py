@@ -13,7 +13,7 @@ from loader.mapping import DecodedRows, Mapping
 from loader.mapping.build import build_mapping
 from loader.mapping.hive_types import parse_hive_type
 from loader.mapping.partitions import parse_partition_key
-from loader.sources.hbase.thrift2.idl import Row, cell
+from loader.sources.hbase.access.row import Row, cell
 from partitioner.bits import bits_of
 from tests.unit.mapping.builders import row, row_of
 from tests.unit.mapping.odd_cells import CELLS
