@@ -32,6 +32,7 @@ class Prepared:
     index: tuple[str, ...]
     rejected: Sequence[Rejected]
     position: Position
+    begun_ms: int
 
     @property
     def rows(self) -> int:
@@ -87,6 +88,7 @@ def place(batch: Batch, prepared: Prepared, emptied: Sequence[PartitionValues] =
         env.files.make_dirs(env.layout.index_segment(name).rpartition("/")[0])
         with suppress(FileExistsError):
             env.files.link(join(env.layout.bootstrap, name), env.layout.index_segment(name))
+        env.files.sync([env.layout.index_segment(name), env.layout.index_segment(name).rpartition("/")[0]])
     store_rejected(env.files, env.layout, attempt, prepared.rejected)
     store_change_set(env.files, env.layout, attempt, ChangeSet(empty, partitions))
     batch.found = {seen.values: seen for seen in env.metastore.partitions(env.table, list(partitions))}

@@ -98,7 +98,7 @@ class Rebuild:
         """What a batch's preconditions say of its news, said of the whole table."""
         env, live, rejected = batch.env, batch.before.live, prepared.rejected
         _check_free(env, batch.before)
-        if self.is_over(env, prepared.position.read_ms):
+        if self.is_over(env, prepared.begun_ms):
             raise Conflict(f"another rebuild of {env.table} has just been published", "There is nothing to do.")
         check_one_call(env, live.keys() | prepared.files.keys(), len(live))
         if self.max_rejected is not None and len(rejected) > self.max_rejected:

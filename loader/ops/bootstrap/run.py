@@ -140,7 +140,7 @@ class Bootstrap:
         rejected = [spool.rejected_of(row) for part in parts.values() for row in part.rejected]
         self.told("publishing", 0, 0, self.rows)
         self._owe(begun)  # before it is published: the debt of a load that then failed costs a comparison
-        batch = self.way.publish(self.env, Prepared(files, index, rejected, position))
+        batch = self.way.publish(self.env, Prepared(files, index, rejected, position, begun.begun_ms))
         self._parts.clear()
         with suppress(FileNotFoundError):
             delete_tree(self.env.files, self.env.layout, self._at())
