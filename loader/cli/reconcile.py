@@ -143,8 +143,12 @@ def _verdict(out: Output, report: "ReconcileReport") -> None:
     if report.unexplained:
         what = f"the totals differ by {counted(report.unexplained, 'row')} that no key accounts for"
         out.line(f"{what}: run `hotswap verify {report.table} --deep`.", style="bold red")
-    elif not report.drift:
+    elif report.equal:
         out.line(f"{report.table} equals HBase.", style="green")
+    elif not report.drift and report.unsettled:
+        out.line(f"No difference stands, but {counted(report.unsettled, 'key')} of {report.table} cannot be told yet.")
+    elif not report.drift:
+        out.line(f"No key of {report.table} differs any more; the totals tell two moments, for rows came or went.")
     elif report.repaired:
         keys = counted(report.drift, "key")
         out.line(f"{keys} handed to the next batches. A running loader reads them again; or `hotswap run --once`.")

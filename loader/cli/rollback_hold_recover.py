@@ -258,6 +258,11 @@ def _show_rollback(out: Output, plan: "RollbackPlan", as_of: int | None) -> None
     out.table(("partition", "rows now", "rows then", "change"), rows, right={"rows now", "rows then", "change"})
     if len(plan.partitions) > len(shown):
         out.line(f"… and {len(plan.partitions) - len(shown):,} more partitions (--json lists all)")
+    if plan.definition:
+        out.line("Its rows were made by another configuration, which then rules again:", style="yellow")
+        for change in plan.definition:
+            out.line(f"  {change}")
+        out.line("A loader with today's configuration then refuses the table: put the configuration back, too.")
     moved = counted(len(plan.partitions), "partition")
     held = "The table is" if plan.held is None else f"{counted(len(plan.held), 'partition')} of it are"
     if plan.calls == 1:

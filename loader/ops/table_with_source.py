@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,10 @@ from loader.sources.hbase.key_ranges import Ranges
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import Window
 from loader.state.definitions import Described, store
+from loader.state.deleting import delete_object
+from loader.state.names import names
 from loader.state.open_table import Environment
+from loader.storage.files import join
 from loader.wiring.datafiles import tools_of
 from loader.wiring.definition import described, evolved_definition, known_mapping, record_definition
 from loader.wiring.mapping import mapping_of
@@ -71,6 +74,7 @@ class Upkeep:
     definition: Callable[[], Definition | None] = lambda: None
     evolved: Callable[[], Described | None] = lambda: None
     newest: Callable[[], Newest] = _no_newest
+    rebuilt: Callable[[], None] = lambda: None
 
     def bootstrap(
         self,
@@ -111,7 +115,9 @@ class Upkeep:
         store(self.env, newest.definition)
         env = replace(self.env, definition=newest.definition.definition)
         made = (newest.ranges, newest.mapping, newest.tools)
-        return Bootstrap(env, *made, rules, self.source, self.dirty, told, shown, way).run()
+        done = Bootstrap(env, *made, rules, self.source, self.dirty, told, shown, way).run()
+        self.rebuilt()
+        return done
 
     def preview_evolve(self) -> EvolveReport:
         """What `evolve` would add. Raises UnsuitableTable, and ConfigError if more than new columns changed."""
@@ -143,13 +149,13 @@ class Upkeep:
     ) -> ReconcileReport:
         """Raises what `Reconcile.run` raises. `export`: a file that gets a line of JSON for each key that differs."""
 
-        self.definition()
+        env = replace(self.env, definition=self.definition())
 
         def ask(extra: int, rows: int) -> None:
             confirm(f"A repair would delete {extra:,} of the {rows:,} rows of {self.env.table}. Delete them?")
 
         with _exporting(export) as write:
-            outcome = Reconcile(self.env, self.ranges(), self.mapping(), rules, ask, told, write).run()
+            outcome = Reconcile(env, self.ranges(), self.mapping(), rules, ask, told, write).run()
         return report_of(str(self.env.table), outcome)
 
 
@@ -173,7 +179,21 @@ def open_upkeep(settings: "Settings", table: "TableSettings") -> Upkeep:
         definition=lambda: record_definition(env, table, known_mapping(table, env)),
         evolved=lambda: evolved_definition(env, table, known_mapping(table, env)),
         newest=lambda: _newest(settings, table, env),
+        rebuilt=lambda: _note_source(env, table),
     )
+
+
+def _note_source(env: Environment, table: "TableSettings") -> None:
+    """In Hive's table properties; and what was seen of another HBase table says nothing of this one."""
+    from loader.ops.init import HBASE_PROPERTY, properties_of  # noqa: PLC0415
+
+    hive = env.metastore.table(env.table)
+    if hive.parameters.get(HBASE_PROPERTY) == table.hbase_table:
+        return
+    for name in names(env.files, env.layout, "sightings"):
+        with suppress(FileNotFoundError):
+            delete_object(env.files, env.layout, join(env.layout.sightings, name))
+    env.metastore.alter_table_parameters(env.table, properties_of(table, hive.location))
 
 
 def _newest(settings: "Settings", table: "TableSettings", env: Environment) -> Newest:

@@ -141,7 +141,8 @@ class RollbackPlan:
 
     `asked`: the partitions that were named; `held`: those and the ones that keys have moved between since, which
     therefore go back with them. Both None: the whole table. `calls`: swaps that it takes; more than one where the
-    metastore does not take all partitions at once.
+    metastore does not take all partitions at once. `definition`: how the configuration that made the table's rows
+    changes with it; a loader then refuses one that says otherwise.
     """
 
     table: str
@@ -152,6 +153,7 @@ class RollbackPlan:
     asked: tuple[str, ...] | None = None
     held: tuple[str, ...] | None = None
     calls: int = 1
+    definition: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

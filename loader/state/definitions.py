@@ -14,8 +14,10 @@ from loader.state.objects import create_object, read_object
 from loader.state.open_table import Environment
 from loader.storage.files import join
 from partitioner.history.manifest import FORMAT, Definition
+from partitioner.history.table_state import TableState
 
 INITIAL = "initial"
+NOTHING = "nothing"
 FIRST_DECODER = 1
 """What decoded the rows of tables that never said which decoder did."""
 
@@ -37,9 +39,13 @@ class Described:
 
 def current(env: Environment) -> Definition | None:
     """Of the rows that are live, or what the table was made for; None: of a table of before that has not said yet."""
-    found = env.state.latest().state.definition
-    if found is not None:
-        return found
+    return definition_of(env, env.state.latest().state)
+
+
+def definition_of(env: Environment, state: TableState) -> Definition | None:
+    """Of the rows that were live in that state of the table, as `current`."""
+    if state.definition is not None:
+        return state.definition
     first = _read(env, INITIAL)
     return first.definition if first else None
 
@@ -59,9 +65,23 @@ def parts_of(env: Environment, digest: str) -> Mapping[str, str] | None:
 
 
 def may_follow(env: Environment, digest: str, after: Definition) -> bool:
-    """Whether an evolution has led from one definition to the other."""
-    found = _read(env, digest)
-    return found is not None and found.follows == after.digest
+    """Whether evolutions, one or more, have led from one definition to the other."""
+    seen = set[str]()
+    while digest and digest not in seen:
+        seen.add(digest)
+        found = _read(env, digest)
+        digest = found.follows if found else ""
+        if digest == after.digest:
+            return True
+    return False
+
+
+def changes(before: Mapping[str, str] | None, wanted: Mapping[str, str]) -> list[str]:
+    """Each part of a definition that is not as it was, in words."""
+    if before is None:
+        return ["how it was is not on record"]
+    names = [name for name in {**before, **wanted} if before.get(name) != wanted.get(name)]
+    return [f"{name}: {before.get(name) or NOTHING} → {wanted.get(name) or NOTHING}" for name in names]
 
 
 def store(env: Environment, described: Described, initial: bool = False) -> None:

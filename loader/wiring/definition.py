@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from loader.basics.errors import ConfigError
 from loader.mapping import Mapping as CellMapping
 from loader.mapping.codecs import DECODER
-from loader.state.definitions import Described, current, decoder_of, may_follow, parts_of, store
+from loader.state.definitions import Described, changes, current, decoder_of, may_follow, parts_of, store
 from loader.state.open_table import Environment
 from loader.wiring.mapping import mapping_of
 from partitioner.history.manifest import Definition
@@ -21,7 +21,6 @@ ZONED = ("date", "month", "hour")
 TRANSFORM_RULES = "Spark 4 ANSI"
 """By which expressions are evaluated; other rules would make other rows of the same text."""
 MOST_SHOWN = 5
-NOTHING = "nothing"
 
 
 def known_mapping(table: "TableSettings", env: Environment) -> CellMapping:
@@ -105,14 +104,6 @@ def _known(wanted: Mapping[str, str], before: Mapping[str, str]) -> Mapping[str,
         for name, text in wanted.items()
         if name != "columns" and (name in before or not name.startswith(("column ", "select ")))
     }
-
-
-def changes(before: Mapping[str, str] | None, wanted: Mapping[str, str]) -> list[str]:
-    """Each part of a definition that is not as it was, in words."""
-    if before is None:
-        return ["how it was is not on record"]
-    names = [name for name in {**before, **wanted} if before.get(name) != wanted.get(name)]
-    return [f"{name}: {before.get(name) or NOTHING} → {wanted.get(name) or NOTHING}" for name in names]
 
 
 def _some(told: Sequence[str]) -> list[str]:

@@ -132,3 +132,24 @@ def test_totals_that_differ_are_never_told_as_equal() -> None:
     told.truncate(0)
     show(Output(told, {}), replace(report, hive_rows=3))
     assert "ads.clicks equals HBase." in told.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        ({}, "ads.clicks equals HBase."),
+        ({"hive_rows": 4, "late": 1}, "the totals tell two moments"),
+        ({"hive_rows": 4, "late": 1, "unsettled": 1}, "1 key of ads.clicks cannot be told yet"),
+        ({"late": 1, "unsettled": 1}, "1 key of ads.clicks cannot be told yet"),
+        ({"hive_rows": 4, "doubled": 1, "repaired": False}, "1 key differ"),
+        ({"hive_rows": 5, "late": 1}, "the totals differ by 1 row that no key accounts for"),
+    ],
+)
+def test_only_what_is_equal_is_said_to_be(numbers: dict[str, int], told: str) -> None:
+    stream = StringIO()
+    show(Output(stream, {}), replace(EQUAL, **numbers))  # type: ignore[arg-type]
+    assert told in stream.getvalue()
+    assert ("equals HBase" in stream.getvalue()) == (not numbers)
+
+
+EQUAL = ReconcileReport("ads.clicks", 1, 0, 1_000, 3, 3, 0, 0, 0, 0, 0, 0, 0, True, 0, (), ())

@@ -122,3 +122,28 @@ def test_a_rebuild_makes_all_rows_anew_and_a_rollback_takes_it_back(table: Click
     assert hotswap(other.kept, "run", "--once").code == 0
     last = hotswap(other.kept, "reconcile", name)
     assert equal_rows(last) == 21
+
+
+def test_a_rebuild_from_another_hbase_table_and_back_loses_nothing_of_either(table: Clicks, hbase: HBase) -> None:
+    """What was put into the first one while the second was read comes after the rollback."""
+    name, hive = table.kept.table.hbase_table, table.kept.hive_name
+    hbase.create_table(f"{name}_b", ["d"])
+    try:
+        other = changed(table, f"hbase_table: {name}", f"hbase_table: {name}_b")
+        other.put(*((f"k{number}", "2026-07-03 12:00:00", number + 1) for number in range(15)))
+        made = hotswap(other.kept, "rebuild", hive, "--yes")
+        assert made.code == 0, made.out + made.err
+        assert f"hbase_table: {name} → {name}_b" in made.out
+        table.put(("of-the-first", "2026-07-04 12:00:00", 1))
+        other.put(("of-the-second", "2026-07-04 12:00:00", 1))
+        assert hotswap(other.kept, "run", "--once").code == 0
+        assert equal_rows(hotswap(other.kept, "reconcile", hive)) == 16
+        assert "hbase_table" not in hotswap(other.kept, "doctor", hive).out
+        back = hotswap(other.kept, "rollback", hive, "--to", "1", "--yes")
+        assert f"hbase_table: {name}_b → {name}" in back.out
+        first = changed(other, f"hbase_table: {name}_b", f"hbase_table: {name}")
+        assert hotswap(first.kept, "resume", hive, "--yes").code == 0
+        assert hotswap(first.kept, "run", "--once").code == 0
+        assert equal_rows(hotswap(first.kept, "reconcile", hive)) == 21
+    finally:
+        hbase.drop(f"{name}_b")

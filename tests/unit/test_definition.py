@@ -8,7 +8,7 @@ import pytest
 from loader.basics.errors import ConfigError
 from loader.config.settings import HBaseSettings, MetastoreSettings, Settings, TableSettings, load
 from loader.mapping.codecs import DECODER
-from loader.state.definitions import current, decoder_of, store
+from loader.state.definitions import Described, current, decoder_of, may_follow, store
 from loader.state.open_table import Environment
 from loader.wiring.definition import check_definition, described, evolved_definition, known_mapping, record_definition
 from metastore.memory import InMemoryMetastore
@@ -154,6 +154,18 @@ def test_a_column_that_evolve_added_may_follow(tmp_path: Path, env: Environment)
         check(env, wider)
     store(env, evolved_definition(env, wider, known_mapping(wider, env)))
     assert check(env, wider) == described(wider, known_mapping(wider, env)).definition
+
+
+def test_evolutions_follow_one_another(env: Environment) -> None:
+    """A rollback past two of them needs nothing, as one past the last does."""
+    one = Described("a" * 32, 2, {})
+    two, three = Described("b" * 32, 2, {}, one.digest), Described("c" * 32, 2, {}, "b" * 32)
+    for each in (one, two, three):
+        store(env, each)
+    assert may_follow(env, three.digest, one.definition)
+    assert may_follow(env, three.digest, two.definition)
+    assert not may_follow(env, one.digest, three.definition)
+    assert not may_follow(env, three.digest, Definition("d" * 32, 2))
 
 
 def test_evolve_takes_nothing_but_columns(tmp_path: Path, env: Environment) -> None:

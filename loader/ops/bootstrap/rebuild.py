@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from loader.basics.errors import Conflict, Held, NeedsConfirmation, TooLarge, UnsuitableTable
+from loader.basics.errors import ConfigError, Conflict, Held, NeedsConfirmation, TooLarge, UnsuitableTable
 from loader.ops.bootstrap.attempt import Prepared, place
 from loader.publish.batch import Batch, Carried
 from loader.publish.one_call import RAISE_BYTES, are_few, limit_of
@@ -12,10 +12,9 @@ from loader.publish.publish import publish
 from loader.publish.shares import SMALL_DELETE, too_many
 from loader.publish.steps import Step, claim, lock, read_live, record, settle
 from loader.publish.swap import add_missing, check, conclude, read_back, swap
-from loader.state.definitions import Described, current, parts_of
+from loader.state.definitions import Described, changes, current, parts_of
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
-from loader.wiring.definition import changes
 from partitioner.history.kinds import Kind
 from partitioner.history.table_state import TableState
 from partitioner.values import ColumnSpec, PartitionValues
@@ -58,6 +57,11 @@ class Rebuild:
         if not state.batch:
             raise Conflict(f"{env.table} was never loaded", f"Run `hotswap bootstrap {env.table}` or `hotswap run`.")
         _check_free(env, state)
+        if state.live and current(env) is None:
+            raise ConfigError(
+                f"what made the rows of {env.table} is not on record yet, so a rollback could not go back to them",
+                f"Run `hotswap run {env.table} --once` with the configuration that made them; then change it.",
+            )
         check_one_call(env, state.live)
 
     def is_over(self, env: Environment, begun_ms: int) -> bool:

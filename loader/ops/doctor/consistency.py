@@ -16,6 +16,7 @@ from loader.report.alarms import space_alarms
 from loader.report.findings import Finding, Grade
 from loader.report.space import room_of_state, space_of
 from loader.state.claim import check_claim, claim_of
+from loader.state.definitions import current
 from loader.state.deleting import delete_object
 from loader.state.open_table import Environment
 from loader.storage.files import Room, join
@@ -64,7 +65,8 @@ def configuration(patient: Patient) -> Iterator[Finding]:
         told = f"`location` is {table.location}, but Hive has the table at {hive.location}"
         yield to_do("configuration", str(hive.name), told, "Correct `location:`; Hive's is what counts.")
     was = hive.parameters.get(HBASE_PROPERTY)
-    if was is not None and was != table.hbase_table:
+    is_told = patient.env is not None and current(patient.env) is not None  # by the definition
+    if was is not None and was != table.hbase_table and not is_told:
         told = f"`hbase_table` is {table.hbase_table}, but the table was initialised for {was}"
         yield to_do(
             "configuration", str(hive.name), told, "One Hive table is kept equal to one HBase table: correct it."

@@ -10,7 +10,7 @@ from loader.datafiles.split_file import read_rows
 from loader.ops.reconcile.bad_rows import listed_keys, unnoticed
 from loader.ops.reconcile.compare import Looked, compare
 from loader.ops.reconcile.digests import ENTRY, Digests
-from loader.ops.reconcile.values import Drift, TableMapping
+from loader.ops.reconcile.values import Drift, Kind, TableMapping
 from loader.sources.hbase.key_ranges import Ranges
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
@@ -47,11 +47,18 @@ class HiveNow:
         return {drift: known.get(key) for key, drift in found.items()}
 
     def _hive(self, keys: list[bytes], suspects: Iterable[Drift], digests: Digests) -> pa.Table:
-        """Their entries, sorted by key: in every partition where they may be, only the files of their buckets."""
+        """Their entries, sorted by key: in every partition where they may be, only the files of their buckets.
+
+        One that stood twice may be anywhere: where the other one is no index tells.
+        """
         state = self.env.state.records().state
         wanted = pa.array(keys, pa.binary())
         hashes = hashes_of(wanted)
         places = self._places(wanted, suspects, state.index)
+        doubled = {drift.key for drift in suspects if drift.kind is Kind.DOUBLED}
+        if doubled:
+            for partition in state.live:
+                places.setdefault(self.env.name_of(partition), set()).update(doubled)
         found = [ENTRY.empty_table()]
         for name, these in places.items():
             version = state.live.get(tuple(parse_partition_name(name).values()))

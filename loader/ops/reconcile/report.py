@@ -34,6 +34,7 @@ class ReconcileReport:
     """`missing`: in HBase only; `extra`: in Hive only; `unsettled`: changed too lately to tell; `rejected`: bad rows.
 
     `unnoticed`: bad rows that are not in quarantine, and rows that are there though they are not bad any more.
+    `late`: keys that had just changed when the rows were counted, `unsettled` those of them that still cannot be told.
     `repaired`: nothing stands, or its keys were handed to the next batches in so many `asks`.
     """
 
@@ -54,15 +55,21 @@ class ReconcileReport:
     asks: int
     partitions: tuple[PartitionDrift, ...]
     samples: tuple[SampleKey, ...]
+    late: int = 0
 
     @property
     def drift(self) -> int:
         return self.missing + self.extra + self.different + self.doubled + self.unnoticed
 
     @property
+    def equal(self) -> bool:
+        """Every key was seen to be equal, and both sides have as many rows: nothing came or went meanwhile."""
+        return not self.drift and not self.unsettled and self.hbase_rows == self.hive_rows
+
+    @property
     def unexplained(self) -> int:
         """By how many rows the totals differ beyond what drift, late changes and bad rows can explain."""
-        explained = self.missing + self.extra + self.doubled + self.unsettled + self.rejected + self.unnoticed
+        explained = self.missing + self.extra + self.doubled + self.late + self.rejected + self.unnoticed
         return max(0, abs(self.hbase_rows - self.hive_rows) - explained)
 
 
@@ -86,6 +93,7 @@ def report_of(table: str, outcome: Outcome) -> ReconcileReport:
             for name, found in sorted(outcome.by_partition.items())
         ),
         samples=tuple(sample_of(drift) for found in outcome.samples.values() for drift in found),
+        late=outcome.late,
     )
 
 

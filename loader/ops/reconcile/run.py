@@ -72,7 +72,9 @@ class Reconcile:
 
     @property
     def digest(self) -> str:
-        return f"{self.mapping.digest} {VERSION}"
+        """What is on disk is gone on with only for the same rows."""
+        rows = self.env.definition.digest if self.env.definition else self.mapping.digest
+        return f"{rows} {VERSION}"
 
     def run(self) -> Outcome:
         """Raises Held, Conflict (never loaded, or another comparison runs here), what `confirm` and reading raise."""
@@ -147,6 +149,7 @@ class Reconcile:
                 self.tally.add(piece)
                 open_ += piece.open
                 self._tell("hbase", at, begun)
+        self.tally.late = len({drift.key for drift in open_})
         self._settle_open(hive, open_)
         return self._end(store, hive, begun)
 
@@ -273,7 +276,7 @@ class Reconcile:
             self._pay(begun)
         store.finish(done)
         samples = {kind: tuple(found) for kind, found in tally.samples.items()}
-        return Outcome(done, tally.partitions, samples)
+        return Outcome(done, tally.partitions, samples, tally.late)
 
     def _repair(self, store: Store, hive: HiveSide, begun: Begun) -> tuple[str, ...]:
         """Without a yes to many deletes it has not ended: what it found is kept for the one who gives it."""

@@ -25,11 +25,15 @@ Told = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came out: `done` as stored, the drift by partition and kind, and sample keys of each kind."""
+    """What came out: `done` as stored, the drift by partition and kind, and sample keys of each kind.
+
+    `late`: keys that differed when the rows were counted, and had just changed: the totals may differ by them.
+    """
 
     done: Done
     by_partition: dict[str, dict[str, int]]
     samples: dict[str, tuple[Drift, ...]]
+    late: int = 0
 
 
 @dataclass(slots=True)
@@ -40,6 +44,7 @@ class Tally:
     hive_rows: int = 0
     rejected: int = 0
     unsettled: int = 0
+    late: int = 0
     read_ms: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     partitions: dict[str, dict[str, int]] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from loader.basics.errors import ConfigError
 from loader.report import reports
+from loader.state.definitions import changes, definition_of, may_follow, parts_of
 from loader.state.open_table import Environment
 from loader.state.records import Records
 from metastore.names import canonical_values, parse_partition_name
@@ -149,7 +150,16 @@ def _shown(env: Environment, records: Records, plan: RollbackPlan) -> reports.Ro
         asked=_names(env, plan.asked),
         held=_names(env, plan.held),
         calls=len(parts_of(env, records, plan)),
+        definition=_definition_changes(env, records, plan.target),
     )
+
+
+def _definition_changes(env: Environment, records: Records, target: int) -> tuple[str, ...]:
+    """Part by part; nothing where it stays, or has only got columns by `evolve` since."""
+    now, then = definition_of(env, records.state), definition_of(env, fold(records.attempts, up_to=target))
+    if now is None or then is None or now == then or may_follow(env, now.digest, then):
+        return ()
+    return tuple(changes(parts_of(env, now.digest), parts_of(env, then.digest) or {}))
 
 
 def _step(env: Environment, step: RollbackStep) -> reports.PartitionRollback:

@@ -12,6 +12,7 @@ from loader.publish.key_moves import index_delta, key_moves, keystore_of, moved_
 from loader.publish.steps import Step, claim, lock, read_live, record, settle
 from loader.publish.swap import add_missing, check, conclude, read_back, swap
 from loader.state.condemned import condemned_locations
+from loader.state.definitions import definition_of, may_follow
 from loader.state.gaps import Debt, owe
 from loader.state.keys_aside import put_aside
 from loader.state.open_table import Environment
@@ -96,7 +97,10 @@ def _decide(batch: Batch, plan: RollbackPlan) -> None:
         _read_again_from(batch, then)
     decided = Decided(target=plan.target, held=plan.held, watermark=_low(then))
     if plan.held is None:
-        batch.decided, batch.index = replace(decided, undone=plan.undone, definition=then.definition), plan.index
+        batch.decided, batch.index = (
+            replace(decided, undone=plan.undone, definition=definition_of(batch.env, then)),
+            plan.index,
+        )
     else:
         batch.decided = replace(decided, deferred=_decide_partial(batch, plan))
 
@@ -120,13 +124,15 @@ def _read_again_from(batch: Batch, then: TableState) -> None:
 
 
 def _check_definition(batch: Batch, plan: RollbackPlan, then: TableState) -> None:
-    """Rows of two definitions do not stand in one table."""
-    now = batch.before.definition
-    if plan.held is not None and then.definition is not None and now is not None and then.definition != now:
-        raise ConfigError(
-            f"batch {plan.target} of {batch.env.table} was made by another configuration than the partitions that stay",
-            f"Nothing was moved. Go back with the whole table: hotswap rollback {batch.env.table} --to {plan.target}",
-        )
+    """Rows of two definitions do not stand in one table, but for columns that `evolve` added between the two."""
+    env = batch.env
+    was, now = definition_of(env, then), definition_of(env, batch.before)
+    if plan.held is None or was is None or now is None or was == now or may_follow(env, now.digest, was):
+        return
+    raise ConfigError(
+        f"batch {plan.target} of {env.table} was made by another configuration than the partitions that stay",
+        f"Nothing was moved. Go back with the whole table: hotswap rollback {env.table} --to {plan.target}",
+    )
 
 
 def _decide_partial(batch: Batch, plan: RollbackPlan) -> KeySet | None:
