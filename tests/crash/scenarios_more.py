@@ -9,7 +9,7 @@ from loader.ops.clean.empty_partitions import drop_empty_partitions
 from loader.ops.reindex.attempt import rebuild_index
 from loader.ops.table import TableService
 from loader.publish.batch import Batch
-from loader.state.definitions import Described
+from loader.state.definitions import Described, store
 from loader.state.open_table import Environment
 from loader.storage.effects import Tap
 from loader.storage.files import join
@@ -121,6 +121,11 @@ def rebuilt(world: World) -> list[str]:
 # ---- the whole table, made anew
 
 
+def says_what_made_it(world: World) -> None:
+    changed(world)
+    store(world.open("says"), Described("c" * 32, 2, {"where": ""}), initial=True)
+
+
 def rebuild_of(env: Environment) -> Bootstrap:
     """From an HBase that has the rows of before again."""
     rules = BootstrapRules(SizingRules(bytes_per_file=256), threads=1, part_rows=15)
@@ -162,5 +167,5 @@ MORE = (
     ),
     Scenario("drop", changed, drops, rows_of(after), dropped),
     Scenario("rebuilt index", changed, rebuilds, rows_of(after), rebuilt),
-    Scenario("rebuild", changed, makes_anew, rows_of(after, before), made_anew),
+    Scenario("rebuild", says_what_made_it, makes_anew, rows_of(after, before), made_anew),
 )
