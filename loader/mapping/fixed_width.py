@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader.mapping.codec import Codec, Decoded, Values, as_binary
-from loader.mapping.hive_types import INTEGERS, HiveType
+from loader.mapping.hive_types import INTEGERS, HiveType, parse_hive_type
 from loader.mapping.years import OUTSIDE, nulled, outside_years
 
 WIDTHS = {
@@ -18,26 +18,17 @@ WIDTHS = {
 }
 """Hive type → bytes, and NumPy's name of the number."""
 
-_STORED = {
-    "tinyint": pa.int8(),
-    "smallint": pa.int16(),
-    "int": pa.int32(),
-    "bigint": pa.int64(),
-    "float": pa.float32(),
-    "double": pa.float64(),
-}
-
 
 def big_endian(stored: str, hive: HiveType) -> Codec:
     """Numbers of the Hive type `stored`, widened to the column's own."""
-    width, code = WIDTHS[stored]
+    (width, code), arrow = WIDTHS[stored], parse_hive_type(stored).arrow
 
     def decode(values: Values) -> Decoded:
         good, reasons = _of_width(values, width)
         return _spread(_numbers(good, width, code), good).cast(hive.arrow), reasons
 
     def encode(column: pa.Array) -> pa.Array:
-        numbers = np.asarray(column.cast(_STORED[stored])).astype(f">{code}")
+        numbers = np.asarray(column.cast(arrow)).astype(f">{code}")
         return pa.Array.from_buffers(pa.binary(width), len(numbers), [None, pa.py_buffer(numbers)]).cast(pa.binary())
 
     return Codec(f"{stored}, {width} bytes big endian", decode, encode if stored in INTEGERS else None)

@@ -45,10 +45,15 @@ def publish_bootstrap(env: Environment, prepared: Prepared) -> Batch:
     def put(batch: Batch) -> None:
         place(batch, prepared)
 
-    steps: tuple[Step, ...] = (
+    return publish(Batch(env, Kind.BOOTSTRAP), whole_table_steps(check_unloaded, put))
+
+
+def whole_table_steps(judge: Step, put: Step) -> tuple[Step, ...]:
+    """Of an attempt whose files are there already. `judge`, under the lock, says what stands in the way of it."""
+    return (
         lock,
         settle,
-        check_unloaded,
+        judge,
         claim,
         put,
         read_live,
@@ -59,7 +64,6 @@ def publish_bootstrap(env: Environment, prepared: Prepared) -> Batch:
         read_back,
         conclude,
     )
-    return publish(Batch(env, Kind.BOOTSTRAP), steps)
 
 
 def check_unloaded(batch: Batch) -> None:

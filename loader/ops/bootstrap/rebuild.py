@@ -4,14 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loader.basics.errors import ConfigError, Conflict, Held, NeedsConfirmation, TooLarge, UnsuitableTable
-from loader.ops.bootstrap.attempt import Prepared, place
+from loader.ops.bootstrap.attempt import Prepared, place, whole_table_steps
 from loader.publish.batch import Batch, Carried
 from loader.publish.one_call import RAISE_BYTES, are_few, limit_of
 from loader.publish.preconditions import check_configured, specs
 from loader.publish.publish import publish
 from loader.publish.shares import SMALL_DELETE, too_many
-from loader.publish.steps import Step, claim, lock, read_live, record, settle
-from loader.publish.swap import add_missing, check, conclude, read_back, swap
 from loader.state.definitions import Described, changes, current, parts_of
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
@@ -82,21 +80,7 @@ class Rebuild:
             place(batch, prepared, sorted(batch.before.live.keys() - prepared.files.keys()))
             batch.carried = Carried(healed=_healed(env, prepared))
 
-        steps: tuple[Step, ...] = (
-            lock,
-            settle,
-            judge,
-            claim,
-            put,
-            read_live,
-            record,
-            add_missing,
-            check,
-            swap,
-            read_back,
-            conclude,
-        )
-        return publish(Batch(env, Kind.REBUILD), steps)
+        return publish(Batch(env, Kind.REBUILD), whole_table_steps(judge, put))
 
     def _judge(self, batch: Batch, prepared: Prepared) -> None:
         """What a batch's preconditions say of its news, said of the whole table."""
