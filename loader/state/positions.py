@@ -6,7 +6,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loader.state.deleting import delete_object
@@ -69,23 +69,14 @@ class Positions:
             if committed is None or found.read_ms > committed.read_ms:
                 yield found
 
-    def next_number(self) -> int:
-        """Larger than any that a position of this table has."""
-        committed = self.committed()
+    def next_number(self, committed: Position | None) -> int:
+        """Larger than any that a position of this table has. `committed`: that of the newest committed manifest."""
         numbers = [number for (_, number), _ in self._objects()]
         return max([committed.number if committed else 0, *numbers]) + 1
 
-    def store(self, position: Position, batch: int) -> None:
+    def store(self, position: Position, batch: int, committed: Position | None) -> None:
         """Remember a reading in which nothing changed; `batch` is the last committed one."""
-        numbered = Position(
-            position.source,
-            position.since_ms,
-            position.read_ms,
-            position.low_ms,
-            position.value,
-            self.next_number(),
-            batch,
-        )
+        numbered = replace(position, number=self.next_number(committed), batch=batch)
         older = sorted(self._names(), key=lambda name: (name.startswith("n"), name))
         content = {"format": FORMAT, **(position_to(numbered) or {})}
         if not create_object(self.files, self._path(name_of(numbered.order)), content):

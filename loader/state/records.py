@@ -292,7 +292,8 @@ class State:
 
     def store_position(self, position: Position) -> None:
         """Remember a reading in which nothing changed."""
-        self._positions.store(position, self.latest().state.batch)
+        state = self.latest().state
+        self._positions.store(position, state.batch, state.position)
 
     def position(self, usable: Usable = any_position) -> Position | None:
         """Where the source goes on from: the newest position, of a batch or of a quiet reading, that is `usable`."""
@@ -300,7 +301,7 @@ class State:
 
     def next_position_number(self) -> int:
         """Larger than any that a position of this table has."""
-        return self._positions.next_number()
+        return self._positions.next_number(self.records().state.position)
 
     def _past_positions(self) -> Iterator[Position]:
         for attempt in reversed(self.records().attempts):
