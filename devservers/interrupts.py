@@ -3,10 +3,10 @@
 import logging
 import signal
 from collections.abc import Callable
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from typing import NoReturn, TypeVar
 
-from loader.basics.beside import begun
+from loader.basics.beside import begin
 
 T = TypeVar("T")
 
@@ -29,15 +29,17 @@ def apart(work: Callable[[], T], end: Callable[[], None], patience: float = 5.0)
     On KeyboardInterrupt, which comes to the main thread only, `end` takes away what the work waits for; the work has
     `patience` (s) to notice. No signal is heard any more then, and nothing logged: what fails now is meant to.
     """
-    done = begun(work)
+    done: Future[T] = Future()
     try:
+        begin(work, done)
         return done.result()
     except KeyboardInterrupt:
         for number in ENDS:
             signal.signal(number, signal.SIG_IGN)
         logging.disable()
         end()
-        wait([done], patience)
+        if not done.cancel():
+            wait([done], patience)
         raise
 
 

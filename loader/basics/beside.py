@@ -33,12 +33,20 @@ def in_thread(work: Callable[[], R]) -> Callable[[], R]:
 def begun(work: Callable[[], R]) -> "Future[R]":
     """The same, for who wants to wait for so long and no longer."""
     future: Future[R] = Future()
+    begin(work, future)
+    return future
+
+
+def begin(work: Callable[[], R], future: "Future[R]") -> None:
+    """The same with the caller's own future, who so holds it from before the thread is there: work that has not begun
+    can be cancelled, work that has can be waited for, wherever an interrupt breaks in."""
 
     def run() -> None:
+        if not future.set_running_or_notify_cancel():
+            return
         try:
             future.set_result(work())
         except BaseException as error:  # noqa: BLE001 - raised again where the result is wanted
             future.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()
-    return future

@@ -45,6 +45,26 @@ try:
 except KeyboardInterrupt:
     print("interrupted")
 """
+AS_IT_BEGINS = """
+import threading
+from devservers.interrupts import apart
+gone, begun, start = threading.Event(), threading.Event(), threading.Thread.start
+def work():
+    try:
+        begun.set()
+        gone.wait(30)
+    finally:
+        print("work has ended")
+def start_and_interrupt(thread):
+    start(thread)
+    begun.wait(30)
+    raise KeyboardInterrupt
+threading.Thread.start = start_and_interrupt
+try:
+    apart(work, gone.set)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
 LOADER = """
 import threading
 from loader.runtime.signals import stopped_by_signals
@@ -66,6 +86,13 @@ def test_signal_arrives_whatever_was_inherited(program: str, inherited: str, end
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_work_that_is_done_apart_ends_before_the_interrupt_goes_on(end: signal.Signals) -> None:
     assert said_after(end, APART, "nothing") == "ready\nwork has ended\ninterrupted\n"
+
+
+def test_work_ends_first_also_where_the_interrupt_comes_while_its_thread_begins() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", AS_IT_BEGINS], check=True, stdout=subprocess.PIPE, text=True, timeout=40
+    )
+    assert ran.stdout == "work has ended\ninterrupted\n"
 
 
 def said_after(end: signal.Signals, program: str, inherited: str) -> str:
