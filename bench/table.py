@@ -15,9 +15,10 @@ from loader.basics.beside import in_thread
 from loader.datafiles.in_process import Temporary
 from loader.datafiles.split_file import Rewriter, Tools, WriteSettings
 from loader.publish.batch import Batch as Publishing
-from loader.publish.batch import DirtyKeys, Work
+from loader.publish.batch import Work
 from loader.publish.publish import publish
 from loader.runtime.compactor import Compactor
+from loader.sources.api import Poll
 from loader.state.fences import Fences
 from loader.state.key_index_files import KeyStore
 from loader.state.layout import Layout
@@ -104,7 +105,7 @@ class BenchTable:
     def publish(self, decoded: Decoded) -> Timed:
         """The clock runs from the batch's start until the swap is read back."""
         self.window += 1
-        dirty = DirtyKeys(decoded.rows[":key"].combine_chunks(), Position("bench", self.window - 1, self.window, 0))
+        dirty = Poll(decoded.rows[":key"].combine_chunks(), Position("bench", self.window - 1, self.window, 0))
         work = Work(lambda: dirty, Ready(decoded), self.rewriter, self.rules, 2, self.recently)
         confirmed: list[float] = []
 

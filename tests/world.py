@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 from loader.datafiles.in_process import LocalRewriter
 from loader.datafiles.split_file import Rewriter, Tools
 from loader.mapping.rejected import Rejected
-from loader.publish.batch import Batch, DirtyKeys, Work
+from loader.publish.batch import Batch, Work
 from loader.publish.publish import publish
+from loader.sources.api import Poll
 from loader.state.fences import Fences
 from loader.state.key_index_files import KeyStore
 from loader.state.layout import Layout
@@ -58,10 +59,10 @@ class Source:
         self.rows.pop(key.encode(), None)
         self.dirty.add(key.encode())
 
-    def scan(self) -> DirtyKeys:
+    def scan(self) -> Poll:
         self.clock += 1
         position = Position("dict", self.clock - 1, self.clock, self.low)
-        return DirtyKeys(pa.array(sorted(self.dirty), pa.binary()), position)
+        return Poll(pa.array(sorted(self.dirty), pa.binary()), position)
 
     def read(self, keys: pa.Array, at_ms: int) -> "Image":
         wanted = [key for key in keys.to_pylist() if key not in self.bad]

@@ -8,7 +8,7 @@ from loader.datafiles.split_file import SplitWork, Tools, rewrite_split, works_o
 from loader.storage.files import join
 from partitioner.changes.change_set import ChangeSet
 from partitioner.planning.batch_plan import BatchPlan, SplitResult
-from partitioner.planning.routing import RoutedChanges, route, route_changes
+from partitioner.planning.routing import RoutedChanges, changes_by_split
 from partitioner.values import AttemptId
 
 Temporary = Callable[[AttemptId], str]
@@ -39,7 +39,7 @@ class LocalRewriter:
 
     def rewrite(self, plan: BatchPlan, changes: ChangeSet) -> tuple[SplitResult, ...]:
         """See `Rewriter`."""
-        routed = route_changes(changes, route(plan))
+        routed = changes_by_split(changes, plan)
         works, folder = works_of(plan), self.temporary(plan.attempt)
         threads = max(self.threads, min(self.tools.files.parallel, MOST_WAITING))
         if threads == 1:

@@ -21,7 +21,7 @@ from loader.storage.files import join
 from partitioner.changes.change_set import ChangeSet
 from partitioner.errors import PartitionerError
 from partitioner.planning.batch_plan import BatchPlan, SplitResult
-from partitioner.planning.routing import RoutedChanges, route, route_changes
+from partitioner.planning.routing import RoutedChanges, changes_by_split
 
 PARCEL_BYTES = 16 << 20
 """Changes travel in pieces of about this size."""
@@ -45,7 +45,7 @@ class SparkRewriter:
 
     def rewrite(self, plan: BatchPlan, changes: ChangeSet) -> tuple[SplitResult, ...]:
         """See `Rewriter`. One Spark job of `plan.tasks` tasks behind one shuffle of the changes."""
-        parcels = parcels_of(plan, route_changes(changes, route(plan)), self.parcel_bytes)
+        parcels = parcels_of(plan, changes_by_split(changes, plan), self.parcel_bytes)
         frame = self.session.createDataFrame(parcels).repartitionById(plan.tasks, "task")
         carry_out = _task(self.tools, self.temporary(plan.attempt))
         outcomes = [pickle.loads(row.outcome) for row in frame.mapInArrow(carry_out, "outcome binary").collect()]  # noqa: S301

@@ -21,7 +21,7 @@ from partitioner.arrow_types import arrow_schema
 from partitioner.changes.change_set import ChangeSet
 from partitioner.merge.conform import conform, without_dictionaries
 from partitioner.merge.encoding import Encoding, choose_encoding, with_one_dictionary
-from partitioner.merge.merge_split import MergeCounts, merge_split
+from partitioner.merge.merge_split import MergeCounts, append_rows, merge_split
 from partitioner.merge.rules import NEWEST_WINS, MergeRule
 from partitioner.merge.sorting import in_order
 from partitioner.planning.batch_plan import BatchPlan, SplitPlan, SplitResult
@@ -128,14 +128,7 @@ def rewrite_split(work: SplitWork, changes: pa.Table, tools: Tools, temporary: s
     with ExitStack() as opened:
         inputs = [(file.bucket, _open_input(work, file, tools, opened)) for file in split.reads]
         schema = _schema(tools.columns, [source.dictionaries() for _, source in inputs])
-        merged = merge_split(
-            _batches(inputs, schema),
-            lambda batch: tools.raw_keys(_plain(batch, tools.key_columns), split.partition),
-            changes,
-            schema,
-            split=SplitId(split.partition, split.bucket),
-            rule=tools.rule,
-        )
+        merged = _merged(split, _batches(inputs, schema), changes, schema, tools)
         final, counts = join(work.destination, split.name), None
         try:
             with naming(temporary), tools.files.new_file(temporary, final) as stream:
@@ -146,6 +139,25 @@ def rewrite_split(work: SplitWork, changes: pa.Table, tools: Tools, temporary: s
                 raise
             size = _size_as_found(final, counts.after, tools)
     return _result(split.partition, DataFile(split.name, split.bucket, counts.after, size), counts)
+
+
+def _merged(
+    split: SplitPlan,
+    batches: Iterator[tuple[Bucket, pa.RecordBatch]],
+    changes: pa.Table,
+    schema: pa.Schema,
+    tools: Tools,
+) -> Generator[pa.RecordBatch, None, MergeCounts]:
+    if not tools.rule.keyed:
+        return append_rows(batches, changes, schema)
+    return merge_split(
+        batches,
+        lambda batch: tools.raw_keys(_plain(batch, tools.key_columns), split.partition),
+        changes,
+        schema,
+        split=SplitId(split.partition, split.bucket),
+        rule=tools.rule,
+    )
 
 
 def write_rows(

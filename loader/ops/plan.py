@@ -13,13 +13,15 @@ import numpy as np
 import pyarrow as pa
 
 from loader.basics.errors import HotswapError
-from loader.publish.batch import Batch, Reading, ReadRows, RowReader, Work
+from loader.publish.batch import Batch, Reading, Work
 from loader.publish.decide import plan_of
 from loader.publish.gather import Sample, gather
 from loader.publish.preconditions import failing
 from loader.publish.swap import read_partitions
 from loader.report.reports import Window
-from loader.sources.rows import joined
+from loader.sources.api import RowReader
+from loader.sources.rows import ReadRows, joined
+from loader.state.keys_aside import size_of
 from loader.state.layout import attempt_id
 from loader.state.open_table import Environment
 from loader.state.records import Records
@@ -114,9 +116,9 @@ class Patience:
 def preview(env: Environment, work: Work, patience: Patience) -> NextBatch:
     """Gather what is pending and plan it. Raises what reading raises; what would stop the batch is an obstacle."""
     records = env.state.records()
-    dirty = work.scan()
-    news = gather(env, work, records.state, dirty, lambda *asked: _some_of(patience, *asked))
-    batch = Batch(env, Kind.BATCH, work, dirty, before=records.state, gathered=news, changes=news.changes)
+    poll = work.scan()
+    news = gather(env, work, records.state, poll, lambda *asked: _some_of(patience, *asked))
+    batch = Batch(env, Kind.BATCH, work, poll, before=records.state, gathered=news, changes=news.changes)
     batch.reading = Reading(
         cache(lambda: env.metastore.table(env.table)), cache(lambda: read_partitions(env, batch.touched))
     )
@@ -172,7 +174,7 @@ def _report(
     predicted: tuple[Estimate | None, int],
     notes: tuple[str, ...],
 ) -> NextBatch:
-    env, news, position = batch.env, batch.news, batch.dirty.position if batch.dirty else None
+    env, news, position = batch.env, batch.news, batch.poll.position if batch.poll else None
     shown = tuple(_partition(env, partition, rows_after[partition.partition]) for partition in plan.partitions)
     tasks, linked = _tasks(plan), plan.bytes_linked
     return NextBatch(
@@ -180,11 +182,11 @@ def _report(
         batch=plan.batch,
         follows=batch.before.batch or None,
         window=(position.since_ms, position.read_ms) if position else None,
-        keys=len(news.keys),
-        read=round(news.fraction * len(news.keys)),
+        keys=news.asked,
+        read=round(news.fraction * news.asked),
         backlog=0,
-        deferred=news.estimated(_length(news.carried.waiting)),
-        left=news.estimated(_length(news.carried.left)),
+        deferred=news.estimated(size_of(news.carried.waiting)),
+        left=news.estimated(size_of(news.carried.left)),
         unchanged=news.unchanged,
         upserts=news.estimated(news.counts.upserts),
         deletes=news.estimated(news.counts.deletes),
@@ -209,10 +211,6 @@ def _report(
 
 def _told(error: HotswapError) -> str:
     return f"{error.message}. {error.hint}" if error.hint else error.message
-
-
-def _length(keys: pa.Array | None) -> int:
-    return 0 if keys is None else len(keys)
 
 
 def _partition(env: Environment, plan: PartitionPlan, rows_after: Estimate) -> PartitionPreview:

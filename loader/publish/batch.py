@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import pyarrow as pa
 
 from loader.datafiles.split_file import Rewriter
+from loader.sources.api import EventReader, Poll, RowReader
+from loader.state.keys_aside import Aside
 from loader.state.open_table import Environment
 from loader.state.quarantine import Rejected
 from loader.state.recently_published import Recently
@@ -16,8 +17,7 @@ from metastore.locks import TableLock
 from partitioner.changes.change_set import NOWHERE, ChangeSet
 from partitioner.changes.cutting import CallLimit
 from partitioner.history.kinds import Kind
-from partitioner.history.manifest import Counts, Definition, Intent, KeySet, Manifest, PartitionMove
-from partitioner.history.position import Position
+from partitioner.history.manifest import Counts, Definition, Intent, KeySet, Manifest, PartitionMove, Waiting
 from partitioner.history.settling import Outcome
 from partitioner.history.table_state import TableState
 from partitioner.planning.batch_plan import BatchPlan, SplitResult
@@ -27,40 +27,11 @@ from partitioner.values import Estimate, PartitionValues
 
 
 @dataclass(frozen=True, slots=True)
-class DirtyKeys:
-    """What a scan found: distinct raw keys (binary, sorted), and what was read up to (None: no source was asked)."""
-
-    keys: pa.Array
-    position: Position | None
-
-
-NO_WINDOW = DirtyKeys(pa.array([], pa.binary()), None)
-
-
-class ReadRows(Protocol):
-    """Rows as HBase has them now. `rows`: META columns without `:origin`, then the data columns."""
-
-    @property
-    def rows(self) -> pa.Table: ...
-
-    @property
-    def partitions(self) -> tuple[PartitionValues, ...]: ...
-
-    @property
-    def rejected(self) -> tuple[Rejected, ...]: ...
-
-
-class RowReader(Protocol):
-    def read(self, keys: pa.Array, at_ms: int) -> ReadRows:
-        """`at_ms`: the version that deletes get; above all that the window held."""
-
-
-@dataclass(frozen=True, slots=True)
 class Work:
     """Where a batch's changes come from and how they are merged."""
 
-    scan: Callable[[], DirtyKeys]
-    reader: RowReader
+    scan: Callable[[], Poll]
+    reader: RowReader | EventReader
     rewriter: Rewriter
     rules: PlanRules
     parallelism: int
@@ -73,14 +44,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """Keys that no window tells: which a batch takes up of earlier ones, and which it passes on to later ones."""
+    """What no poll tells: keys or events that a batch takes up of earlier ones, and that it passes on to later ones."""
 
     paid: tuple[int, ...] = ()  # batches whose keys it reads again
     taken: tuple[str, ...] = ()  # key sets that it reads again
     answered: tuple[str, ...] = ()  # re-read requests that it answers
     healed: tuple[str, ...] = ()  # quarantined keys (hex) that could be read now
-    waiting: pa.Array | None = None  # keys that have to wait for a hold, and were not waiting yet
-    left: pa.Array | None = None  # keys of what does not fit into one call
+    waiting: Aside | None = None  # what has to wait for a hold, and was not waiting yet
+    left: Aside | None = None  # what does not fit into one call
     deferred: KeySet | None = None  # `waiting`, once it is stored
     rest: KeySet | None = None  # `left`, once it is stored
     watermark: int | None = None  # where the low watermark stops because of them
@@ -99,16 +70,18 @@ class Decided:
     owed: tuple[int, ...] = ()  # of a resume: batches whose keys the next batch reads again
     released: tuple[str, ...] = ()  # of a resume: key sets that the next batch reads again
     dropped: tuple[PartitionValues, ...] = ()  # of a drop
+    waiting: Waiting | None = None  # of a rollback of a log: what waited at its target, and waits again
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """One batch's changes as `gather` finds them, before anything of it is stored.
 
-    `keys`: all that it has to read (binary, sorted); `fraction` of them was read: all of them, but for a preview.
+    `asked`: how many keys or events it has to read; `fraction` of them was read: all of them, but for a preview.
+    `moves_on`: a log's position moves by numbered batches alone, also over events of which none is left.
     """
 
-    keys: pa.Array
+    asked: int
     fraction: float
     rejected: tuple[Rejected, ...]
     stored: ChangeSet  # what its change set holds
@@ -119,13 +92,14 @@ class Gathered:
     limit: CallLimit | None  # of one call; None: so few partitions that any server takes them
     confirmed: pa.Array  # keys whose deletion a person has agreed to
     carried: Carried
+    moves_on: bool = False
 
     @property
     def is_news(self) -> bool:
         """Whether a batch is made of it."""
         carried = self.carried
         is_carried = carried.paid or carried.taken or carried.answered or carried.waiting is not None
-        return bool(len(self.changes.rows) or self.rejected or carried.healed or is_carried)
+        return bool(len(self.changes.rows) or self.rejected or carried.healed or is_carried or self.moves_on)
 
     def estimated(self, hits: int) -> Estimate:
         """How many there are of what was seen `hits` times in what was read."""
@@ -147,7 +121,7 @@ class Batch:
     env: Environment
     kind: Kind
     work: Work | None = None
-    dirty: DirtyKeys | None = None  # scan
+    poll: Poll | None = None  # scan
     lock: TableLock | None = None  # lock
     before: TableState = field(default_factory=TableState)  # settle
     intent: Intent | None = None  # collect

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loader.publish.batch import Batch, Carried, ReadRows
+from loader.publish.batch import Batch, Carried
 from loader.publish.key_moves import changed_keys
+from loader.sources.rows import ReadRows
 from loader.state.condemned import condemned_locations
 from loader.state.keys_aside import keys_of, not_among, put_aside
 from loader.state.open_table import Environment
@@ -37,6 +38,13 @@ def change_set_of(env: Environment, before: TableState, read: ReadRows) -> Chang
         origins = _indices(env, names, partitions)
     position = META.get_field_index(":origin")
     return ChangeSet(read.rows.add_column(position, META.field(":origin"), origins), tuple(partitions))
+
+
+def appended(read: ReadRows) -> ChangeSet:
+    """Every event read, as a new row."""
+    position = META.get_field_index(":origin")
+    nowhere = pa.array(np.full(len(read.rows), NOWHERE, dtype=np.int32))
+    return ChangeSet(read.rows.add_column(position, META.field(":origin"), nowhere), read.partitions)
 
 
 def index_of(env: Environment, before: TableState) -> tuple[str, ...]:
@@ -111,7 +119,7 @@ def what_goes_on(env: Environment, before: TableState, changes: ChangeSet) -> tu
 
 
 def put_off(batch: Batch) -> Carried:
-    """The keys that wait for a hold, or for the next call, are durable before anything else of the batch is."""
+    """What waits for a hold, or for the next call, is durable before anything else of the batch is."""
     env, attempt, carried, known = batch.env, batch.attempt.attempt, batch.carried, batch.before.position
     deferred = put_aside(env, attempt, carried.waiting, "deferred") if carried.waiting is not None else None
     rest = put_aside(env, attempt, carried.left, "rest") if carried.left is not None else None

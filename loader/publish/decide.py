@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from loader.publish.batch import Work
 from loader.state.open_table import Environment
 from partitioner.history.table_state import TableState
+from partitioner.merge.rules import rule_of
+from partitioner.planning.appending import plan_append
 from partitioner.planning.batch_plan import BatchPlan
 from partitioner.planning.counts import ChangeCount
 from partitioner.planning.plan import plan_batch
@@ -20,7 +22,8 @@ def plan_of(
     counts: Mapping[PartitionValues, ChangeCount],
 ) -> BatchPlan:
     """Pure: reads and writes nothing."""
-    return plan_batch(
+    plan = plan_batch if rule_of(env.rule).keyed else plan_append
+    return plan(
         batch=batch,
         attempt=attempt,
         live=before.live,

@@ -1,18 +1,26 @@
 """What one batch would publish: gathered once, the same way for the batch itself and for `hotswap plan`.
 
-Everything is read and nothing is written: the step `collect` stores what comes of it, a plan shows it.
+Everything is read and nothing is written: the step `collect` stores what comes of it, a plan shows it. Rows of a keyed
+source are read as they are now; events of a log are read once.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from loader.publish import collect as collecting
 from loader.publish import requests
-from loader.publish.batch import Carried, DirtyKeys, Gathered, ReadRows, RowReader, Work
+from loader.publish.batch import Carried, Gathered, Work
 from loader.publish.one_call import cut, without_keys
+from loader.sources.api import EventReader, Poll, RowReader
+from loader.sources.rows import ReadRows, chunk_of, joined, no_rows
+from loader.state.keys_aside import events_of
 from loader.state.open_table import Environment
+from partitioner.changes.change_set import ChangeSet
+from partitioner.changes.cutting import changes_at, keys_at
+from partitioner.changes.deferral import touching
 from partitioner.changes.unchanged import Recent, without_unchanged
 from partitioner.history.table_state import TableState
 
@@ -33,28 +41,36 @@ def all_of(reader: RowReader, keys: pa.Array, at_ms: int) -> Sample:
     return Sample(reader.read(keys, at_ms), len(keys))
 
 
-def gather(env: Environment, work: Work, before: TableState, dirty: DirtyKeys, read: Read = all_of) -> Gathered:
-    """The dirty keys and those that no window tells, their rows as they are now, and what of them one call publishes.
+def gather(env: Environment, work: Work, before: TableState, poll: Poll, read: Read = all_of) -> Gathered:
+    """What the poll tells and what no poll tells, as rows, and what of them one call publishes.
 
     A batch asks under the lock, with `before` as settled. Raises what reading raises; what stands in the way of
     publishing it is for `PRECONDITIONS` to say.
     """
+    if isinstance(work.reader, EventReader):
+        return _events(env, work, work.reader, before, poll)
+    return _rows(env, work, work.reader, before, poll, read)
+
+
+def _rows(env: Environment, work: Work, reader: RowReader, before: TableState, poll: Poll, read: Read) -> Gathered:
+    """The dirty keys and those that no window tells, their rows as they are now."""
     paid, released = before.owed, before.released
     answered, theirs = requests.look(env, before)
-    keys = collecting.with_owed(dirty.keys, collecting.owed_keys(env, paid, released))
+    keys = collecting.with_owed(poll.keys, collecting.owed_keys(env, paid, released))
     keys = collecting.with_owed(keys, theirs.keys)
-    sample = read(work.reader, keys, dirty.position.read_ms if dirty.position else env.clock())
+    sample = read(reader, keys, poll.position.read_ms if poll.position else env.clock())
     rejected = sample.rows.rejected
     stored, waiting = collecting.what_goes_on(env, before, collecting.change_set_of(env, before, sample.rows))
     lives = collecting.effective(stored, before)
     known = work.recently.refresh(env.state.records()) if work.recently else Recent()
     found = without_unchanged(lives, known, theirs.keys)
     call = cut(env, found, work.partitions_per_swap)
+    left = keys_at(found, call.left) if call.left else None
     return Gathered(
-        keys=keys,
+        asked=len(keys),
         fraction=sample.asked / len(keys) if len(keys) else 1.0,
         rejected=rejected,
-        stored=without_keys(stored, call.left) if call.left is not None else stored,
+        stored=without_keys(stored, left) if left is not None else stored,
         found=found,
         changes=call.changes,
         counts=collecting.counts_of(call.changes, len(rejected)),
@@ -67,6 +83,39 @@ def gather(env: Environment, work: Work, before: TableState, dirty: DirtyKeys, r
             answered=answered,
             healed=collecting.healed_keys(env, keys, rejected),
             waiting=waiting,
-            left=call.left,
+            left=left,
         ),
     )
+
+
+def _events(env: Environment, work: Work, reader: EventReader, before: TableState, poll: Poll) -> Gathered:
+    """The events of the stretch, and those that earlier batches put aside and that are free now."""
+    read = reader.events(poll.stretch) if poll.stretch is not None else no_rows(env.columns)
+    freed = [chunk_of(aside) for aside in events_of(env, before.released)]
+    all_ = joined([read, *freed]) if freed else read
+    events = collecting.appended(all_)
+    waits = touching(events, before.held) if before.held else None
+    found = events if waits is None else ChangeSet(events.rows.filter(pc.invert(waits)), events.partitions)
+    call = cut(env, found, work.partitions_per_swap)
+    return Gathered(
+        asked=len(all_.rows) + len(read.rejected),
+        fraction=1.0,
+        rejected=read.rejected,
+        stored=call.changes,
+        found=found,
+        changes=call.changes,
+        counts=collecting.counts_of(call.changes, len(read.rejected)),
+        unchanged=0,
+        limit=call.limit,
+        confirmed=pa.array([], pa.binary()),
+        carried=Carried(
+            taken=tuple(aside.name for aside in before.released),
+            waiting=_some(None if waits is None else ChangeSet(events.rows.filter(waits), events.partitions)),
+            left=_some(changes_at(found, call.left) if call.left else None),
+        ),
+        moves_on=poll.stretch is not None,
+    )
+
+
+def _some(events: ChangeSet | None) -> ChangeSet | None:
+    return events if events is not None and len(events.rows) else None

@@ -11,7 +11,7 @@ from loader.publish.batch import Batch
 from loader.state.layout import attempt_id
 from loader.state.open_table import Environment
 from partitioner.changes.change_set import ChangeSet
-from partitioner.changes.cutting import CallLimit, components, keys_at, what_fits
+from partitioner.changes.cutting import CallLimit, components, what_fits
 from partitioner.values import PartitionValues
 
 FENCES = 1
@@ -34,13 +34,13 @@ CAUTION = 1.3
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """`changes`: what one call takes; `left`: the keys of the rest (None: there is none).
+    """`changes`: what one call takes; `left`: the partitions that the rest is about.
 
     `limit`: of one call; None: so few partitions that any server takes them.
     """
 
     changes: ChangeSet
-    left: pa.Array | None = None
+    left: frozenset[PartitionValues] = frozenset()
     limit: CallLimit | None = None
 
 
@@ -50,7 +50,7 @@ def cut(env: Environment, changes: ChangeSet, most: int | None) -> Cut:
         return Cut(changes)
     limit = limit_of(env, most)
     fits, left = what_fits(changes, limit)
-    return Cut(fits, keys_at(changes, left) if left else None, limit)
+    return Cut(fits, left, limit)
 
 
 def fits_one_call(batch: Batch) -> None:

@@ -284,6 +284,18 @@ def _same_definition(batch: Batch) -> None:
     )
 
 
+def _same_rule(batch: Batch) -> None:
+    """Rows of two merge rules do not stand in one table."""
+    env, has = batch.env, batch.before.rule
+    if has is None or has == env.rule:
+        return
+    raise ConfigError(
+        f"the rows of {env.table} are merged by `{has.name}` {has.version}, and this configuration wants"
+        f" `{env.rule.name}` {env.rule.version}",
+        "Nothing was published. Put the table's source back, or keep the new one in another table.",
+    )
+
+
 def _begun(batch: Batch) -> Reading:
     if batch.reading is None:
         raise RuntimeError("nothing of the metastore is being read")
@@ -331,6 +343,7 @@ def _lock_lives(batch: Batch) -> None:
 PRECONDITIONS: tuple[Precondition, ...] = (
     Precondition("no hold of the whole table", "settle", _not_held),
     Precondition("the live rows are of this loader's configuration", "settle", _same_definition),
+    Precondition("the live rows were merged by this loader's rule", "settle", _same_rule),
     Precondition("few enough rows are rejected", "collect", few_rejected),
     Precondition("few enough rows of the table are deleted", "collect", few_deletes),
     Precondition("few enough rows of each partition are deleted", "collect", few_deletes_of_each_partition),

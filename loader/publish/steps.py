@@ -6,13 +6,14 @@ from functools import cache
 
 from loader.publish import collect as collecting
 from loader.publish import moves, requests
-from loader.publish.batch import NO_WINDOW, Batch, Reading
+from loader.publish.batch import Batch, Reading
 from loader.publish.decide import plan_of
 from loader.publish.gather import gather
 from loader.publish.preconditions import check_written, require
 from loader.publish.read_back import note_written_back
 from loader.publish.settling import settle_all
 from loader.publish.swap import add_missing, check, conclude, read_back, read_partitions, swap
+from loader.sources.api import NO_POLL, EventReader
 from loader.state.change_sets import part_of, store_change_set
 from loader.state.layout import attempt_id
 from loader.state.lock import acquire, table_lock
@@ -30,10 +31,10 @@ Step = Callable[[Batch], None]
 
 
 def scan(batch: Batch) -> None:
-    """Dirty keys of the window. None: no lock, no batch."""
+    """What the source has that is new. Nothing: no lock, no batch."""
     records = batch.env.state.records()
-    batch.dirty = batch.given.scan()
-    batch.idle = not len(batch.dirty.keys) and not records.state.is_owed and not records.unsettled
+    batch.poll = batch.given.scan()
+    batch.idle = not batch.poll.is_news and not records.state.is_owed and not records.unsettled
     batch.idle = batch.idle and not requests.any_open(batch.env, records.state)
 
 
@@ -52,8 +53,16 @@ def settle(batch: Batch) -> None:
     batch.before = env.state.records().state
     if batch.kind is Kind.BATCH:
         require(batch, "settle")
-    batch.idle = batch.dirty is not None and not len(batch.dirty.keys) and not batch.before.is_owed
+        _poll_again(batch)
+    batch.idle = batch.poll is not None and not batch.poll.is_news and not batch.before.is_owed
     batch.idle = batch.idle and not requests.any_open(env, batch.before)
+
+
+def _poll_again(batch: Batch) -> None:
+    """What was settled, or published by another loader, since the scan has moved the log's position: events between
+    the two would come twice, or never."""
+    if isinstance(batch.given.reader, EventReader) and batch.poll and batch.poll.since != batch.before.position:
+        batch.poll = batch.given.scan()
 
 
 def claim(batch: Batch) -> None:
@@ -75,7 +84,7 @@ def collect(batch: Batch) -> None:
     """Re-read the rows under the lock, decode, look up the index, store the change set. Nothing new: no batch."""
     env = batch.env
     requests.forget(env, batch.before)
-    news = batch.gathered = gather(env, batch.given, batch.before, batch.dirty or NO_WINDOW)
+    news = batch.gathered = gather(env, batch.given, batch.before, batch.poll or NO_POLL)
     require(batch, "collect")
     batch.changes, batch.counts, batch.carried = news.changes, news.counts, news.carried
     if not news.is_news:
@@ -169,6 +178,7 @@ def record(batch: Batch) -> None:
         taken=carried.taken,
         dropped=decided.dropped,
         watermark=decided.watermark if carried.watermark is None else carried.watermark,
+        waiting=decided.waiting,
         definition=env.definition if makes_rows else decided.definition,
         rule=env.rule if makes_rows else None,
         parts=(part_of(intent.attempt),) if makes_rows else (),
@@ -179,7 +189,7 @@ def record(batch: Batch) -> None:
 
 def _position(batch: Batch) -> Position | None:
     """What the source was read up to, as the newest position of all once this batch is committed."""
-    found = batch.dirty.position if batch.dirty else None
+    found = batch.poll.position if batch.poll else None
     number = batch.env.state.next_position_number() if found else 0
     return replace(found, number=number, batch=batch.attempt.batch) if found else None
 

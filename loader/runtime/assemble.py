@@ -10,6 +10,7 @@ from loader.runtime.loop import Loop
 from loader.sources.hbase.access.api import Patience
 from loader.sources.hbase.blind_spots import Blindspots, look_at
 from loader.sources.hbase.chunked import ChunkedReader
+from loader.sources.hbase.source import HBaseSource
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
 from loader.wiring.datafiles import tools_of
@@ -52,12 +53,16 @@ def open_loop(
     allowed_ms = max(window_rules(table).deep_overlap_ms, LEAST_ABSENCE_MS, round(2000 * table.publish_every))
     return Loop(
         env=env,
-        source_id=source,
-        blindspots=Blindspots(env.files, env.layout, source, allowed_ms, look, env.clock),
-        max_keys=table.max_keys,
+        source=HBaseSource(
+            source,
+            ChunkedReader(reader_of(settings, table, mapping, patience), READ_THREADS),
+            env.state,
+            env.clock,
+            Blindspots(env.files, env.layout, source, allowed_ms, look, env.clock),
+            table.max_keys,
+        ),
         max_partition_delete_share=table.max_partition_delete_share,
         partitions_per_swap=table.partitions_per_swap,
-        reader=ChunkedReader(reader_of(settings, table, mapping, patience), READ_THREADS),
         retention=retention_of(table),
         rewriter=rewriter(tools_of(table, env, mapping)),
         rules=PlanRules(sizing=SizingRules(bytes_per_file=table.bytes_per_file)),
@@ -66,3 +71,10 @@ def open_loop(
         max_rejected=table.max_rejected,
         **options,
     )
+
+
+def hbase_of(loop: Loop) -> HBaseSource:
+    """The source of a loop that keeps an HBase table."""
+    if not isinstance(loop.source, HBaseSource):
+        raise RuntimeError(f"{loop.source.name} is no HBase table")
+    return loop.source

@@ -12,7 +12,7 @@ OUTCOMES = {Outcome.COMMITTED: "committed", Outcome.NOT_COMMITTED: "aborted", Ou
 
 def report_of(batch: Batch) -> BatchReport:
     """For a batch that has claimed its number."""
-    position = batch.dirty.position if batch.dirty else None
+    position = batch.poll.position if batch.poll else None
     plan = batch.plan
     links = [file for partition in plan.partitions for file in partition.links] if plan else []
     return BatchReport(

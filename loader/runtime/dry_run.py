@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from loader.datafiles.in_process import LocalRewriter
 from loader.datafiles.split_file import Tools
 from loader.ops.plan import NextBatch, Patience, preview
-from loader.runtime.assemble import open_loop
+from loader.runtime.assemble import hbase_of, open_loop
 from loader.runtime.one_window import scan_from_here
 from loader.runtime.parallelism import tasks_at_once
 from loader.wiring.table import open_table
@@ -27,9 +27,10 @@ def preview_next(settings: "Settings", table: "TableSettings", within_s: float) 
         spark = {name: secret.get_secret_value() for name, secret in settings.spark.items()}
         tasks = tasks_at_once(spark)
         loop = open_loop(settings, table, env, never_used, tasks, record=False, max_delete_share=table.max_delete_share)
-        loop.blindspots = None  # it would store what it sees
-        work = loop.work(scan_from_here(settings, table, env))
-        found = preview(loop.env, work, Patience(within_s, time.monotonic))
-        return replace(found, backlog=loop.backlog)
+        source = hbase_of(loop)
+        source.blindspots = None  # they would store what they see
+        source.scan = scan_from_here(settings, table, env)
+        found = preview(loop.env, loop.work(), Patience(within_s, time.monotonic))
+        return replace(found, backlog=source.backlog)
     finally:
         env.metastore.close()

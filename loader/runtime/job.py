@@ -240,9 +240,11 @@ class Job:
         return True
 
     def _publish(self, loop: Loop, frame: DataFrame) -> None:
+        from loader.runtime.assemble import hbase_of  # noqa: PLC0415
         from loader.sources.hbase.dirty_keys import dirty_keys_from_rows  # noqa: PLC0415
 
-        report = loop.turn(lambda: dirty_keys_from_rows(frame.toArrow()))
+        hbase_of(loop).scan = lambda: dirty_keys_from_rows(frame.toArrow())
+        report = loop.turn()
         self.waiting.worked(self.name)
         if report is not None:
             self.reports.append(report)

@@ -1,14 +1,10 @@
-"""One table's loop: turn a window's scan into a batch, remember what was taken, keep the index compact.
+"""One table's loop: turn what its source has into a batch, keep the index compact, collect what is old.
 
-Knows neither Spark nor threads: runtime/job.py calls `turn` from its stream, tests call it directly.
+Knows neither Spark nor threads nor which source it is: runtime/job.py calls `turn` from its stream, tests call it.
 """
 
 import logging
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-
-import pyarrow as pa
 
 from loader.basics.beside import Beside, at_once
 from loader.basics.errors import Damage, Held, HotswapError
@@ -16,22 +12,19 @@ from loader.basics.moments import passed
 from loader.datafiles.split_file import Rewriter
 from loader.ops.clean.clean import clean
 from loader.ops.recover.stale_writes import astray, repair, warn_of
-from loader.publish.batch import Batch, DirtyKeys, RowReader, Work
+from loader.publish.batch import Batch, Work
 from loader.publish.publish import Watch, no_watch, publish
 from loader.report.reports import BatchReport
 from loader.runtime.batch_report import report_of
 from loader.runtime.compactor import Compactor
-from loader.sources.hbase.backlog import Slice, slices_of
-from loader.sources.hbase.blind_spots import Blindspots
-from loader.sources.hbase.dirty_keys import DirtyKeys as Scanned
-from loader.sources.hbase.dirty_keys import IncompleteScan
-from loader.sources.hbase.windows import Taken, reached_by
+from loader.sources.api import Source
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
 from loader.state.recently_published import Recently
 from metastore.errors import MetastoreError
 from partitioner.history.kinds import Kind
 from partitioner.history.retention import RetentionRules
+from partitioner.merge.rules import rule_of
 from partitioner.planning.plan import PlanRules
 
 log = logging.getLogger(__name__)
@@ -45,54 +38,34 @@ POSITION_EVERY_MS = 15_000
 """How often a quiet table's position is stored: lag is told from it, and an alarm at a minute must not flap."""
 
 
-MAX_KEYS = 1_000_000
-"""Dirty keys a batch."""
-SCANS = 3
-"""So often a window is read again in one turn, because the table was replaced meanwhile."""
-
-
-@dataclass(slots=True)
-class Pending:
-    """What one scan found and is not published yet: its slices, `slices[0]` next. `rows`: of the table before them."""
-
-    scanned: Scanned
-    slices: deque[Slice]
-    rows: int
-    deleted: int = 0
-
-
 @dataclass(slots=True)
 class Loop:
     """The state of one loader run between batches. `publish_every_ms`: the least time between two swaps."""
 
     env: Environment
-    source_id: str
-    reader: RowReader
+    source: Source
     rewriter: Rewriter
     rules: PlanRules
     parallelism: int
     publish_every_ms: int = 0
     max_rejected: int | None = None
     max_delete_share: float = 1.0
-    max_keys: int = MAX_KEYS
     max_partition_delete_share: float = 1.0  # not asked for where `max_delete_share` is 1, that is, confirmed
     partitions_per_swap: int | None = None
-    blindspots: Blindspots | None = None  # None: nobody looks at the table itself
     retention: RetentionRules | None = None  # None: nothing is collected
     watch: Watch = no_watch
     merging: Beside = at_once  # how segments of the key index are merged: a stream does it beside its batches
-    taken: Taken = field(default_factory=Taken)
-    recently: Recently = field(init=False)
+    recently: Recently | None = field(init=False)  # None: the rule does not let rows be read again
     compactor: Compactor = field(init=False)
     published_ms: int | None = None
     position_ms: int | None = None
     cleaned_ms: int | None = None
     watched_ms: int | None = None
-    pending: Pending | None = None
     cut: bool = False  # the last batch left keys to the next one: it was larger than one call
 
     def __post_init__(self) -> None:
-        self.recently = Recently(self.env.files, self.env.layout)
+        again = rule_of(self.env.rule).idempotent
+        self.recently = Recently(self.env.files, self.env.layout) if again else None
         self.compactor = Compactor(self.env, self.merging)
 
     def due(self) -> bool:
@@ -101,24 +74,19 @@ class Loop:
 
     @property
     def behind(self) -> bool:
-        """Whether the last scan found more than one batch takes: `turn` goes on with it at once."""
-        return self.pending is not None or self.cut
+        """Whether more was found than one batch takes: `turn` goes on with it at once."""
+        return self.source.behind or self.cut
 
-    @property
-    def backlog(self) -> int:
-        """Keys of the last scan that wait for the batches after the next one."""
-        return sum(len(part.keys) for part in list(self.pending.slices)[1:]) if self.pending else 0
-
-    def turn(self, scan: Callable[[], Scanned]) -> BatchReport | None:
-        """Scan, and publish what is new; while `behind`, publish the next part of it. None: nothing was new."""
+    def turn(self) -> BatchReport | None:
+        """Poll, and publish what is new; while `behind`, publish the next part of it. None: nothing was new."""
         try:
-            batch = publish(Batch(self.env, Kind.BATCH, self.work(scan)), watch=self.watch)
+            batch = publish(Batch(self.env, Kind.BATCH, self.work()), watch=self.watch)
         except BaseException as error:
-            self.pending = None  # the next window begins where the last part was settled
+            self.source.abandoned()
             if isinstance(error, Held):
                 self.watch_locations()
             raise
-        self._settled(batch)
+        self.source.settled(batch.counts.deletes)
         self.cut = batch.carried.rest is not None
         if batch.written_back:
             self.watched_ms = None  # where one partition was put back, others may have been
@@ -130,67 +98,31 @@ class Loop:
         records = self.env.state.records()
         self.compactor.after_batch(records.state.index)
         self._checkpoint()
-        self.recently.refresh(records)  # read it back now, so that the next batch need not
+        if self.recently is not None:
+            self.recently.refresh(records)  # read it back now, so that the next batch need not
         return report_of(batch)
 
-    def work(self, scan: Callable[[], Scanned]) -> Work:
-        """What the next batch is given: to scan, how to read and write, and how much of it may go wrong."""
+    def work(self) -> Work:
+        """What the next batch is given: to poll, how to read and write, and how much of it may go wrong."""
         return Work(
-            lambda: self._next(scan),
-            self.reader,
+            self.source.poll,
+            self.source.reader,
             self.rewriter,
             self.rules,
             self.parallelism,
             self.recently,
             self.max_rejected,
-            self._delete_share(),
+            self.source.delete_share(self.max_delete_share, self._rows()),
             1.0 if self.max_delete_share >= 1.0 else self.max_partition_delete_share,
             self.partitions_per_swap,
         )
-
-    def _next(self, scan: Callable[[], Scanned]) -> DirtyKeys:
-        """The next slice; of a new scan if there is none."""
-        if self.pending is None:
-            scanned = self._believed(scan)
-            keys = scanned.not_taken(self.taken)
-            slices = slices_of(scanned.oldest(keys), scanned.window, self.max_keys)
-            self.pending = Pending(scanned, deque(slices), self._rows())
-        part = self.pending.slices[0]
-        return DirtyKeys(pa.array(part.keys, pa.binary()), part.window.position(self.source_id))
-
-    def _believed(self, scan: Callable[[], Scanned]) -> Scanned:
-        """A table that is truncated in mid-scan ends the scan early and without an error: then scan again."""
-        newest, settled = self.env.state.position(), self.env.state.position(reached_by(self.env.clock()))
-        for _ in range(SCANS):
-            scanned = scan()
-            if self.blindspots is None or self.blindspots.after_scan(scanned.window, settled, newest):
-                return scanned
-        raise IncompleteScan(f"the HBase table of {self.env.table} is replaced again and again while it is read")
-
-    def _settled(self, batch: Batch) -> None:
-        """Published, or read and found as it was. What the scan saw is taken once all of it is."""
-        pending = self.pending
-        if pending is None:
-            return
-        pending.slices.popleft()
-        pending.deleted += batch.counts.deletes
-        if not pending.slices:
-            pending.scanned.take(self.taken)
-            self.pending = None
-
-    def _delete_share(self) -> float:
-        """A share of the table's rows; the parts of one backlog have one share together."""
-        if self.pending is None or not self.pending.deleted:
-            return self.max_delete_share
-        left = self.max_delete_share * self.pending.rows - self.pending.deleted
-        return max(0.0, left / max(1, self._rows()))
 
     def _rows(self) -> int:
         return sum(version.rows for version in self.env.state.records().state.live.values())
 
     def _remember_quiet(self, batch: Batch) -> None:
         """A position object now and then keeps the next window short, also after a restart."""
-        position, now = batch.dirty.position if batch.dirty else None, self.env.clock()
+        position, now = batch.poll.position if batch.poll else None, self.env.clock()
         if position is None or position.since_ms == position.read_ms:
             return
         if passed(now, self.position_ms, POSITION_EVERY_MS):

@@ -11,7 +11,7 @@ from loader.datafiles.split_file import Tools
 from loader.publish.requests import any_open
 from loader.report import log as events
 from loader.report.reports import BatchReport, RunReport
-from loader.runtime.assemble import open_loop
+from loader.runtime.assemble import hbase_of, open_loop
 from loader.runtime.one_window import scan_from_here
 from loader.wiring.table import open_table
 
@@ -35,10 +35,10 @@ def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool
             return LocalRewriter(tools, env.layout.temporary, threads_for(CORES))
 
         loop = open_loop(settings, table, env, rewriter, CORES, max_delete_share=share)
-        scan = scan_from_here(settings, table, env)
+        hbase_of(loop).scan = scan_from_here(settings, table, env)
         published: list[BatchReport | None] = []
         while not published or loop.behind or (published[-1] is not None and any_open(env, env.state.records().state)):
-            published.append(loop.turn(scan))
+            published.append(loop.turn())
             if published[-1] is not None:
                 events.batch_done(published[-1])
         loop.collect_old()

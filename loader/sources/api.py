@@ -6,11 +6,12 @@ files) yields events between two positions, each once. A position is the source'
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from loader.basics.errors import SourceError
+from loader.sources.rows import ReadRows
 from partitioner.history.position import Position
 
 MESSAGES = pa.schema(
@@ -73,3 +74,81 @@ class Log(Protocol):
         """
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one batch is to be made of: of a keyed source `keys`, of a log a `stretch`.
+
+    `keys`: to be read again; distinct raw keys (binary, sorted). `stretch` None: the log has nothing new. `position`:
+    the source's once the batch is committed; None: as before. `since`: of a log, where the stretch begins.
+    """
+
+    keys: pa.Array
+    position: Position | None = None
+    stretch: Stretch | None = None
+    since: Position | None = None
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the source itself gives cause for a batch."""
+        return bool(len(self.keys)) or self.stretch is not None
+
+
+NO_KEYS = pa.array([], pa.binary())
+NO_POLL = Poll(NO_KEYS)
+"""No source was asked."""
+
+
+def moved_to(position: Position) -> Poll:
+    """Nothing to read, but another position: of an attempt that is no batch of changes."""
+    return Poll(NO_KEYS, position)
+
+
+@runtime_checkable
+class RowReader(Protocol):
+    """Reads rows of a keyed source as they are now."""
+
+    def read(self, keys: pa.Array, at_ms: int) -> ReadRows:
+        """`at_ms`: the version that deletes get; above all that the poll held. A deletion needs positive proof."""
+
+
+@runtime_checkable
+class EventReader(Protocol):
+    """Reads the events of a log as rows."""
+
+    def events(self, stretch: Stretch) -> ReadRows:
+        """All of them, in the order of the log within each part. What filters leave out is in neither part."""
+
+
+class Source(Protocol):
+    """What a loop has its batches from: one source of one table, and what of it is still to come.
+
+    `reader` reads what a poll names. Polls come one after the other; each is followed by `settled` or `abandoned`.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def reader(self) -> RowReader | EventReader: ...
+
+    @property
+    def behind(self) -> bool:
+        """Whether the last poll found more than one batch takes: the next one goes on with it at once."""
+
+    @property
+    def backlog(self) -> int:
+        """What waits for the batches after the next one, in keys or events, as far as that is known."""
+
+    def poll(self) -> Poll:
+        """What the next batch is made of. Under the table's lock, or before it is taken."""
+
+    def settled(self, deletes: int) -> None:
+        """The last poll is published, or was found to be nothing new. `deletes`: how many rows went with it."""
+
+    def abandoned(self) -> None:
+        """It is not, and comes again: the next poll begins at the table's position."""
+
+    def delete_share(self, most: float, rows: int) -> float:
+        """Which share of the table's `rows` the next batch may delete unasked, if all of a backlog may `most`."""

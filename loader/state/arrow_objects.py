@@ -36,3 +36,11 @@ def read_arrow(
         if at < 0 or table.schema.field(at).type != field.type:
             raise damaged(path, f"has no column {field.name} of type {field.type}", hint)
     return table
+
+
+def arrow_bytes(table: pa.Table, compression: str | None = None) -> bytes:
+    """A table as such an object."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())

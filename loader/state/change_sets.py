@@ -2,9 +2,7 @@
 
 import json
 
-import pyarrow as pa
-
-from loader.state.arrow_objects import read_arrow
+from loader.state.arrow_objects import arrow_bytes, read_arrow
 from loader.state.layout import Layout
 from loader.state.objects import parse_object
 from loader.storage.files import Files
@@ -22,17 +20,22 @@ def part_of(attempt: AttemptId) -> str:
 
 def store_change_set(files: Files, layout: Layout, attempt: AttemptId, changes: ChangeSet) -> None:
     """FileExistsError if the attempt has one."""
-    metadata = {"partitions": json.dumps(changes.partitions)}
-    rows = changes.rows.replace_schema_metadata(metadata)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
-        writer.write_table(rows)
-    files.create(layout.changes(attempt), sink.getvalue().to_pybytes())
+    files.create(layout.changes(attempt), bytes_of(changes))
 
 
 def load_change_set(files: Files, layout: Layout, attempt: AttemptId) -> ChangeSet:
     """FileNotFoundError if retention has removed it. Raises Damage."""
-    path = layout.changes(attempt)
+    return change_set_at(files, layout.changes(attempt))
+
+
+def bytes_of(changes: ChangeSet) -> bytes:
+    """As it is stored."""
+    metadata = {"partitions": json.dumps(changes.partitions)}
+    return arrow_bytes(changes.rows.replace_schema_metadata(metadata), compression="lz4")
+
+
+def change_set_at(files: Files, path: str) -> ChangeSet:
+    """FileNotFoundError, Damage."""
     rows = read_arrow(files, path, META, renamed=_OF_OLD)
     told = (rows.schema.metadata or {}).get(b"partitions", b"")
     partitions = parse_object(path, told, tuple[tuple[str, ...], ...])

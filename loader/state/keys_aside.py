@@ -1,29 +1,52 @@
-"""Keys put aside for a later batch, one object each: deferred by a hold, taken back by a rollback, or left by a cut."""
+"""What is put aside for a later batch, one object each: deferred by a hold, taken back by a rollback, left by a cut.
+
+Of a keyed source these are keys, which are read again; of a log the events themselves, which cannot be read by key.
+"""
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loader.state.arrow_objects import read_arrow
+from loader.state.arrow_objects import arrow_bytes, read_arrow
+from loader.state.change_sets import bytes_of, change_set_at
 from loader.state.open_table import Environment
+from partitioner.changes.change_set import ChangeSet
 from partitioner.history.manifest import KeySet
 from partitioner.values import AttemptId
 
 KEYS = pa.schema([("key", pa.binary())])
 
 
-def put_aside(env: Environment, attempt: AttemptId, keys: pa.Array, why: str) -> KeySet | None:
-    """Store them durably; the name goes into the manifest, which alone makes them count. None: there are no keys."""
-    if not len(keys):
+Aside: TypeAlias = pa.Array | ChangeSet
+"""Keys, or events."""
+
+
+def size_of(aside: Aside | None) -> int:
+    """How many keys or events."""
+    if aside is None:
+        return 0
+    return len(aside.rows) if isinstance(aside, ChangeSet) else len(aside)
+
+
+def put_aside(env: Environment, attempt: AttemptId, aside: Aside, why: str) -> KeySet | None:
+    """Store it durably; the name goes into the manifest, which alone makes it count. None: there is nothing."""
+    size = size_of(aside)
+    if not size:
         return None
     name = f"{attempt}-{why}.arrow"
-    table = pa.table([keys.cast(pa.binary())], schema=KEYS)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    env.files.create(env.layout.keys(name), sink.getvalue().to_pybytes())
-    return KeySet(name, len(keys))
+    if isinstance(aside, ChangeSet):
+        data = bytes_of(aside)
+    else:
+        data = arrow_bytes(pa.table([aside.cast(pa.binary())], schema=KEYS))
+    env.files.create(env.layout.keys(name), data)
+    return KeySet(name, size)
+
+
+def events_of(env: Environment, sets: Iterable[KeySet]) -> list[ChangeSet]:
+    """The events of each set. Raises Damage, FileNotFoundError."""
+    return [change_set_at(env.files, env.layout.keys(aside.name)) for aside in sets]
 
 
 def keys_of(env: Environment, sets: Iterable[KeySet]) -> pa.Array:

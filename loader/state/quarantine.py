@@ -46,17 +46,22 @@ def quarantined(
 ) -> dict[str, QuarantinedRow]:
     """Rows whose last reading could not be decoded, by key (hex). `before`: the keys that were so before `attempts`."""
     rows: dict[str, QuarantinedRow] = {key: {"key": key} for key in before}
+    seen: dict[str, QuarantinedRow] = {}  # whatever became of them since: a rollback of a log brings them back
     for attempt in attempts:
         if not attempt.committed or attempt.manifest is None:
             continue
         if attempt.folded is not None:
             rows = dict(attempt.folded.quarantined)
+            seen |= rows
             continue
+        if attempt.manifest.waiting is not None:
+            rows = {key: seen.get(key) or rows.get(key, {"key": key}) for key in attempt.manifest.waiting.quarantined}
         for key in attempt.manifest.healed:
             rows.pop(key, None)
         if attempt.manifest.counts.rejected:
             stored = read_object(files, layout.quarantine(attempt.intent.attempt), _Stored, _READ_AGAIN, LARGE)
             rows.update((row.key, {**row.plain(), "batch": attempt.intent.batch}) for row in stored.rejected)
+            seen |= rows
     return rows
 
 

@@ -92,6 +92,11 @@ def _root(roots: dict[PartitionValues, PartitionValues], place: PartitionValues)
     return place
 
 
+def changes_at(changes: ChangeSet, partitions: frozenset[PartitionValues]) -> ChangeSet:
+    """The changes that touch any of `partitions`."""
+    return ChangeSet(changes.rows.filter(touching(changes, partitions)), changes.partitions)
+
+
 def keys_at(changes: ChangeSet, partitions: frozenset[PartitionValues]) -> pa.Array:
     """The keys of the changes that touch any of `partitions`."""
     return changes.rows.filter(touching(changes, partitions))[":key"].combine_chunks()

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+BEGINNING: Mapping[str, Any] = {}
+"""The value of a log's position before its first event."""
+
 Order = tuple[int, int]
 """The batch that a position was committed with or follows, and its sequence number. The largest is the newest."""
 

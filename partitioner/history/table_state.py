@@ -149,6 +149,8 @@ def ended(holds: tuple[Hold, ...], partitions: tuple[PartitionValues, ...] | Non
 
 def _aside_after(state: TableState, manifest: Manifest) -> tuple[tuple[KeySet, ...], tuple[KeySet, ...]]:
     """The deferred and the released key sets."""
+    if manifest.waiting is not None:
+        return manifest.waiting.deferred, manifest.waiting.released
     put_aside = [*state.deferred, *([manifest.deferred] if manifest.deferred else [])]
     freed = [aside for aside in put_aside if aside.name in manifest.released]
     open_ = [*state.released, *freed, *([manifest.rest] if manifest.rest else [])]

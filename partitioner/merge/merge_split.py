@@ -69,6 +69,18 @@ def merge_split(
     return merge.counts()
 
 
+def append_rows(
+    batches: Iterable[tuple[Bucket, pa.RecordBatch]], new: pa.Table, schema: pa.Schema
+) -> Generator[pa.RecordBatch, None, MergeCounts]:
+    """The same under a rule without keys: the existing rows, then the new ones. Nothing is looked for."""
+    before = 0
+    for _, batch in batches:
+        before += len(batch)
+        yield conform(batch, schema)
+    yield conform_table(new, schema)
+    return MergeCounts(before, inserted=len(new), updated=0, deleted=0, moved_out=0, moved_in=0)
+
+
 def _kept(batch: pa.RecordBatch, mask: pa.Array) -> pa.RecordBatch:
     """Column by column: Arrow copies runs then, where for a batch it takes row by row; nearly all rows stay."""
     return pa.RecordBatch.from_arrays([column.filter(mask) for column in batch.columns], schema=batch.schema)

@@ -1,13 +1,18 @@
 """The plan of a batch, as a value: every file to be read, written and linked, every partition to be moved."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from partitioner.planning.packing import PackingRules, pack
 from partitioner.values import AttemptId, Bucket, ColumnSpec, DataFile, Estimate, PartitionValues, Version
 
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """One split to be rewritten: `reads` (files of the old version) merged with its changes into file `name`."""
+    """One split to be rewritten: `reads` (files of the old version) merged with its changes into file `name`.
+
+    Of a plan that appends: followed by the partition's `rows` new ones from number `first` on.
+    """
 
     partition: PartitionValues
     bucket: Bucket
@@ -17,6 +22,8 @@ class SplitPlan:
     task: int  # index of the task that does it
     cost: float  # predicted seconds; only its ratios matter
     written: Estimate  # bytes of the new file
+    first: int = 0
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class PartitionPlan:
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """The decision for one batch. Equal arguments give an equal plan."""
+    """The decision for one batch. Equal arguments give an equal plan. `appends`: its changes replace no row."""
 
     batch: int
     attempt: AttemptId
@@ -41,6 +48,7 @@ class BatchPlan:
     partitions: tuple[PartitionPlan, ...]  # sorted by partition values
     tasks: int
     absent: tuple[PartitionValues, ...] = ()  # do not exist and only get drops: nothing is there to be dropped
+    appends: bool = False
 
     @property
     def splits(self) -> tuple[SplitPlan, ...]:
@@ -70,3 +78,12 @@ class SplitResult:
     @property
     def after(self) -> int:
         return self.file.rows
+
+
+def with_tasks(partitions: Sequence[PartitionPlan], rules: PackingRules) -> tuple[PartitionPlan, ...]:
+    """Give every split its task."""
+    tasks = iter(pack([split.cost for partition in partitions for split in partition.splits], rules))
+    return tuple(
+        replace(partition, splits=tuple(replace(split, task=next(tasks)) for split in partition.splits))
+        for partition in partitions
+    )

@@ -7,13 +7,13 @@ not write). Otherwise the splits with changes are rewritten and the others linke
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from partitioner.changes.hashing import hash_key
 from partitioner.errors import DriftError
-from partitioner.planning.batch_plan import BatchPlan, PartitionPlan, SplitPlan
+from partitioner.planning.batch_plan import BatchPlan, PartitionPlan, SplitPlan, with_tasks
 from partitioner.planning.counts import ChangeCount, ratio_of
-from partitioner.planning.packing import PackingRules, pack
+from partitioner.planning.packing import PackingRules
 from partitioner.planning.sizing import SizingRules, first_split_count, rows_per_file, split_count
 from partitioner.values import AttemptId, Bucket, ColumnSpec, DataFile, Estimate, PartitionValues, Version
 
@@ -86,7 +86,7 @@ def plan_batch(
         _plan_partition(values, live.get(values), counts[values], frame)
         for values in sorted(set(counts).difference(absent))
     ]
-    partitions = _assign(drafts, PackingRules(parallelism, rules.least_task_cost))
+    partitions = with_tasks(drafts, PackingRules(parallelism, rules.least_task_cost))
     return BatchPlan(
         batch=batch,
         attempt=attempt,
@@ -197,12 +197,3 @@ def _one_file_a_bucket(version: Version) -> bool:
 
 def _untouched(old: Version, changes: Mapping[int, int]) -> tuple[DataFile, ...]:
     return tuple(sorted((file for file in old.files if file.bucket.index not in changes), key=lambda file: file.bucket))
-
-
-def _assign(partitions: Sequence[PartitionPlan], rules: PackingRules) -> tuple[PartitionPlan, ...]:
-    """Give every split its task."""
-    tasks = iter(pack([split.cost for partition in partitions for split in partition.splits], rules))
-    return tuple(
-        replace(partition, splits=tuple(replace(split, task=next(tasks)) for split in partition.splits))
-        for partition in partitions
-    )

@@ -91,6 +91,35 @@ def route(plan: BatchPlan) -> Route:
     )
 
 
+def changes_by_split(changes: ChangeSet, plan: BatchPlan) -> RoutedChanges:
+    """Each split's changes, as its plan says. Raises UnroutableChange if plan and changes do not belong together."""
+    return _appended(changes, plan) if plan.appends else route_changes(changes, route(plan))
+
+
+def _appended(changes: ChangeSet, plan: BatchPlan) -> RoutedChanges:
+    """By partition only, in the order of the change set: a row goes to the split whose stretch it falls into."""
+    target = _numbers(changes.rows, ":target")
+    order = np.argsort(target, kind="stable")
+    bounds = np.searchsorted(target[order], np.arange(len(changes.partitions) + 1))
+    first = {values: int(bounds[index]) for index, values in enumerate(changes.partitions)}
+    here = {values: int(bounds[index + 1] - bounds[index]) for index, values in enumerate(changes.partitions)}
+    planned = {part.partition: sum(split.rows for split in part.splits) for part in plan.partitions}
+    wrong = [values for values in {**planned, **here} if planned.get(values, 0) != here.get(values, 0)]
+    if wrong:
+        values = min(wrong)
+        raise UnroutableChange(
+            f"{here.get(values, 0)} new rows are for partition {'/'.join(values)}, but the plan has"
+            f" {planned.get(values, 0)}: plan and change set do not belong together"
+        )
+    pieces = [
+        order[first[s.partition] + s.first : first[s.partition] + s.first + s.rows] for s in plan.splits if s.rows
+    ]
+    places = np.concatenate([np.zeros(0, np.int64), *pieces])
+    starts = np.concatenate([[0], np.cumsum([split.rows for split in plan.splits], dtype=np.int64)])
+    kinds = np.full(len(places), int(Routed.INSERT), np.int8)
+    return RoutedChanges(_data(changes), places, kinds, starts.astype(np.int64))
+
+
 def route_changes(changes: ChangeSet, to: Route) -> RoutedChanges:
     """Sort a change set's rows to the splits they concern. Raises UnroutableChange if one is not in the plan.
 
@@ -104,9 +133,12 @@ def route_changes(changes: ChangeSet, to: Route) -> RoutedChanges:
     ordinals = _ordinals(changes, to, sides)
     order = np.argsort(ordinals, kind="stable")
     starts = np.searchsorted(ordinals[order], np.arange(len(to.tasks) + 1)).astype(np.int64)
+    return RoutedChanges(_data(changes), sides.row[order].astype(np.int64), sides.kind[order], starts)
+
+
+def _data(changes: ChangeSet) -> pa.Table:
     names = [name for name in META.names if name not in (":key", ":version")]
-    rows = changes.rows.drop_columns(names).combine_chunks()  # or each split's would be put together for itself
-    return RoutedChanges(rows, sides.row[order].astype(np.int64), sides.kind[order], starts)
+    return changes.rows.drop_columns(names).combine_chunks()  # or each split's would be put together for itself
 
 
 def _kind_at_target(

@@ -15,9 +15,9 @@ from loader.config.settings import Metrics, load
 from loader.ops.clean.clean import clean
 from loader.ops.doctor.metrics import metrics
 from loader.ops.doctor.subject import Patient
-from loader.publish.batch import DirtyKeys
 from loader.report.findings import Grade
 from loader.report.metrics import TableMetrics
+from loader.sources.api import Poll
 from loader.state.claim import claim_of, make_claim
 from loader.state.layout import Layout
 from loader.storage.local import LocalFiles
@@ -42,7 +42,7 @@ def stage_on(folder: Path, metastore: InMemoryMetastore) -> Stage:
 class Aging(Source):
     """A source whose windows are closed at once."""
 
-    def scan(self) -> DirtyKeys:
+    def scan(self) -> Poll:
         found = super().scan()
         assert found.position
         return replace(found, position=replace(found.position, low_ms=found.position.read_ms))

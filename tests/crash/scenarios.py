@@ -11,9 +11,9 @@ from loader.ops.adopt.attempt import Origin, adopt, preview_adopt
 from loader.ops.clean.clean import clean, preview_clean
 from loader.ops.recover.stale_writes import repair
 from loader.ops.table import TableService
-from loader.publish.batch import DirtyKeys
 from loader.publish.parameters import ATTEMPT
 from loader.runtime.compactor import Compactor
+from loader.sources.api import Poll
 from loader.state.claim import Claim, check_claim, make_claim
 from loader.state.gaps import debts
 from loader.state.open_table import Environment
@@ -177,7 +177,7 @@ def resume_and_catch_up(world: World, tap: Tap) -> None:
 class Forgetting(Source):
     """Its windows need not be read again: change sets can be collected."""
 
-    def scan(self) -> DirtyKeys:
+    def scan(self) -> Poll:
         found = super().scan()
         assert found.position is not None
         return replace(found, position=replace(found.position, low_ms=found.position.read_ms))

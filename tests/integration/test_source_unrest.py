@@ -14,6 +14,7 @@ import pytest
 
 from devservers.hbase import HBase
 from loader.report.reports import BatchReport
+from loader.runtime.assemble import hbase_of
 from loader.runtime.loop import Loop
 from loader.sources.hbase.access.api import HBaseClient, Patience, Scan
 from loader.sources.hbase.access.where import THRIFT
@@ -158,7 +159,8 @@ def test_a_table_truncated_in_mid_scan_is_scanned_again_and_owed(clicks: NewClic
                 time.sleep(LAG_MS / 1000)
             return scans[-1]
 
-        report = loop.turn(interrupted)
+        hbase_of(loop).scan = interrupted
+        report = loop.turn()
         assert (len(scans), report is not None and report.upserts) == (2, 1)
         assert "truncated" in reasons(loop)[0]
     assert table.rows()["new"] == ("wed", 9)
@@ -178,8 +180,9 @@ def test_a_table_replaced_again_and_again_publishes_nothing(clicks: NewClicks) -
             table.hbase.truncate(table.kept.table.hbase_table)
             return found
 
+        hbase_of(loop).scan = interrupted
         with pytest.raises(IncompleteScan, match="replaced"):
-            loop.turn(interrupted)
+            loop.turn()
     assert table.rows() == before
 
 
@@ -347,8 +350,9 @@ def test_a_long_absence_is_owed_and_shown(clicks: NewClicks) -> None:
         settled = loop.env.state.position()
         assert settled is not None
         window = Window(0, loop.env.clock(), True, 0)
-        assert loop.blindspots is not None
-        loop.blindspots.after_scan(window, Position(settled.source, 0, long_ago, 0))
+        blindspots = hbase_of(loop).blindspots
+        assert blindspots is not None
+        blindspots.after_scan(window, Position(settled.source, 0, long_ago, 0))
         assert "no window was read for 1h" in reasons(loop)[0]
     shown = hotswap(table.kept, "status", "--check")
     assert (shown.code, "provisional" in shown.out) == (6, True)

@@ -16,9 +16,10 @@ from hypothesis.stateful import RuleBasedStateMachine
 from loader.basics.errors import Damage, ForeignChange, HotswapError, StorageError, from_foreign
 from loader.datafiles.in_process import LocalRewriter
 from loader.datafiles.split_file import Tools
-from loader.publish.batch import Batch, DirtyKeys, Work
+from loader.publish.batch import Batch, Work
 from loader.publish.publish import publish
 from loader.publish.steps import Step
+from loader.sources.api import Poll
 from loader.state.open_table import Environment
 from loader.state.recently_published import Recently
 from loader.state.records import Records
@@ -45,7 +46,7 @@ class Noting:
     scanned: int = 0
     seen: dict[str, Row | None] | None = None
 
-    def scan(self) -> DirtyKeys:
+    def scan(self) -> Poll:
         self.scanned = self.machine.tick
         return self.machine.source.scan()
 
@@ -63,7 +64,7 @@ class Noting:
 class Aging(Source):
     """Its low watermark follows its windows: what is old enough may be forgotten."""
 
-    def scan(self) -> DirtyKeys:
+    def scan(self) -> Poll:
         found = super().scan()
         assert found.position is not None
         return replace(found, position=replace(found.position, low_ms=max(0, found.position.read_ms - 2)))

@@ -20,7 +20,7 @@ MAY: Mapping[str, set[str]] = {
     CHANGES: {"partitioner"},
     HISTORY: {"partitioner"},
     PLANNING: {"partitioner", CHANGES, HISTORY},
-    MERGE: {"partitioner", CHANGES, PLANNING},
+    MERGE: {"partitioner", CHANGES, HISTORY, PLANNING},
     "metastore": set(),
     "loader/basics": set(),
     "loader/storage": SHARED,
@@ -29,7 +29,7 @@ MAY: Mapping[str, set[str]] = {
     "loader/mapping": SHARED | {"loader/config"},
     "loader/sources": SHARED | {"loader/mapping", "loader/state", "loader/storage", CHANGES, HISTORY},
     "loader/datafiles": SHARED | {"loader/config", "loader/mapping", "loader/storage", CHANGES, PLANNING, MERGE},
-    "loader/publish": SHARED | {"loader/datafiles", "loader/state", "loader/storage", CHANGES, HISTORY, PLANNING},
+    "loader/publish": SHARED | {"loader/datafiles", "loader/sources", "loader/state", "loader/storage"} | DECISIONS,
     "loader/wiring": SHARED
     | {f"loader/{name}" for name in ("config", "datafiles", "mapping", "sources", "state", "storage")}
     | {HISTORY, PLANNING},
@@ -40,7 +40,8 @@ MAY: Mapping[str, set[str]] = {
     | DECISIONS,
     "loader/runtime": SHARED
     | {f"loader/{name}" for name in ("config", "datafiles", "mapping", "ops", "publish", "report", "sources", "state")}
-    | {"loader/wiring", CHANGES, HISTORY, PLANNING},
+    | {"loader/wiring"}
+    | DECISIONS,
     "loader/cli": SHARED | {f"loader/{name}" for name in ("config", "ops", "report", "runtime", "wiring")} | {PLANNING},
     "loader": {"loader/cli"},
 }

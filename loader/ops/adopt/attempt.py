@@ -6,16 +6,15 @@ comparison with HBase tells: it is owed.
 
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-
 from loader.basics.errors import Conflict
 from loader.datafiles.split_file import RawKeys, write_empty
 from loader.ops.adopt.survey import Find, survey, version_of
 from loader.ops.reindex.attempt import Rebuilding
-from loader.publish.batch import Batch, DirtyKeys
+from loader.publish.batch import Batch
 from loader.publish.publish import publish
 from loader.publish.steps import Step, claim, lock, record, settle
 from loader.publish.swap import add_missing, check, conclude, read_back, swap
+from loader.sources.api import moved_to
 from loader.state.gaps import Debt, owe
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
@@ -118,7 +117,7 @@ class _Adoption:
         if batch.before.position is None:
             start = env.clock() - self.origin.lag_ms
             position = Position(self.origin.source, start, start, max(0, start - self.origin.overlap_ms))
-            batch.dirty = DirtyKeys(pa.array([], pa.binary()), position)
+            batch.poll = moved_to(position)
 
     def owe(self, batch: Batch) -> None:
         """Before the manifest: an adoption moves nothing, so from then on it may be settled as committed.

@@ -8,10 +8,11 @@ import pyarrow as pa
 
 from loader.basics.errors import Conflict
 from loader.publish import moves, preconditions
-from loader.publish.batch import Batch, DirtyKeys
+from loader.publish.batch import Batch
 from loader.publish.publish import publish
 from loader.publish.steps import Step, claim, lock, read_live, record, settle
 from loader.publish.swap import add_missing, check, conclude, read_back, swap
+from loader.sources.api import moved_to
 from loader.state.change_sets import store_change_set
 from loader.state.open_table import Environment
 from loader.state.quarantine import Rejected, store_rejected
@@ -98,7 +99,7 @@ def place(batch: Batch, prepared: Prepared, emptied: Sequence[PartitionValues] =
     batch.found = {seen.values: seen for seen in env.metastore.partitions(env.table, list(partitions))}
     batch.moves = tuple(moves.move(batch, values, _version(batch, values, prepared)) for values in partitions)
     batch.index, batch.counts = prepared.index, Counts(upserts=prepared.rows, rejected=len(prepared.rejected))
-    batch.dirty = DirtyKeys(pa.array([], pa.binary()), prepared.position)
+    batch.poll = moved_to(prepared.position)
 
 
 def _by(batch: Batch, files: Sequence[DataFile]) -> tuple[DataFile, ...]:

@@ -98,8 +98,10 @@ def _folded_to(env: Environment) -> int:
 
 def _of_folded(env: Environment, last: int) -> list[str]:
     """Change sets, key sets and quarantined rows of attempts that are folded: what is still wanted is elsewhere."""
-    state = env.state.records().state
-    wanted = {aside.name for aside in (*state.deferred, *state.released)}
+    records = env.state.records()
+    first = records.attempts[0].folded if records.attempts else None
+    states = [records.state, *([first.state] if first else [])]  # a log may go back to what is folded
+    wanted = {aside.name for state in states for aside in (*state.deferred, *state.released)}
     return [
         join(env.layout.state, kind, name)
         for kind in ("changes", "keys", "quarantine")

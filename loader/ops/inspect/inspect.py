@@ -12,8 +12,8 @@ from loader.basics.plain import as_json, plain_values
 from loader.basics.printable import printable
 from loader.datafiles.split_file import RawKeys, read_rows
 from loader.ops.inspect.pending import held, requested
-from loader.publish.batch import ReadRows
 from loader.sources.hbase.raw_row import NOTHING_LEFT, RawTimes
+from loader.sources.rows import ReadRows
 from loader.state.change_sets import load_change_set
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined

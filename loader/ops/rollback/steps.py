@@ -3,21 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-
 from loader.basics.errors import ConfigError, Held, PlanChanged, StorageError
 from loader.publish import moves, preconditions
-from loader.publish.batch import Batch, Decided, DirtyKeys
+from loader.publish.batch import Batch, Decided
 from loader.publish.key_moves import index_delta, key_moves, keystore_of, moved_since, undone_keys
 from loader.publish.steps import Step, claim, lock, read_live, record, settle
 from loader.publish.swap import add_missing, check, conclude, read_back, swap
+from loader.sources.api import moved_to
 from loader.state.condemned import condemned_locations
 from loader.state.definitions import definition_of, may_follow
 from loader.state.gaps import Debt, owe
 from loader.state.keys_aside import put_aside
 from loader.state.open_table import Environment
+from loader.state.quarantine import quarantined
 from loader.state.records import Records
-from partitioner.history.manifest import KeySet, PartitionMove
+from partitioner.history.manifest import KeySet, PartitionMove, Waiting
+from partitioner.history.position import BEGINNING, Position
 from partitioner.history.rollback_plan import (
     RollbackPlan,
     RollbackStep,
@@ -27,6 +28,7 @@ from partitioner.history.rollback_plan import (
     plan_rollback,
 )
 from partitioner.history.table_state import Hold, TableState, fold
+from partitioner.merge.rules import rule_of
 from partitioner.values import PartitionValues, Version, canonical_location
 
 Planner = Callable[[Environment, Records], RollbackPlan]
@@ -46,6 +48,11 @@ def plan_of(env: Environment, records: Records, goal: Goal) -> RollbackPlan:
     if goal.partitions is None:
         return plan_rollback(records.attempts, goal.target)
     check_target(records.attempts, goal.target)
+    if not reads_again(env, records.state):
+        raise ConfigError(
+            f"{env.table} has its rows from a log, which has one position for all partitions: none goes back alone",
+            f"Nothing was moved. Go back with the whole table: hotswap rollback {env.table} --to {goal.target}",
+        )
     if is_across_rebuild(records.attempts, goal.target):
         raise ConfigError(
             f"{env.table} was rebuilt since batch {goal.target}: which of its rows moved is on no record",
@@ -84,7 +91,9 @@ def changed_since_shown(env: Environment) -> PlanChanged:
 
 
 def _decide(batch: Batch, plan: RollbackPlan) -> None:
-    _check_debt(batch, plan.undone)
+    of_log = not reads_again(batch.env, batch.before)
+    if not of_log:
+        _check_debt(batch, plan.undone)
     gone = condemned_locations(batch.env.files, batch.env.layout)
     for step in plan.steps:
         if step.then is not None:
@@ -96,13 +105,35 @@ def _decide(batch: Batch, plan: RollbackPlan) -> None:
     if is_across_rebuild(batch.env.state.records().attempts, plan.target):
         _read_again_from(batch, then)
     decided = Decided(target=plan.target, held=plan.held, watermark=_low(then))
-    if plan.held is None:
+    if of_log:
+        _go_on_from(batch, then)
+        batch.decided = replace(decided, definition=definition_of(batch.env, then), waiting=_waiting_then(batch, then))
+        batch.index = plan.index
+    elif plan.held is None:
         batch.decided, batch.index = (
             replace(decided, undone=plan.undone, definition=definition_of(batch.env, then)),
             plan.index,
         )
     else:
         batch.decided = replace(decided, deferred=_decide_partial(batch, plan))
+
+
+def reads_again(env: Environment, state: TableState) -> bool:
+    """Whether the table's source can be read again by key: then a batch that is taken back need not move it."""
+    return rule_of(state.rule or env.rule).idempotent
+
+
+def _go_on_from(batch: Batch, then: TableState) -> None:
+    """A log's position goes back with the rows: what was read since comes again, once."""
+    now = batch.before.position
+    if now is not None:
+        batch.poll = moved_to(then.position or Position(now.source, 0, 0, 0, BEGINNING))
+
+
+def _waiting_then(batch: Batch, then: TableState) -> Waiting:
+    env, attempts = batch.env, batch.env.state.records().attempts
+    until = [attempt for attempt in attempts if attempt.intent.batch <= then.batch]
+    return Waiting(then.deferred, then.released, tuple(sorted(quarantined(env.files, env.layout, until))))
 
 
 def _read_again_from(batch: Batch, then: TableState) -> None:
@@ -113,7 +144,7 @@ def _read_again_from(batch: Batch, then: TableState) -> None:
     env, position = batch.env, then.position
     if position is None:
         return
-    batch.dirty = DirtyKeys(pa.array([], pa.binary()), position)
+    batch.poll = moved_to(position)
     reason = "rows may have been deleted, and their markers compacted away, before a rebuild that was taken back"
     now = env.clock()
     owe(

@@ -18,7 +18,7 @@ from loader.ops.init import initialise
 from loader.ops.table import TableService
 from loader.publish.publish import Watch, no_watch
 from loader.report.reports import BatchReport
-from loader.runtime.assemble import open_loop
+from loader.runtime.assemble import hbase_of, open_loop
 from loader.runtime.loop import Loop
 from loader.sources.hbase.access.api import HBaseClient, Patience
 from loader.sources.hbase.access.where import THRIFT, Where
@@ -95,7 +95,8 @@ class Kept:
         asked = now_ms()
         while now_ms() <= asked + LAG_MS:
             time.sleep(0.02)
-        return loop.turn(self.scan(loop, replace(rules, deep_every_ms=0) if deep else rules))
+        hbase_of(loop).scan = self.scan(loop, replace(rules, deep_every_ms=0) if deep else rules)
+        return loop.turn()
 
     def scan(self, loop: Loop, rules: WindowRules = RULES) -> Callable[[], DirtyKeys]:
         def scan() -> DirtyKeys:

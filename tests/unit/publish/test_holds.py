@@ -8,8 +8,9 @@ import pytest
 
 from loader.basics.errors import ConfigError, Held, PlanChanged, StorageError
 from loader.ops.table import TableService
-from loader.publish.batch import Batch, DirtyKeys
+from loader.publish.batch import Batch
 from loader.report.reports import RollbackPlan
+from loader.sources.api import Poll
 from loader.state.open_table import Environment
 from loader.state.records import State
 from loader.storage.local import local_path
@@ -208,7 +209,7 @@ def test_status_tells_of_holds_and_counts_what_waits(table: Table) -> None:
 class Aging(Source):
     """A source whose low watermark follows its windows."""
 
-    def scan(self) -> DirtyKeys:
+    def scan(self) -> Poll:
         found = super().scan()
         assert found.position is not None
         return replace(found, position=replace(found.position, low_ms=found.position.read_ms))

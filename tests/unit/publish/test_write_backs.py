@@ -254,7 +254,7 @@ def test_a_rollback_over_a_stale_write_that_nobody_mended_moves_nothing(stage: S
 
 
 def loop_of(env: Environment) -> Loop:
-    return Loop(env, "dict", cast(Any, None), cast(Any, None), cast(Any, None), parallelism=1)
+    return Loop(env, cast(Any, None), cast(Any, None), cast(Any, None), parallelism=1)
 
 
 def test_the_watcher_looks_once_a_minute(stage: Stage) -> None:
