@@ -6,7 +6,6 @@ twice as large each time, and it is written at most ⌈log2(wanted ÷ first file
 are; and a partition never has more small files than that.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from partitioner.planning.sizing import rows_per_file
 from partitioner.values import AttemptId, Bucket, ColumnSpec, DataFile, Estimate, PartitionValues, Version
 
 FULL = 0.7
-"""Of the wanted rows: from here on a file is not joined any more. Files end between this and twice this."""
+"""Of the wanted rows: from here on a file is not joined any more. Files end between this and one and a half of them."""
 
 NO_BUCKET = Bucket(0, 1)
 """Appended rows have no key, and so their files have no bucket: all of them hold what may lie anywhere."""
@@ -109,7 +108,7 @@ def _joined(files: Sequence[DataFile], new: int, wanted: float) -> list[DataFile
 def _pieces(joined: Sequence[DataFile], new: int, wanted: float) -> list[_Piece]:
     before = sum(file.rows for file in joined)
     rows = before + new
-    files = math.ceil(rows / wanted) if rows > 2 * FULL * wanted else 1
+    files = max(round(rows / wanted), 1)
     ends = [max(rows * number // files - before, 0) for number in range(files + 1)]
     starts = [0, *ends[1:-1]]
     return [
