@@ -133,9 +133,13 @@ def rows_in(log: MemoryLog) -> dict[str, Row]:
     return rows
 
 
+def opened_as_log(env: Environment) -> Environment:
+    """The same as a table that rows are appended to."""
+    return replace(env, rule=APPEND.id, keystore=None)
+
+
 def open_log_world(*arguments: Any, **named: Any) -> Environment:
-    """As `open_world`, of a table that rows are appended to."""
-    return replace(open_world(*arguments, **named), rule=APPEND.id, keystore=None)
+    return opened_as_log(open_world(*arguments, **named))
 
 
 def source_of(env: Environment, log: MemoryLog, most: int = 1_000) -> LogSource:

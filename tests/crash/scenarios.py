@@ -36,6 +36,7 @@ from tests.crash.scenario import (
     rows_of,
     second_batch,
 )
+from tests.crash.scenarios_log import LOG_SCENARIOS
 from tests.crash.scenarios_more import MORE, without_gone
 from tests.crash.world import Rows, World, index_of, problems_with
 from tests.world import COLUMNS, TABLE, Source, expected, raw_keys, run_batch
@@ -425,4 +426,5 @@ SCENARIOS = (
     Scenario("compaction", many_deltas, compacts, rows_of(with_deltas, after_deltas), compacted_and_back),
     Scenario("rollback that adds", without_gone, rolled_back, rows_of(after, before), back_and_forth),
     *MORE,
+    *LOG_SCENARIOS,
 )

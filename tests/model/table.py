@@ -77,6 +77,8 @@ class LoaderRun:
 
 
 class Table(RuleBasedStateMachine):
+    page_of_nothing = Page({})
+
     def __init__(self) -> None:
         super().__init__()
         self.place = tempfile.TemporaryDirectory(prefix="hotswap-model-")
@@ -84,7 +86,7 @@ class Table(RuleBasedStateMachine):
         self.now = [0.0]
         self.store = InMemoryMetastore("2.3.10", lambda: self.now[0], LOCK_TIMEOUT_S)
         create_table(self.store, self.folder)
-        self.source = Aging()
+        self.source: Source = Aging()
         self.reads: dict[int, Read] = {}
         self.asked: dict[int, Asked] = {}
         self.known: dict[int, Page] = {}  # by batch, also of those that were folded since
@@ -134,8 +136,7 @@ class Table(RuleBasedStateMachine):
             if batch.intent is None:
                 return
             if noting.seen is not None:
-                left = batch.carried.left.to_pylist() if batch.carried.left is not None else []
-                self.reads[batch.intent.batch] = Read(noting.seen, frozenset(key.decode() for key in left))
+                self.reads[batch.intent.batch] = Read(noting.seen, self._left_by(batch))
             if asked is not None:
                 self.asked[batch.intent.batch] = asked
 
@@ -150,6 +151,10 @@ class Table(RuleBasedStateMachine):
         if done and kind is Kind.BATCH:
             self.source.dirty = {key for key in self.source.dirty if self.put_at[key] > noting.scanned}
         return done
+
+    def _left_by(self, batch: Batch) -> frozenset[str]:
+        left = batch.carried.left.to_pylist() if batch.carried.left is not None else []
+        return frozenset(key.decode() for key in left)
 
     def _dying(
         self,
@@ -192,7 +197,7 @@ class Table(RuleBasedStateMachine):
 
     def pages(self, records: Records) -> "Pages":
         """What the committed attempts add up to, and what each unsettled one would make of it."""
-        pages, unsettled, last = self.known, [], Page({})
+        pages, unsettled, last = self.known, [], self.page_of_nothing
         for attempt in records.attempts:
             number = attempt.intent.batch
             if attempt.folded is not None:
