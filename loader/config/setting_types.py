@@ -23,7 +23,7 @@ HIVE_TYPES = [
 _T = TypeVar("_T")
 
 
-def _several(value: Any) -> Any:
+def several(value: Any) -> Any:
     """`a,b` or one value as a list."""
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
@@ -51,6 +51,10 @@ def listen_address(value: Any) -> Any:
 
 def _thrift2_address(text: str) -> str:
     return _address(text, 9090)
+
+
+def _kafka_address(text: str) -> str:
+    return _address(text, 9092)
 
 
 def _hbase_address(text: str) -> str:
@@ -144,14 +148,17 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 HiveTable = Annotated[InstanceOf[TableName], BeforeValidator(_hive_table)]
 Columns = Annotated[Mapping[str, str], AfterValidator(_column_types)]
 MetastoreUris = Annotated[
-    tuple[Annotated[str, AfterValidator(_metastore_uri)], ...], BeforeValidator(_several), AfterValidator(_some)
+    tuple[Annotated[str, AfterValidator(_metastore_uri)], ...], BeforeValidator(several), AfterValidator(_some)
 ]
 ThriftAddresses = Annotated[
-    tuple[Annotated[str, AfterValidator(_thrift2_address)], ...], BeforeValidator(_several), AfterValidator(_some)
+    tuple[Annotated[str, AfterValidator(_thrift2_address)], ...], BeforeValidator(several), AfterValidator(_some)
 ]
 HBaseAddresses = Annotated[
-    tuple[Annotated[str, AfterValidator(_hbase_address)], ...], BeforeValidator(_several), AfterValidator(_some)
+    tuple[Annotated[str, AfterValidator(_hbase_address)], ...], BeforeValidator(several), AfterValidator(_some)
+]
+KafkaAddresses = Annotated[
+    tuple[Annotated[str, AfterValidator(_kafka_address)], ...], BeforeValidator(several), AfterValidator(_some)
 ]
 ZooKeeperAddresses = Annotated[
-    tuple[Annotated[str, AfterValidator(_zookeeper_address)], ...], BeforeValidator(_several), AfterValidator(_some)
+    tuple[Annotated[str, AfterValidator(_zookeeper_address)], ...], BeforeValidator(several), AfterValidator(_some)
 ]

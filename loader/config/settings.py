@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
@@ -21,52 +19,29 @@ from pydantic import (
 from loader.basics.errors import ConfigError
 from loader.basics.quantities import parse_share
 from loader.config.document import Document, KeyPath, dotted, nearest, read_document
+from loader.config.model import Model
 from loader.config.places import clashes, state_problem
 from loader.config.problems import config_error
 from loader.config.setting_types import (
     Bytes,
     Columns,
     Grace,
-    HBaseAddresses,
     HiveTable,
     Location,
     MetastoreUris,
     Seconds,
     Secret,
     Share,
-    ThriftAddresses,
     TimeZone,
-    ZooKeeperAddresses,
     at_key,
     listen_address,
 )
+from loader.config.source_settings import EventField, HBaseSettings, SourceSettings, TlsSettings
 from metastore.api import TableName
 from metastore.auth import Auth, Mechanism, Tls
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, populate_by_name=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_unknown_key(cls, data: Any) -> Any:
-        known = [field.alias or name for name, field in cls.model_fields.items()]
-        for key in data if isinstance(data, dict) else ():
-            if key not in known and key not in cls.model_fields:
-                near = nearest(key, known)
-                raise at_key("unknown key" + (f"; did you mean {near}?" if near else ""), key)
-        return data
-
-
-class TlsSettings(_Model):
-    """Paths of PEM files: see `metastore.auth.Tls`."""
-
-    ca: str | None = None
-    certificate: str | None = None
-    key: str | None = None
-
-
-class MetastoreSettings(_Model):
+class MetastoreSettings(Model):
     """The Hive metastore. `uris` are tried in turn; `timeout` is that of one call, the swap included."""
 
     uris: MetastoreUris
@@ -94,41 +69,14 @@ class MetastoreSettings(_Model):
         )
 
 
-class HBaseSettings(_Model):
-    """Where HBase is, in one of four ways, each of `host:port`, tried in turn; `timeout` is that of one call.
-
-    `servers` (masters or region servers), `zookeeper` and `site` (an hbase-site.xml) ask HBase itself, `thrift` asks
-    its Thrift2 servers. `clock_table`: a table of ours into which a cell may be put now and then, to see what time the
-    servers have.
-    """
-
-    thrift: ThriftAddresses | None = None
-    servers: HBaseAddresses | None = None
-    zookeeper: ZooKeeperAddresses | None = None
-    site: str | None = None
-    znode: str = "/hbase"
-    user: str = ""
-    timeout: Seconds = 60.0
-    clock_table: str | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> "HBaseSettings":
-        ways = {"servers": self.servers, "zookeeper": self.zookeeper, "site": self.site, "thrift": self.thrift}
-        given = [name for name, way in ways.items() if way is not None]
-        if len(given) != 1:
-            told = " and ".join(given) if given else "none"
-            raise ValueError(f"give just one of servers, zookeeper, site and thrift: {told} is given")
-        return self
-
-
-class Cell(_Model):
+class Cell(Model):
     """Where a column's bytes are: `cell` is `family:qualifier`, `family:` or `:key`; `type` how they are encoded."""
 
     cell: str
     type: str | None = None
 
 
-class RowKey(_Model):
+class RowKey(Model):
     """A row key made of several columns: cut at `delimiter`, or into pieces of `widths` bytes."""
 
     columns: tuple[str, ...] = Field(min_length=1)
@@ -142,7 +90,7 @@ class RowKey(_Model):
         return self
 
 
-class PartitionBy(_Model):
+class PartitionBy(Model):
     """One partition key: the column `from` (default: that of the same name), `as` some expression over it."""
 
     name: str
@@ -151,14 +99,14 @@ class PartitionBy(_Model):
     expression: str | None = Field(None, alias="as")
 
 
-class Transform(_Model):
+class Transform(Model):
     """Spark SQL over each decoded row: `select` (name → expression) and `where`; rows filtered out count as deleted."""
 
     select: Mapping[str, str] | None = None
     where: str | None = None
 
 
-class ReconcileSettings(_Model):
+class ReconcileSettings(Model):
     """The comparison with HBase: `every` so often beside the stream (None: never), `rate` in rows a second."""
 
     every: Seconds | None = None
@@ -167,14 +115,14 @@ class ReconcileSettings(_Model):
     wait: Seconds = 900.0
 
 
-class KeepFor(_Model):
+class KeepFor(Model):
     """Of the batches committed `within` so long ago, keep one `every` so often (0: all) for rollback."""
 
     every: Seconds = 0.0
     within: Seconds
 
 
-class Alarms(_Model):
+class Alarms(Model):
     """When a table wants a person: in `status --check`, the log and the metrics. `null` switches one off."""
 
     lag: Seconds | None = 300.0
@@ -189,10 +137,14 @@ class Alarms(_Model):
     free_space: Share | None = 0.1
 
 
-class Metrics(_Model):
+class Metrics(Model):
     """Where a running loader tells Prometheus how it does; without `listen` it does not."""
 
     listen: Annotated[str, BeforeValidator(listen_address)] | None = None
+
+
+def _short_field(value: Any) -> Any:
+    return {"field": value} if isinstance(value, str) else value
 
 
 def _short_cell(value: Any) -> Any:
@@ -203,13 +155,32 @@ def _short_partition(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-class TableSettings(_Model):
-    """One Hive table and the HBase table that it is kept equal to."""
+OF_MIRRORS = frozenset(
+    (
+        "hbase_table",
+        "mapping",
+        "row_key",
+        "lag",
+        "overlap",
+        "wal_sync_timeout",
+        "max_keys",
+        "max_row_bytes",
+        "reconcile",
+    )
+)
+OF_EVENTS = frozenset(("fields", "max_events"))
+"""Settings that mean something for one kind of table only."""
 
-    hbase_table: str = Field(min_length=1)
+
+class TableSettings(Model):
+    """One Hive table, and the HBase table that it is kept equal to or the source of the events that it holds."""
+
+    hbase_table: str = ""
+    source: SourceSettings | None = None
     hive_table: HiveTable
     columns: Columns
-    mapping: str | Mapping[str, Annotated[Cell, BeforeValidator(_short_cell)]]
+    mapping: str | Mapping[str, Annotated[Cell, BeforeValidator(_short_cell)]] = ""
+    fields: Mapping[str, Annotated[EventField, BeforeValidator(_short_field)]] = {}
     row_key: RowKey | None = None
     partition_by: tuple[Annotated[PartitionBy, BeforeValidator(_short_partition)], ...] = Field(min_length=1)
     transform: Transform = Transform()
@@ -228,6 +199,7 @@ class TableSettings(_Model):
     row_group_bytes: Annotated[Bytes, Field(ge=1 << 20)] = 64 << 20
     sort_by: tuple[str, ...] = ()
     max_keys: Annotated[int, Field(ge=1)] = 1_000_000
+    max_events: Annotated[int, Field(ge=1)] = 1_000_000
     max_row_bytes: Annotated[Bytes, Field(ge=1 << 20, le=1 << 30)] = 64 << 20
     max_rejected: Annotated[int, Field(ge=0)] = 1000
     max_delete_share: Share = 0.5
@@ -243,6 +215,18 @@ class TableSettings(_Model):
         KeepFor(every=3600.0, within=3 * 86400.0),
     )
     alarms: Alarms = Alarms()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "TableSettings":
+        if self.source is None:
+            for needed in ("hbase_table", "mapping"):
+                if not getattr(self, needed):
+                    raise at_key("is missing (or `source`, for a table of events)", needed)
+        given = self.model_fields_set & (OF_MIRRORS if self.source is not None else OF_EVENTS)
+        if given:
+            kind = "of events" if self.source is not None else "kept equal to HBase"
+            raise at_key(f"does not go with a table {kind}", sorted(given)[0])
+        return self
 
     @model_validator(mode="after")
     def _state_is_hidden_from_readers(self) -> "TableSettings":
@@ -262,15 +246,22 @@ def _name_is_hive_table(tables: Any) -> Any:
     }
 
 
-class Settings(_Model):
+class Settings(Model):
     """The whole file. `tables` is keyed as in the file; `table` finds one by that name or by its Hive table."""
 
     metastore: MetastoreSettings
-    hbase: HBaseSettings
+    hbase: HBaseSettings | None = None
     tables: Annotated[Mapping[str, TableSettings], BeforeValidator(_name_is_hive_table)] = Field(min_length=1)
     spark: Mapping[str, Secret] = {}
     metrics: Metrics = Metrics()
     _document: Document | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _hbase_where_it_is_wanted(self) -> "Settings":
+        for name, table in self.tables.items():
+            if self.hbase is None and table.source is None:
+                raise at_key(f"is missing: table {name} is kept equal to an HBase table", "hbase")
+        return self
 
     @model_validator(mode="after")
     def _one_writer_a_table(self) -> "Settings":
@@ -291,6 +282,14 @@ class Settings(_Model):
     def file(self) -> str:
         """The file that they were read from."""
         return self._document.file if self._document else "the configuration"
+
+    def hbase_of_tables(self) -> HBaseSettings:
+        """Where HBase is. Raises ConfigError if the file does not say it: no table of it is kept equal to HBase."""
+        if self.hbase is None:
+            raise ConfigError(
+                f"{self.file} does not say where HBase is", "Add `hbase:`, see conf/hotswap.example.yaml."
+            )
+        return self.hbase
 
     def table(self, name: str | None = None) -> TableSettings:
         """The table of this name; without a name, the only one. ConfigError names the nearest and lists all."""

@@ -40,15 +40,15 @@ def build_mapping(
     """
     if decoder not in DECODERS:
         raise MappingError(f"there is no version {decoder} of the decoder", f"There are {_listed(DECODERS)}.")
-    types = _types(columns)
+    types = parse_types(columns)
     given = frozenset(name.lower() for name in computed)
     _check_known(given, types, "transform")
     part_names = [name.lower() for name in _get(row_key, "columns", ())]
     sources = _sources(mapping, types, part_names)
     _check_mapped(sources, types, given, part_names)
     key = _row_key(row_key, part_names, sources, types, decoder)
-    keys = tuple(_partition_key(entry, types, time_zone) for entry in partition_by)
-    identity = _identity(keys, types)
+    keys = partition_keys_of(partition_by, types, time_zone)
+    identity = identity_of(keys, types)
     timestamps = [name for name, (place, _) in sources.items() if place.kind is Kind.TIMESTAMP]
     return Mapping(
         types=tuple(types.items()),
@@ -63,7 +63,7 @@ def build_mapping(
     )
 
 
-def _types(columns: MappingOf[str, str]) -> Types:
+def parse_types(columns: MappingOf[str, str]) -> Types:
     types: Types = {}
     for name, text in columns.items():
         if name.lower() in types:
@@ -236,6 +236,11 @@ def _check_cut(columns: Sequence[KeyColumn], delimiter: str | None, widths: Sequ
 # Partition keys
 
 
+def partition_keys_of(entries: Sequence[Any], types: Types, zone: str | None) -> tuple[PartitionKey, ...]:
+    """Raises MappingError."""
+    return tuple(_partition_key(entry, types, zone) for entry in entries)
+
+
 def _partition_key(entry: Any, types: Types, zone: str | None) -> PartitionKey:
     name = (entry if isinstance(entry, str) else _get(entry, "name", "")).lower()
     source = None if isinstance(entry, str) else _get(entry, "source", None) or _get(entry, "from", None)
@@ -249,7 +254,7 @@ def _partition_key(entry: Any, types: Types, zone: str | None) -> PartitionKey:
     return parse_partition_key(name, (source or name).lower(), expression, type_, types, zone)
 
 
-def _identity(keys: Sequence[PartitionKey], types: Types) -> frozenset[str]:
+def identity_of(keys: Sequence[PartitionKey], types: Types) -> frozenset[str]:
     """The columns that leave the files; a derived key must not take a column's name."""
     if twice := [name for name, count in Counter(key.name for key in keys).items() if count > 1]:
         raise MappingError(f"partition key {twice[0]} is there twice", "Keep one.", ("partition_by",))

@@ -154,7 +154,7 @@ class Mapping:
 
         Returns the rows left, the partitions, and for each row its index into them.
         """
-        decoded = without(decoded, _outside_years(decoded.table))
+        decoded = without(decoded, outside_years_of(decoded.table))
         columns = {name: _joined(decoded.table[name]) for name in {key.source for key in self.keys}}
         partitions, targets, problems = place_rows(self.keys, columns, len(decoded.keys))
         if not problems:
@@ -193,7 +193,7 @@ class Mapping:
         return pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()).take(pa.array([0] * rows, pa.int32())), value)
 
 
-def _outside_years(table: pa.Table) -> dict[int, tuple[str, str | None]]:
+def outside_years_of(table: pa.Table) -> dict[int, tuple[str, str | None]]:
     """Rows of which an expression made a date or timestamp that no table can hold: cells cannot have one."""
     problems: dict[int, tuple[str, str | None]] = {}
     for name in table.column_names:

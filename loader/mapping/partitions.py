@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -150,18 +152,40 @@ def place_rows(
     keys: tuple[PartitionKey, ...], columns: Mapping[str, pa.Array], rows: int
 ) -> tuple[tuple[PartitionValues, ...], list[int], dict[int, tuple[str, str | None]]]:
     """All partitions met, each row's index into them, and what is wrong with a row's partition."""
-    texts: list[list[str]] = []
+    codes = np.zeros(rows, np.int64)
+    spellings: list[list[str]] = []
     problems: dict[int, tuple[str, str | None]] = {}
     for key in keys:
         spelled, bad = key.texts(columns[key.source])
-        texts.append(spelled.to_pylist())
+        encoded = spelled.dictionary_encode()
+        spellings.append(encoded.dictionary.to_pylist())
+        codes = codes * max(len(spellings[-1]), 1) + np.asarray(encoded.indices)
         problems.update({index: (reason, key.source) for index, reason in bad.items()})
-    numbers: dict[PartitionValues, int] = {}
-    targets = [numbers.setdefault(values, len(numbers)) for values in zip(*texts, strict=True)] or [0] * rows
-    wrong = {number: problem for values, number in numbers.items() if (problem := _problem(keys, values))}
+    partitions, numbers = _numbered(codes, spellings)
+    targets: list[int] = numbers.tolist()
+    wrong = {number: problem for number, values in enumerate(partitions) if (problem := _problem(keys, values))}
     if wrong:
         problems.update({index: (wrong[number], None) for index, number in enumerate(targets) if number in wrong})
-    return tuple(numbers), targets, problems
+    return partitions, targets, problems
+
+
+def _numbered(
+    codes: npt.NDArray[np.int64], spellings: Sequence[Sequence[str]]
+) -> tuple[tuple[PartitionValues, ...], npt.NDArray[np.int64]]:
+    """The partitions in the order in which they were met, and each row's number. A code has one digit a key."""
+    distinct, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
+    met = np.argsort(first, kind="stable")
+    rank = np.empty(len(met), np.int64)
+    rank[met] = np.arange(len(met))
+    return tuple(_spelled(int(code), spellings) for code in distinct[met]), rank[inverse]
+
+
+def _spelled(code: int, spellings: Sequence[Sequence[str]]) -> PartitionValues:
+    values = []
+    for texts in reversed(spellings):
+        code, digit = divmod(code, max(len(texts), 1))
+        values.append(texts[digit])
+    return tuple(reversed(values))
 
 
 def _problem(keys: Sequence[PartitionKey], values: PartitionValues) -> str | None:

@@ -190,7 +190,7 @@ class Job:
             state=loop.env.layout.state,
             rules=window_rules(self.table),
             tasks=loop.parallelism,
-            clock_table=self.settings.hbase.clock_table or "",
+            clock_table=self.settings.hbase_of_tables().clock_table or "",
         )
 
     def _triggered(self, writer: Any) -> Any:

@@ -53,7 +53,7 @@ def connector(settings: "Settings", patience: Patience | None = None) -> Callabl
 
 def where_of(settings: "Settings") -> Where:
     """The configured HBase. Raises ConfigError for an hbase-site.xml that does not tell."""
-    hbase = settings.hbase
+    hbase = settings.hbase_of_tables()
     if hbase.site is not None:
         return where_of_site(hbase.site, hbase.timeout, hbase.user)
     ways = {THRIFT: hbase.thrift, SERVERS: hbase.servers, ZOOKEEPER: hbase.zookeeper}
@@ -91,7 +91,8 @@ def window_rules(table: "TableSettings") -> WindowRules:
 def measured_rules(settings: "Settings", table: "TableSettings", now_ms: Callable[[], int]) -> WindowRules:
     """With what the servers' clocks are behind ours, if they may be asked. Raises Unavailable, NoSuchTable."""
     rules = window_rules(table)
-    if settings.hbase.clock_table is None:
+    clock_table = settings.hbase_of_tables().clock_table
+    if clock_table is None:
         return rules
     with connector(settings)() as client:
-        return rules.behind(measure_skew(client, settings.hbase.clock_table, now_ms).behind_ms)
+        return rules.behind(measure_skew(client, clock_table, now_ms).behind_ms)
