@@ -89,7 +89,7 @@ def _show_init(out: Output, report: "InitReport") -> None:
     keys = ", ".join(f"{name} {kind}" for name, kind in report.partition_keys)
     out.facts(
         [
-            ("HBase table", f"{report.hbase_table}, {counted(report.regions, 'region')}"),
+            _source(report),
             ("location", report.location),
             ("columns", columns),
             ("partitioned by", keys),
@@ -97,7 +97,16 @@ def _show_init(out: Output, report: "InitReport") -> None:
     )
     for warning in report.warnings:
         out.line(f"  ! {warning}", style="yellow")
+    if not report.hbase_table:
+        out.line(f"Next: hotswap run {report.table}")
+        return
     out.line(f"Next: hotswap run {report.table}; for many millions of rows hotswap bootstrap {report.table} before it")
+
+
+def _source(report: "InitReport") -> tuple[str, str]:
+    if not report.hbase_table:
+        return "source", report.source
+    return "HBase table", f"{report.hbase_table}, {counted(report.regions, 'region')}"
 
 
 def _show_row(out: Output, row: "SampledRow") -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from loader.basics.errors import NeedsConfirmation
+from loader.basics.errors import ConfigError, NeedsConfirmation
 from loader.cli.output import Output
 
 if TYPE_CHECKING:
@@ -131,11 +131,13 @@ class Loader:
     def upkeep(self, settings: "Settings", table: "TableSettings") -> "Upkeep":
         from loader.ops.table_with_source import open_upkeep  # noqa: PLC0415
 
+        _of_hbase(table)
         return open_upkeep(settings, table)
 
     def adopter(self, settings: "Settings", table: "TableSettings") -> "Adopter":
         from loader.ops.adopt.adopter import open_adopter  # noqa: PLC0415
 
+        _of_hbase(table)
         return open_adopter(settings, table)
 
     def initialise(self, settings: "Settings", table: "TableSettings") -> "InitReport":
@@ -166,16 +168,32 @@ class Loader:
     def show_key(self, settings: "Settings", table: "TableSettings", key: bytes) -> "KeyReport":
         from loader.ops.inspect.source_row import show_key  # noqa: PLC0415
 
+        _of_hbase(table)
         return show_key(settings, table, key)
 
     def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport":
-        if once and "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit
+        if table.source is not None and not once:
+            from loader.runtime.paced import run_log  # noqa: PLC0415
+
+            return run_log(settings, table)
+        if (once and table.source is not None) or (
+            once and "PYSPARK_GATEWAY_PORT" not in os.environ
+        ):  # not started by spark-submit
             from loader.runtime.once import run_once  # noqa: PLC0415
 
             return run_once(settings, table, confirm_deletes)
         from loader.runtime.job import run  # noqa: PLC0415
 
         return run(settings, table, once, confirm_deletes=confirm_deletes)
+
+
+def _of_hbase(table: "TableSettings") -> None:
+    """Raises ConfigError for a verb that needs rows with keys."""
+    if table.source is not None:
+        raise ConfigError(
+            f"{table.hive_table} holds the events of a log: there is no HBase table to read or compare it with",
+            "This is for tables that are kept equal to HBase. `hotswap verify`, `history` and `rollback` are for both.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

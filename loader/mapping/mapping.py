@@ -108,6 +108,11 @@ class Mapping:
         return ":key"
 
     @property
+    def fixed(self) -> tuple[str, ...]:
+        """Columns that are the row's identity: no expression may fill them."""
+        return self.row_key.names
+
+    @property
     def partition_from_key(self) -> bool:
         """Whether a row's partition follows from its key alone, so that no key index is needed."""
         return all(key.source in self.row_key.names for key in self.keys)

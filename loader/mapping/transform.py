@@ -5,6 +5,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from loader.mapping.hive_types import HiveType
+
 Problems = dict[int, tuple[str, str | None]]
 """Row's position → why it cannot be transformed, and in which column."""
 
@@ -16,6 +18,16 @@ class Transformed:
     rows: pa.Table
     kept: pa.BooleanArray
     problems: Problems
+
+
+class Columned(Protocol):
+    """What a transform must know of a mapping. `fixed`: columns that no expression may fill."""
+
+    @property
+    def types(self) -> tuple[tuple[str, HiveType], ...]: ...
+
+    @property
+    def fixed(self) -> tuple[str, ...]: ...
 
 
 class Transform(Protocol):

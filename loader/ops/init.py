@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping as Dict
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from loader.basics.errors import ConfigError, HotswapError, UnsuitableTable
 from loader.publish.preconditions import check_configured, specs
@@ -15,17 +15,18 @@ from loader.state.names import check_formats
 from loader.storage.choose import files_of
 from loader.storage.files import Files, join
 from loader.storage.places import HOTSWAP_FOLDER
+from loader.wiring.source_name import source_name
 from loader.wiring.table import FORMATS, check_places, environment, identity, layout_of, open_metastore
 from metastore.api import Column, Metastore, Table, TableName
 from metastore.errors import MetastoreError, NoSuchTable
 from metastore.fence import fence_values
+from partitioner.values import ColumnSpec
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
-    from loader.mapping import Mapping
 
 FOLDER_PROPERTY = "hotswap.folder"
-HBASE_PROPERTY = "hotswap.hbase.table"
+HBASE_PROPERTY, SOURCE_PROPERTY = "hotswap.hbase.table", "hotswap.source"
 
 
 INIT_PROPERTY = "hotswap.init"
@@ -37,16 +38,13 @@ def initialise(settings: "Settings", table: "TableSettings") -> reports.InitRepo
 
     Raises what HBase and the metastore raise, UnsuitableTable, ForeignClaim, NewerFormat.
     """
-    from loader.wiring.definition import known_mapping, record_definition  # noqa: PLC0415 - brings pyarrow
-    from loader.wiring.mapping import mapping_of  # noqa: PLC0415 - brings pyarrow
-    from loader.wiring.source import inspect_source  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.definition import record_definition, rows_mapping  # noqa: PLC0415 - brings pyarrow
 
-    mapping = mapping_of(table)
-    regions = inspect_source(settings, table, mapping)
+    mapping, regions = _proved(settings, table)
     metastore = open_metastore(settings)
     hive, created = claimed_table(metastore, settings, table, mapping)
     env = environment(metastore, files_of(hive.location, table.state), hive, table, identity())
-    record_definition(env, table, known_mapping(table, env))
+    record_definition(env, table, rows_mapping(table, env))
     return reports.InitReport(
         table=str(hive.name),
         location=hive.location,
@@ -55,12 +53,40 @@ def initialise(settings: "Settings", table: "TableSettings") -> reports.InitRepo
         partition_keys=mapping.partition_keys,
         hbase_table=table.hbase_table,
         regions=regions,
+        source=source_name(table),
         warnings=_warnings(table, hive),
     )
 
 
+def _proved(settings: "Settings", table: "TableSettings") -> "tuple[Fitting, int]":
+    """The table's mapping, and how many regions its HBase table has. Raises what HBase, or the log, raises."""
+    from loader.wiring.events import event_mapping_of, log_of  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.mapping import mapping_of  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.source import inspect_source  # noqa: PLC0415 - brings pyarrow
+
+    if table.source is None:
+        mapping = mapping_of(table)
+        return mapping, inspect_source(settings, table, mapping)
+    log = log_of(table)
+    try:
+        log.poll(None, 1)
+    finally:
+        log.close()
+    return event_mapping_of(table), 0
+
+
+class Fitting(Protocol):
+    """What of a mapping the Hive table must have."""
+
+    @property
+    def columns(self) -> tuple[ColumnSpec, ...]: ...
+
+    @property
+    def partition_keys(self) -> tuple[ColumnSpec, ...]: ...
+
+
 def claimed_table(
-    metastore: Metastore, settings: "Settings", table: "TableSettings", mapping: "Mapping"
+    metastore: Metastore, settings: "Settings", table: "TableSettings", mapping: Fitting
 ) -> tuple[Table, bool]:
     """The Hive table with its location claimed, and whether it was created. If that fails, nothing of it is left."""
     found = _checked(metastore, table, mapping)
@@ -76,7 +102,7 @@ def claimed_table(
     return hive, found is None
 
 
-def _checked(metastore: Metastore, table: "TableSettings", mapping: "Mapping") -> Table | None:
+def _checked(metastore: Metastore, table: "TableSettings", mapping: Fitting) -> Table | None:
     """The table that is there; None: it can be created."""
     try:
         found = metastore.table(table.hive_table)
@@ -101,7 +127,7 @@ def _check_creatable(metastore: Metastore, table: "TableSettings") -> None:
     check_unclaimed(files_of(table.location), layout_of(table, table.location), str(table.hive_table))
 
 
-def _create(metastore: Metastore, table: "TableSettings", mapping: "Mapping", undo: ExitStack) -> Table:
+def _create(metastore: Metastore, table: "TableSettings", mapping: Fitting, undo: ExitStack) -> Table:
     who, location = identity(), table.location or ""
     files = files_of(location)
     if not files.exists(location):
@@ -159,10 +185,11 @@ def _unclaim(files: Files, layout: Layout, path: str, claim: Claim) -> None:
 
 
 def properties_of(table: "TableSettings", location: str) -> Dict[str, str]:
-    return {FOLDER_PROPERTY: join(location, HOTSWAP_FOLDER), HBASE_PROPERTY: table.hbase_table}
+    of = {HBASE_PROPERTY: table.hbase_table} if table.source is None else {SOURCE_PROPERTY: source_name(table)}
+    return {FOLDER_PROPERTY: join(location, HOTSWAP_FOLDER), **of}
 
 
-def check_fits(found: Table, table: "TableSettings", mapping: "Mapping") -> None:
+def check_fits(found: Table, table: "TableSettings", mapping: Fitting) -> None:
     """The Hive table is of a kind that can be kept, and is what the configuration says. Raises UnsuitableTable."""
     check_suitable(found)
     if not found.partition_keys:
@@ -172,7 +199,7 @@ def check_fits(found: Table, table: "TableSettings", mapping: "Mapping") -> None
     check_format(found, FORMATS[table.format])
 
 
-def _check(metastore: Metastore, found: Table, table: "TableSettings", mapping: "Mapping") -> None:
+def _check(metastore: Metastore, found: Table, table: "TableSettings", mapping: Fitting) -> None:
     check_fits(found, table, mapping)
     strangers = metastore.partition_names(found.name)
     if strangers and not files_of(found.location).exists(layout_of(table, found.location).claim):

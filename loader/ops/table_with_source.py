@@ -27,6 +27,7 @@ from loader.wiring.datafiles import tools_of
 from loader.wiring.definition import described, evolved_definition, known_mapping, record_definition
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import connector, ranges_of
+from loader.wiring.source_name import source_name
 from loader.wiring.table import open_table
 from partitioner.history.manifest import Definition
 
@@ -173,7 +174,7 @@ def open_upkeep(settings: "Settings", table: "TableSettings") -> Upkeep:
         env=env,
         mapping=lambda: known_mapping(table, env),
         ranges=lambda: ranges_of(settings, table, known_mapping(table, env)),
-        source=f"hbase:{table.hbase_table}",
+        source=source_name(table),
         tools=lambda: tools_of(table, env, known_mapping(table, env)),
         dirty=dirty,
         definition=lambda: record_definition(env, table, known_mapping(table, env)),

@@ -280,6 +280,7 @@ class InitReport:
     regions: int
     warnings: tuple[str, ...] = ()
     sample: tuple[SampledRow, ...] = ()
+    source: str = ""  # `hbase:…`, `kafka:…` or `files:…`
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ from loader.sources.hbase.chunked import ChunkedReader
 from loader.sources.hbase.source import HBaseSource
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
-from loader.wiring.datafiles import tools_of
+from loader.wiring.datafiles import event_tools_of, tools_of
 from loader.wiring.definition import check_definition, known_mapping, record_definition
+from loader.wiring.events import event_mapping_of, log_source_of
 from loader.wiring.retention import retention_of
 from loader.wiring.source import READ_THREADS, connector, reader_of, window_rules
+from loader.wiring.source_name import source_name
 from partitioner.planning.plan import PlanRules
 from partitioner.planning.sizing import SizingRules
 
@@ -42,13 +44,15 @@ def open_loop(
 
     `record`: remember the definition as the table's first, if it has none. Raises ConfigError if it has another.
     """
+    if table.source is not None:
+        return _open_log_loop(table, env, rewriter, parallelism, record, **options)
     mapping = known_mapping(table, env)
     check_configured(env.table, "columns", env.columns, mapping.columns)
     check_configured(env.table, "partition keys", specs(env.partition_keys), mapping.partition_keys)
     keystore = None if mapping.partition_from_key else KeyStore(env.files, env.layout)
     definition = record_definition(env, table, mapping) if record else check_definition(env, table, mapping)
     env = replace(env, keystore=keystore, definition=definition)
-    source = f"hbase:{table.hbase_table}"
+    source = source_name(table)
     look = look_at(connector(settings), table.hbase_table, mapping.families)
     allowed_ms = max(window_rules(table).deep_overlap_ms, LEAST_ABSENCE_MS, round(2000 * table.publish_every))
     return Loop(
@@ -65,6 +69,33 @@ def open_loop(
         partitions_per_swap=table.partitions_per_swap,
         retention=retention_of(table),
         rewriter=rewriter(tools_of(table, env, mapping)),
+        rules=PlanRules(sizing=SizingRules(bytes_per_file=table.bytes_per_file)),
+        parallelism=parallelism,
+        publish_every_ms=round(table.publish_every * 1000),
+        max_rejected=table.max_rejected,
+        **options,
+    )
+
+
+def _open_log_loop(
+    table: "TableSettings",
+    env: Environment,
+    rewriter: Callable[[Tools], Rewriter],
+    parallelism: int,
+    record: bool,
+    **options: Any,
+) -> Loop:
+    mapping = event_mapping_of(table)
+    check_configured(env.table, "columns", env.columns, mapping.columns)
+    check_configured(env.table, "partition keys", specs(env.partition_keys), mapping.partition_keys)
+    definition = record_definition(env, table, mapping) if record else check_definition(env, table, mapping)
+    env = replace(env, definition=definition)
+    return Loop(
+        env=env,
+        source=log_source_of(table, env, mapping),
+        partitions_per_swap=table.partitions_per_swap,
+        retention=retention_of(table),
+        rewriter=rewriter(event_tools_of(table, env)),
         rules=PlanRules(sizing=SizingRules(bytes_per_file=table.bytes_per_file)),
         parallelism=parallelism,
         publish_every_ms=round(table.publish_every * 1000),

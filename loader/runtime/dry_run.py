@@ -27,10 +27,11 @@ def preview_next(settings: "Settings", table: "TableSettings", within_s: float) 
         spark = {name: secret.get_secret_value() for name, secret in settings.spark.items()}
         tasks = tasks_at_once(spark)
         loop = open_loop(settings, table, env, never_used, tasks, record=False, max_delete_share=table.max_delete_share)
-        source = hbase_of(loop)
-        source.blindspots = None  # they would store what they see
-        source.scan = scan_from_here(settings, table, env)
+        if table.source is None:
+            source = hbase_of(loop)
+            source.blindspots = None  # they would store what they see
+            source.scan = scan_from_here(settings, table, env)
         found = preview(loop.env, loop.work(), Patience(within_s, time.monotonic))
-        return replace(found, backlog=source.backlog)
+        return replace(found, backlog=loop.source.backlog)
     finally:
         env.metastore.close()

@@ -35,7 +35,8 @@ def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool
             return LocalRewriter(tools, env.layout.temporary, threads_for(CORES))
 
         loop = open_loop(settings, table, env, rewriter, CORES, max_delete_share=share)
-        hbase_of(loop).scan = scan_from_here(settings, table, env)
+        if table.source is None:
+            hbase_of(loop).scan = scan_from_here(settings, table, env)
         published: list[BatchReport | None] = []
         while not published or loop.behind or (published[-1] is not None and any_open(env, env.state.records().state)):
             published.append(loop.turn())

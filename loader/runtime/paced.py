@@ -1,5 +1,6 @@
 """A loader that owns its clock: it polls its source, and what is new becomes a batch. Starts no Spark."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -7,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from loader.basics.errors import Held, HotswapError, Locked, OutcomeUnknown, Unavailable, from_foreign
+from loader.datafiles.in_process import LocalRewriter, threads_for
 from loader.ops.table import TableService
 from loader.report import log as events
 from loader.report.reports import BatchReport, RunReport
+from loader.runtime.assemble import open_loop
 from loader.runtime.loop import Loop
 from loader.runtime.signals import stopped_by_signals
 from loader.runtime.waiting import Waiting
 from loader.runtime.watch import Watchman, keep_looking, watchman_of
+from loader.wiring.table import open_table
 from metastore.errors import MetastoreError
 from partitioner.errors import PartitionerError
 
@@ -104,3 +108,24 @@ def run_paced(settings: "Settings", table: "TableSettings", open_loop: Callable[
         low_watermark_ms=position.low_ms if position else None,
         seconds=time.perf_counter() - started,
     )
+
+
+def run_log(settings: "Settings", table: "TableSettings") -> RunReport:
+    """The same of a table of events. Raises HotswapError."""
+
+    def opened() -> Loop:
+        env = open_table(settings, table)
+        cores = os.cpu_count() or 1
+        try:
+            return open_loop(
+                settings,
+                table,
+                env,
+                lambda tools: LocalRewriter(tools, env.layout.temporary, threads_for(cores)),
+                cores,
+            )
+        except BaseException:
+            env.metastore.close()
+            raise
+
+    return run_paced(settings, table, opened)

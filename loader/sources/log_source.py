@@ -56,7 +56,7 @@ class LogSource:
 
     def poll(self) -> Poll:
         since = self.position()
-        stretch = self.log.poll(since, self.max_events)
+        stretch = self.log.poll(since if since and since.value else None, self.max_events)  # else from the beginning
         self.behind = stretch is not None and stretch.more
         return Poll(NO_KEYS, stretch.position, stretch, since) if stretch is not None else replace(NO_POLL, since=since)
 

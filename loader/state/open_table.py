@@ -31,7 +31,8 @@ class Identity:
     host: str
 
 
-NEWEST = RuleId("newest wins", 1)
+NEWEST, APPENDS = RuleId("newest wins", 1), RuleId("append", 1)
+"""The rules that a table may be merged by; what they mean stands in partitioner/merge/rules.py."""
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from loader.basics.errors import ConfigError
 from loader.config.settings import Settings, TableSettings
 from loader.datafiles.write_settings import check_files
+from loader.wiring.events import event_mapping_of, event_transform_of
 from loader.wiring.mapping import mapping_of, transform_of
 
 
@@ -15,9 +16,14 @@ def check_settings(settings: Settings, only: TableSettings | None = None) -> Non
 
 def _check_table(settings: Settings, name: str, table: TableSettings) -> None:
     try:
-        mapping = mapping_of(table)
-        transform_of(table, mapping)
-        check_files(table, mapping.schema)
+        if table.source is None:
+            mapping = mapping_of(table)
+            transform_of(table, mapping)
+            check_files(table, mapping.schema)
+        else:
+            events = event_mapping_of(table)
+            event_transform_of(table, events)
+            check_files(table, events.schema)
     except ConfigError as error:
         path = ("tables", name, *getattr(error, "path", ("mapping",)))
         raise ConfigError(settings.placed(path, error.message), error.hint) from error

@@ -2,13 +2,34 @@
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from loader.datafiles.split_file import Tools
 from loader.datafiles.write_settings import write_settings
 from loader.mapping import Mapping
 from loader.state.open_table import Environment
+from partitioner.merge.rules import rule_of
+from partitioner.values import PartitionValues
 
 if TYPE_CHECKING:
     from loader.config.settings import TableSettings
+
+
+def event_tools_of(table: "TableSettings", env: Environment) -> Tools:
+    """Events have no keys."""
+    return Tools(
+        files=env.files,
+        raw_keys=_no_keys,
+        columns=env.columns,
+        format=env.format,
+        key_columns=(),
+        rule=rule_of(env.rule),
+        settings=write_settings(table),
+    )
+
+
+def _no_keys(batch: pa.RecordBatch, partition: PartitionValues) -> pa.Array:
+    raise RuntimeError("a table of events has no keys")
 
 
 def tools_of(table: "TableSettings", env: Environment, mapping: Mapping) -> Tools:

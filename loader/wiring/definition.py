@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 from loader.basics.errors import ConfigError
 from loader.mapping import Mapping as CellMapping
 from loader.mapping.codecs import DECODER
+from loader.mapping.events.event_mapping import EventMapping
 from loader.state.definitions import Described, changes, current, decoder_of, may_follow, parts_of, store
 from loader.state.open_table import Environment
+from loader.wiring.events import event_mapping_of
 from loader.wiring.mapping import mapping_of
+from loader.wiring.source_name import source_name
 from partitioner.history.manifest import Definition
 
 if TYPE_CHECKING:
@@ -23,17 +26,35 @@ TRANSFORM_RULES = "Spark 4 ANSI"
 MOST_SHOWN = 5
 
 
+Rows = CellMapping | EventMapping
+"""What makes a table's rows."""
+
+
+def rows_mapping(table: "TableSettings", env: Environment) -> Rows:
+    """The configured mapping of a table of either kind. Raises MappingError."""
+    return known_mapping(table, env) if table.source is None else event_mapping_of(table)
+
+
 def known_mapping(table: "TableSettings", env: Environment) -> CellMapping:
     """The configured mapping, by the decoder that the table's rows are read by. Raises MappingError."""
     return mapping_of(table, decoder_of(env, DECODER))
 
 
-def described(table: "TableSettings", mapping: CellMapping) -> Described:
+def described(table: "TableSettings", mapping: Rows) -> Described:
     """The definition of the rows that this configuration makes, with its readable parts."""
     spelled = json.loads(mapping.spelling)
-    parts = dict(_parts(table, spelled))
+    parts = dict(_parts(table, spelled) if isinstance(mapping, CellMapping) else _event_parts(table, spelled))
     text = json.dumps(parts, sort_keys=True)
     return Described(blake2b(text.encode(), digest_size=16).hexdigest(), spelled.get("decoder", 1), parts)
+
+
+def _event_parts(table: "TableSettings", spelled: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "source", source_name(table)
+    yield "format", spelled["format"]
+    yield "columns", ", ".join(name for name, _ in spelled["columns"])
+    for name, kind in spelled["columns"]:
+        yield f"column {name}", f"{kind} from {spelled['fields'].get(name, 'the transform')}"
+    yield from _common_parts(table, spelled)
 
 
 def _parts(table: "TableSettings", spelled: Mapping[str, object]) -> Iterator[tuple[str, str]]:
@@ -46,6 +67,10 @@ def _parts(table: "TableSettings", spelled: Mapping[str, object]) -> Iterator[tu
         place, binary, codec = cells.get(name, ["the transform or the row key", False, None])
         yield f"column {name}", f"{kind} from {place}{'#b' if binary else ''}{f' as {codec}' if codec else ''}"
     yield "row_key", json.dumps(spelled["row_key"])
+    yield from _common_parts(table, spelled)
+
+
+def _common_parts(table: "TableSettings", spelled: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "partition_by", ", ".join(map(_partition_text, cast(list[Any], spelled["partition_by"])))
     for name, expression in sorted((table.transform.select or {}).items()):
         yield f"select {name}", expression
@@ -61,12 +86,17 @@ def _partition_text(key: Sequence[Any]) -> str:
     return f"{name} {kind} from {source}{how}{f' in {zone}' if zone and expression in ZONED else ''}"
 
 
-def check_definition(env: Environment, table: "TableSettings", mapping: CellMapping) -> Definition:
+def check_definition(env: Environment, table: "TableSettings", mapping: Rows) -> Definition:
     """The configuration's definition, if it is the table's. Raises ConfigError: what changed, and what to do."""
     wanted, has = described(table, mapping), current(env)
     if has is None or has == wanted.definition or may_follow(env, wanted.digest, has):
         return wanted.definition
     changed = _some(changes(parts_of(env, has.digest), wanted.parts))
+    if table.source is not None:
+        raise ConfigError(
+            f"the configuration of {env.table} makes other rows than those that are live: {'; '.join(changed)}",
+            "Put it back, or keep what the new one makes in another table.",
+        )
     raise ConfigError(
         f"the configuration of {env.table} makes other rows than those that are live: {'; '.join(changed)}",
         "Put it back. Or, for columns that were added behind the others, run `hotswap evolve"
@@ -74,7 +104,7 @@ def check_definition(env: Environment, table: "TableSettings", mapping: CellMapp
     )
 
 
-def record_definition(env: Environment, table: "TableSettings", mapping: CellMapping) -> Definition:
+def record_definition(env: Environment, table: "TableSettings", mapping: Rows) -> Definition:
     """The same, and remember it as the table's first if it has none: a table of before records today's."""
     found = check_definition(env, table, mapping)
     store(env, described(table, mapping), initial=current(env) is None)

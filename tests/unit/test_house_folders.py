@@ -32,7 +32,7 @@ MAY: Mapping[str, set[str]] = {
     "loader/publish": SHARED | {"loader/datafiles", "loader/sources", "loader/state", "loader/storage"} | DECISIONS,
     "loader/wiring": SHARED
     | {f"loader/{name}" for name in ("config", "datafiles", "mapping", "sources", "state", "storage")}
-    | {HISTORY, PLANNING},
+    | {HISTORY, MERGE, PLANNING},
     "loader/report": SHARED | {"loader/config", "loader/state", "loader/storage", HISTORY},
     "loader/ops": SHARED
     | {f"loader/{name}" for name in ("config", "datafiles", "mapping", "publish", "report", "sources", "state")}

@@ -80,6 +80,11 @@ class EventMapping:
         return pa.schema([(name, kind.arrow) for name, kind in self.types])
 
     @property
+    def fixed(self) -> tuple[str, ...]:
+        """Of an event the identity is its place in the log, which is in no column."""
+        return ()
+
+    @property
     def digest(self) -> str:
         return sha256(self.spelling.encode()).hexdigest()[:16]
 

@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 
 from loader.config.document import KeyPath
-from loader.mapping import Mapping as CellMapping
 from loader.mapping import MappingError
 from loader.mapping.errors import did_you_mean
 from loader.mapping.hive_types import HiveType
@@ -19,20 +18,20 @@ from loader.mapping.sql.analysis import analyzed
 from loader.mapping.sql.columns import Columns, array_of, stored
 from loader.mapping.sql.logic import condition
 from loader.mapping.sql.nodes import Evaluate, Node, Refused, Row, Unfit
-from loader.mapping.transform import Problems, Transformed
+from loader.mapping.transform import Columned, Problems, Transformed
 
 
 class SqlTransform:
     """`select`: column → expression, the others stay; `where`: a condition on the columns as decoded."""
 
-    def __init__(self, select: Mapping[str, str], where: str | None, mapping: CellMapping) -> None:
+    def __init__(self, select: Mapping[str, str], where: str | None, mapping: Columned) -> None:
         """Raises MappingError for what cannot be parsed, is not allowed, or has no such column."""
         self._types = dict(mapping.types)
         self._columns = Columns(self._types)
         self._selected = {name.lower(): self._column(name, text, mapping) for name, text in select.items()}
         self._where = self._proved(where, ("transform", "where"), _condition) if where else None
 
-    def _column(self, name: str, text: str, mapping: CellMapping) -> Evaluate:
+    def _column(self, name: str, text: str, mapping: Columned) -> Evaluate:
         kind = _selected(name.lower(), mapping)
         return self._proved(text, ("transform", "select", name), lambda node: stored(node, kind))
 
@@ -71,12 +70,12 @@ def _value(of: Evaluate, row: Row, index: int, column: str | None, problems: Pro
         return None
 
 
-def _selected(name: str, mapping: CellMapping) -> HiveType:
+def _selected(name: str, mapping: Columned) -> HiveType:
     """The column's type. Raises MappingError if no expression can fill it."""
     path = ("transform", "select", name)
     types = dict(mapping.types)
     if name not in types:
         raise MappingError(f"transform selects {name}, which is no column", did_you_mean(name, list(types)), path)
-    if name in mapping.row_key.names:
+    if name in mapping.fixed:
         raise MappingError(f"transform changes {name}, which is part of the row key", "The key is identity.", path)
     return types[name]

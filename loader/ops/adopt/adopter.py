@@ -14,6 +14,7 @@ from loader.storage.choose import files_of
 from loader.wiring.definition import check_definition, known_mapping, record_definition
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import inspect_source, window_rules
+from loader.wiring.source_name import source_name
 from loader.wiring.table import check_places, environment, identity, layout_of, open_metastore
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def open_adopter(settings: "Settings", table: "TableSettings") -> Adopter:
     return Adopter(
         env=env,
         raw_keys=known_mapping(table, env).raw_keys,
-        origin=Origin(f"hbase:{table.hbase_table}", windows.lag_ms, windows.deep_overlap_ms),
+        origin=Origin(source_name(table), windows.lag_ms, windows.deep_overlap_ms),
         index=not mapping.partition_from_key,
         claim=claim,
     )
