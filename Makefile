@@ -36,7 +36,7 @@ servers: $(READY) ## Start a real HBase and a real metastore, and keep them up
 	@$(BIN)/python -m devservers up
 
 fetch: $(READY) ## Fetch what the real servers need (once)
-	@$(BIN)/python -m devservers fetch jars hive4 hbasehandler
+	@$(BIN)/python -m devservers fetch jars hive4 hbasehandler kafka
 
 test: lint fetch ## Format check, lint, types, and all tests but the long ones
 	$(PYTEST) -m 'not slow'

@@ -4,7 +4,7 @@ import signal
 
 from devservers.interrupts import ENDS
 
-pytest_plugins = ["tests.servers", "tests.hdfs", "tests.groups"]
+pytest_plugins = ["tests.servers", "tests.hdfs", "tests.kafka", "tests.groups"]
 
 
 def pytest_configure() -> None:
