@@ -80,7 +80,7 @@ class RunningKafka:
             producer.commit_transaction(SECONDS)
         else:
             producer.abort_transaction(SECONDS)
-        self._until(lambda: self.stable_end(topic, partition) == self.end(topic, partition))  # its marker comes later
+        self.settle(topic, partition)
 
     def begin(self, topic: str, *values: bytes, partition: int = 0) -> Producer:
         """A producer whose transaction with these events is open."""
@@ -89,6 +89,10 @@ class RunningKafka:
         producer.begin_transaction()
         put(producer, topic, values, partition)
         return producer
+
+    def settle(self, topic: str, partition: int = 0) -> None:
+        """Wait until no transaction is open: its marker comes after the answer to commit or abort."""
+        self._until(lambda: self.stable_end(topic, partition) == self.end(topic, partition))
 
     def end(self, topic: str, partition: int = 0) -> int:
         """The offset behind its last record of any kind, that of an open transaction, too."""

@@ -10,8 +10,12 @@ import pytest
 
 from devservers.hbase import HBase
 from devservers.metastore import Metastore23
+from loader.sources.kafka.log import KafkaLog
+from loader.sources.kafka.settings import KafkaSettings
 from tests.integration.clicks import Clicks, NewClicks, by_another_line, new_clicks
+from tests.integration.kafka_events import GivenLog, at_once
 from tests.integration.oracle.kept import fresh_name
+from tests.kafka import RunningKafka
 
 
 @pytest.fixture
@@ -44,3 +48,18 @@ def empty(hbase: HBase) -> Iterator[str]:
     hbase.create_table(name, ["d"])
     yield name
     hbase.drop(name)
+
+
+@pytest.fixture
+def log(kafka: RunningKafka) -> Iterator[GivenLog]:
+    """A log of these Kafka topics, which asks no longer than 5 s; it looks at gaps a second time at once."""
+    made: list[KafkaLog] = []
+
+    def make(*topics: str, **more: Any) -> KafkaLog:
+        settings = KafkaSettings((kafka.bootstrap,), topics, **({"answer_s": 5.0, "progress_s": 10.0} | more))
+        made.append(KafkaLog(settings, sleep=at_once))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
