@@ -44,26 +44,42 @@ class Kafka(Server):
     """A running broker that is its own controller (KRaft). Made by `start`."""
 
     def __init__(
-        self, base: Path, ports: tuple[int, ...], settings: Mapping[str, str], format_options: Sequence[str]
+        self,
+        base: Path,
+        ports: tuple[int, ...],
+        settings: Mapping[str, str],
+        format_options: Sequence[str],
+        secured_by: str,
     ) -> None:
         self.ports, self.settings, self.format_options = ports, dict(settings), tuple(format_options)
+        self.secured_by = secured_by
         super().__init__(base)
 
     @classmethod
     def start(
-        cls, base_dir: Path, settings: Mapping[str, str] | None = None, format_options: Sequence[str] = ()
+        cls,
+        base_dir: Path,
+        settings: Mapping[str, str] | None = None,
+        format_options: Sequence[str] = (),
+        secured_by: str = "",
     ) -> Self:
         """Start on the data in `base_dir` (new or used before) and wait until it serves: 4 to 6 s.
 
         `settings`: further lines of server.properties; `format_options`: of `kafka-storage format`, such as
-        `--add-scram`. Fetches its jars (36 MB) the first time. Raises DevServerError with the log's last lines.
+        `--add-scram`; `secured_by`: SSL, SASL_PLAINTEXT or SASL_SSL, on one more port. Fetches its jars (42 MB) the
+        first time. Raises DevServerError with the log's last lines.
         """
-        return cls(base_dir, tuple(free_ports(2)), settings or {}, format_options)
+        return cls(base_dir, tuple(free_ports(3)), settings or {}, format_options, secured_by)
 
     @property
     def bootstrap(self) -> str:
         """host:port of the listener without security."""
         return f"127.0.0.1:{self.ports[0]}"
+
+    @property
+    def secured(self) -> str:
+        """host:port of the listener with it."""
+        return f"127.0.0.1:{self.ports[2]}"
 
     @property
     def data(self) -> Path:
@@ -83,11 +99,14 @@ class Kafka(Server):
 
     def _properties(self) -> dict[str, str]:
         controller = f"127.0.0.1:{self.ports[1]}"
+        by = self.secured_by
+        secured, kind = (f",{by}://{self.secured}", f",{by}:{by}") if by else ("", "")
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@{controller}",
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}{secured}",
+            "listener.security.protocol.map": f"CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{kind}",
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
             "log.dirs": str(self.data),

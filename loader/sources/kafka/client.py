@@ -64,11 +64,6 @@ def passes(error: Any) -> bool:
     return bool(error.retriable()) or error.name() in _PASSING
 
 
-def refused(error: Any) -> bool:
-    """Whether it says that the broker lets us not log in."""
-    return error.name() in _REFUSED
-
-
 def forbidden(error: Any) -> bool:
     """Whether it says that we are logged in, but may not ask for this."""
     return error.name() in _FORBIDDEN
@@ -96,3 +91,26 @@ def told(error: Any, settings: KafkaSettings, what: str) -> HotswapError:
 def unavailable(settings: KafkaSettings, what: str, why: str) -> Unavailable:
     servers = ", ".join(settings.servers)
     return Unavailable(f"Kafka at {servers} did not give {what}: {why}", "Are the brokers up, and are `servers` right?")
+
+
+class Troubles:
+    """What a client notes beside its answers: why it cannot connect or log in. The question itself just waits."""
+
+    def __init__(self) -> None:
+        self._refused: Any = None
+        self._last: Any = None
+
+    def note(self, error: Any) -> None:
+        """As `error_cb`."""
+        if error.name() in _REFUSED:
+            self._refused = error
+        elif error.name() != "_ALL_BROKERS_DOWN":  # says no more than that
+            self._last = error
+
+    def behind(self, error: Any) -> Any:
+        """What explains an error that was only waiting in vain; otherwise the error."""
+        return (self._refused or self._last or error) if passes(error) else error
+
+    def cause(self) -> Any:
+        """What was noted last, a refused log-in before all else; None: nothing was."""
+        return self._refused or self._last

@@ -19,7 +19,7 @@ class Cluster:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings, self._kafka = settings, client.kafka()
-        self._refused: list[Any] = []
+        self._troubles = client.Troubles()
         self._admin = client.made(self._kafka.admin.AdminClient, settings, {"error_cb": self._note})
 
     def logs(self, topics: Collection[str]) -> Mapping[str, TopicLog]:
@@ -76,15 +76,20 @@ class Cluster:
                     raise self._told(error.args[0], what) from error
             except Late:
                 raise client.unavailable(self._settings, what, "no answer") from None
+        self._heard()  # of what is over
         return found
 
     def _note(self, error: Any) -> None:
-        """A refused log-in shows only here; a question just has no answer then."""
-        if client.refused(error):
-            self._refused.append(error)
+        self._troubles.note(error)
 
     def _told(self, error: Any, what: str) -> HotswapError:
-        return client.told(self._refused.pop() if self._refused else error, self._settings, what)
+        return client.told(self._heard().behind(error), self._settings, what)
+
+    def _heard(self) -> client.Troubles:
+        """Those since the last time."""
+        self._admin.poll(0)  # calls `_note`
+        troubles, self._troubles = self._troubles, client.Troubles()
+        return troubles
 
 
 def _places(topic: str, about: Mapping[str, tuple[str, int]]) -> set[tuple[str, int]]:

@@ -45,7 +45,7 @@ class Reader:
         self._kafka = client.kafka()
         self._at = part.start  # shown up to here, events or not
         self._next = part.start  # the least that the next event's offset can be
-        self._refused: list[Any] = []
+        self._troubles = client.Troubles()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """MESSAGES, with `:headers` if the settings want them. Raises LogGap, Unavailable, SourceError, ConfigError."""
@@ -63,7 +63,7 @@ class Reader:
 
     def _open(self) -> Any:
         part, queue = self._part, {"queued.min.messages": min(200_000, max(1_000, self._part.events))}
-        options = {**_OPTIONS, **queue, "error_cb": self._note}
+        options = {**_OPTIONS, **queue, "error_cb": self._troubles.note}
         consumer = client.made(self._kafka.Consumer, self._settings, options)
         consumer.assign([self._kafka.TopicPartition(part.topic, part.partition, part.start, leader_epoch=part.epoch)])
         return consumer
@@ -125,23 +125,19 @@ class Reader:
         return LogGap(f"{what}: {error.str()}; {there}", EXPIRED if begins > self._at else CUT)
 
     def _stuck(self) -> HotswapError:
-        why = f"nothing came for {self._settings.progress_s:g} s behind offset {self._at} of {self._part.stop}"
-        return self._refusal() or client.unavailable(self._settings, self._what, why)
+        cause = self._troubles.cause()
+        if cause is not None and not client.passes(cause):
+            return client.told(cause, self._settings, self._what)
+        waited = f"nothing came for {self._settings.progress_s:g} s behind offset {self._at} of {self._part.stop}"
+        why = f" ({cause.str()})" if cause is not None else ""
+        return client.unavailable(self._settings, self._what, waited + why)
 
     def _told(self, error: Any) -> HotswapError:
-        return self._refusal() or client.told(error, self._settings, self._what)
-
-    def _refusal(self) -> HotswapError | None:
-        return client.told(self._refused[-1], self._settings, self._what) if self._refused else None
+        return client.told(self._troubles.behind(error), self._settings, self._what)
 
     @property
     def _what(self) -> str:
         return f"events of {self._part.name}"
-
-    def _note(self, error: Any) -> None:
-        """A refused log-in shows only here; for a consumer the broker is just away then."""
-        if client.refused(error):
-            self._refused.append(error)
 
 
 @contextmanager
