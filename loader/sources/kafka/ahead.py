@@ -25,7 +25,7 @@ class TopicLog:
 
 @dataclass(frozen=True, slots=True)
 class KafkaPart:
-    """Offsets `[start, stop)` of one partition. `epoch`: of what was read before `start`; NO_EPOCH: nothing was."""
+    """Offsets `[start, stop)` of one partition. `epoch`: none before `start` is later; NO_EPOCH: not known."""
 
     topic: str
     topic_id: str
