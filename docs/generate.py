@@ -13,18 +13,27 @@ import typer
 from pydantic import BaseModel
 
 from loader.cli.main import app
-from loader.config import settings
+from loader.config import settings, source_settings
 from loader.config.document import Document, KeyPath, read_document
 
 DOCS = Path(__file__).parent
 EXAMPLE = DOCS.parent / "conf" / "hotswap.example.yaml"
 WIDTH = 100
+EVENTS: KeyPath = ("tables", "ads.impressions")
+OF_EVENTS = settings.OF_EVENTS | {"source"}
+"""Settings that the example shows on its table of events."""
 SECTIONS: tuple[tuple[str, str, type[BaseModel], KeyPath], ...] = (
     ("The file", "", settings.Settings, ()),
     ("metastore", "metastore.", settings.MetastoreSettings, ("metastore",)),
     ("hbase", "hbase.", settings.HBaseSettings, ("hbase",)),
     ("metrics", "metrics.", settings.Metrics, ("metrics",)),
     ("tables", "tables.NAME.", settings.TableSettings, ("tables", "ads.performance")),
+    (
+        "tables.NAME.source.kafka",
+        "tables.NAME.source.kafka.",
+        source_settings.KafkaSettings,
+        (*EVENTS, "source", "kafka"),
+    ),
     ("tables.NAME.alarms", "tables.NAME.alarms.", settings.Alarms, ("tables", "ads.performance", "alarms")),
 )
 
@@ -80,7 +89,7 @@ def _table(document: Document, prefix: str, model: type[BaseModel], path: KeyPat
     yield "| setting | default | what it means |"
     yield "|-|-|-|"
     for name, field in model.model_fields.items():
-        line = document.lines[(*path, name)]
+        line = document.lines[(*(EVENTS if name in OF_EVENTS and model is settings.TableSettings else path), name)]
         default = "required" if field.is_required() else f"`{_shown(lines[line - 1], field.default)}`"
         yield f"| `{prefix}{name}` | {default} | {_comment(lines, line - 1)} |"
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from loader.basics.errors import ConfigError, NeedsConfirmation
+from loader.basics.errors import NeedsConfirmation
 from loader.cli.output import Output
+from loader.wiring.source_name import check_keyed
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
@@ -131,13 +132,12 @@ class Loader:
     def upkeep(self, settings: "Settings", table: "TableSettings") -> "Upkeep":
         from loader.ops.table_with_source import open_upkeep  # noqa: PLC0415
 
-        _of_hbase(table)
         return open_upkeep(settings, table)
 
     def adopter(self, settings: "Settings", table: "TableSettings") -> "Adopter":
         from loader.ops.adopt.adopter import open_adopter  # noqa: PLC0415
 
-        _of_hbase(table)
+        check_keyed(table)
         return open_adopter(settings, table)
 
     def initialise(self, settings: "Settings", table: "TableSettings") -> "InitReport":
@@ -168,7 +168,7 @@ class Loader:
     def show_key(self, settings: "Settings", table: "TableSettings", key: bytes) -> "KeyReport":
         from loader.ops.inspect.source_row import show_key  # noqa: PLC0415
 
-        _of_hbase(table)
+        check_keyed(table)
         return show_key(settings, table, key)
 
     def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport":
@@ -185,15 +185,6 @@ class Loader:
         from loader.runtime.job import run  # noqa: PLC0415
 
         return run(settings, table, once, confirm_deletes=confirm_deletes)
-
-
-def _of_hbase(table: "TableSettings") -> None:
-    """Raises ConfigError for a verb that needs rows with keys."""
-    if table.source is not None:
-        raise ConfigError(
-            f"{table.hive_table} holds the events of a log: there is no HBase table to read or compare it with",
-            "This is for tables that are kept equal to HBase. `hotswap verify`, `history` and `rollback` are for both.",
-        )
 
 
 @dataclass(frozen=True, slots=True)

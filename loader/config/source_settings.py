@@ -8,7 +8,6 @@ from loader.config.model import Model
 from loader.config.setting_types import (
     HBaseAddresses,
     KafkaAddresses,
-    Location,
     Seconds,
     Secret,
     ThriftAddresses,
@@ -71,31 +70,15 @@ class KafkaSettings(Model):
     timeout: Seconds = 60.0
 
 
-class FilesSettings(Model):
-    """A folder that fills with files of events. `complete`: when one may be taken."""
-
-    path: Location
-    format: Literal["json"] = "json"
-
-
 class SourceSettings(Model):
-    """Where events come from: just one of these."""
+    """Where events come from."""
 
-    kafka: KafkaSettings | None = None
-    files: FilesSettings | None = None
-
-    @model_validator(mode="after")
-    def _just_one(self) -> "SourceSettings":
-        if (self.kafka is None) == (self.files is None):
-            raise ValueError("give just one of kafka and files")
-        return self
+    kafka: KafkaSettings
 
     @property
     def format(self) -> str:
         """How one event is written."""
-        source = self.kafka or self.files
-        assert source is not None
-        return source.format
+        return self.kafka.format
 
 
 class EventField(Model):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loader.basics.errors import NeedsConfirmation
+from loader.mapping import Mapping as CellMapping
 from loader.ops import quarantine
 from loader.ops.evolve import EvolveReport, evolve, preview_evolve
 from loader.ops.quarantine import QuarantinedKey
@@ -27,7 +28,7 @@ from loader.wiring.datafiles import tools_of
 from loader.wiring.definition import described, evolved_definition, known_mapping, record_definition
 from loader.wiring.mapping import mapping_of
 from loader.wiring.source import connector, ranges_of
-from loader.wiring.source_name import source_name
+from loader.wiring.source_name import check_keyed, source_name
 from loader.wiring.table import open_table
 from partitioner.history.manifest import Definition
 
@@ -170,15 +171,19 @@ def open_upkeep(settings: "Settings", table: "TableSettings") -> Upkeep:
         keys: list[bytes] = scan_window(connector(settings), table.hbase_table, families, window).keys.to_pylist()
         return keys
 
+    def mapping() -> CellMapping:
+        check_keyed(table)
+        return known_mapping(table, env)
+
     return Upkeep(
         env=env,
-        mapping=lambda: known_mapping(table, env),
-        ranges=lambda: ranges_of(settings, table, known_mapping(table, env)),
+        mapping=mapping,
+        ranges=lambda: ranges_of(settings, table, mapping()),
         source=source_name(table),
-        tools=lambda: tools_of(table, env, known_mapping(table, env)),
+        tools=lambda: tools_of(table, env, mapping()),
         dirty=dirty,
-        definition=lambda: record_definition(env, table, known_mapping(table, env)),
-        evolved=lambda: evolved_definition(env, table, known_mapping(table, env)),
+        definition=lambda: record_definition(env, table, mapping()),
+        evolved=lambda: evolved_definition(env, table, mapping()),
         newest=lambda: _newest(settings, table, env),
         rebuilt=lambda: _note_source(env, table),
     )
@@ -201,6 +206,7 @@ def _newest(settings: "Settings", table: "TableSettings", env: Environment) -> N
     """Raises UnsuitableTable if the configuration has other columns or partition keys than the Hive table."""
     from loader.ops.bootstrap.rebuild import check_same_table  # noqa: PLC0415
 
+    check_keyed(table)
     mapping = mapping_of(table)
     check_same_table(env, mapping.columns, mapping.partition_keys)
     return Newest(

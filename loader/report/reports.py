@@ -280,7 +280,7 @@ class InitReport:
     regions: int
     warnings: tuple[str, ...] = ()
     sample: tuple[SampledRow, ...] = ()
-    source: str = ""  # `hbase:…`, `kafka:…` or `files:…`
+    source: str = ""  # `hbase:…` or `kafka:…`
 
 
 @dataclass(frozen=True, slots=True)

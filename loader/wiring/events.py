@@ -45,10 +45,7 @@ def event_transform_of(table: "TableSettings", mapping: EventMapping) -> Transfo
 
 def log_of(table: "TableSettings") -> Log:
     """Connects when it is first asked. Raises ConfigError where a module is missing."""
-    source = source_of(table)
-    if source.kafka is not None:
-        return _kafka(source.kafka)
-    raise NotImplementedError
+    return _kafka(source_of(table).kafka)
 
 
 def _kafka(settings: "KafkaSettings") -> Log:

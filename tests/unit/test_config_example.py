@@ -6,19 +6,23 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from loader.config import settings
+from loader.config import settings, source_settings
 from loader.config.document import read_document
+from loader.config.model import Model
 from loader.wiring.check import check_settings
 
 EXAMPLE = Path(__file__).parents[2] / "conf" / "hotswap.example.yaml"
-TABLE = ("tables", "ads.performance")
+TABLE, EVENTS = ("tables", "ads.performance"), ("tables", "ads.impressions")
+OF_EVENTS = settings.OF_EVENTS | {"source"}
 SECTIONS: list[tuple[type[BaseModel], tuple[str, ...]]] = [
     (settings.Settings, ()),
     (settings.MetastoreSettings, ("metastore",)),
-    (settings.HBaseSettings, ("hbase",)),
+    (source_settings.HBaseSettings, ("hbase",)),
     (settings.Metrics, ("metrics",)),
     (settings.TableSettings, TABLE),
     (settings.Alarms, (*TABLE, "alarms")),
+    (source_settings.SourceSettings, (*EVENTS, "source")),
+    (source_settings.KafkaSettings, (*EVENTS, "source", "kafka")),
 ]
 NESTED: list[type[BaseModel]] = [
     settings.Cell,
@@ -27,10 +31,24 @@ NESTED: list[type[BaseModel]] = [
     settings.Transform,
     settings.KeepFor,
 ]
-NESTED += [settings.ReconcileSettings, settings.TlsSettings]
-EXPLAINED_BY_A_VALUE = {"time_zone", "location", "thrift"}  # they have no default that could be shown
+NESTED += [settings.ReconcileSettings, source_settings.TlsSettings, source_settings.SaslSettings]
+NESTED += [source_settings.EventField]
+EXPLAINED_BY_A_VALUE = {
+    "time_zone",
+    "location",
+    "thrift",
+    "hbase",
+    "hbase_table",
+    "mapping",
+    "source",
+    "fields",
+}  # they have no default that could be shown
 
-ALL = [(model, path, name) for model, path in SECTIONS for name in model.model_fields]
+ALL = [
+    (model, EVENTS if model is settings.TableSettings and name in OF_EVENTS else path, name)
+    for model, path in SECTIONS
+    for name in model.model_fields
+]
 WITH_DEFAULT = [
     (model, path, name)
     for model, path, name in ALL
@@ -72,9 +90,12 @@ def test_the_keys_of_nested_settings_stand_in_the_example(model: type[BaseModel]
 
 def test_every_model_of_the_configuration_is_looked_at_here() -> None:
     models = {
-        value for value in vars(settings).values() if isinstance(value, type) and issubclass(value, settings._Model)
+        value
+        for module in (settings, source_settings)
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Model)
     }
-    assert models - {settings._Model} == {model for model, _ in SECTIONS} | set(NESTED)
+    assert models - {Model} == {model for model, _ in SECTIONS} | set(NESTED)
 
 
 def test_the_example_is_a_valid_configuration() -> None:

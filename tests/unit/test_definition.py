@@ -10,7 +10,14 @@ from loader.config.settings import HBaseSettings, MetastoreSettings, Settings, T
 from loader.mapping.codecs import DECODER
 from loader.state.definitions import Described, current, decoder_of, may_follow, store
 from loader.state.open_table import Environment
-from loader.wiring.definition import check_definition, described, evolved_definition, known_mapping, record_definition
+from loader.wiring.definition import (
+    check_definition,
+    described,
+    evolved_definition,
+    known_mapping,
+    record_definition,
+    rows_mapping,
+)
 from metastore.memory import InMemoryMetastore
 from partitioner.history.manifest import Definition
 from tests.format_1 import unpack
@@ -42,9 +49,26 @@ SAME_ROWS = {
     *("alarms", "bytes_per_file", "compression", "fence", "format", "hive_table", "history", "lag", "location"),
     *("lock_wait", "max_delete_share", "max_keys", "max_partition_delete_share", "max_rejected", "max_row_bytes"),
     *("overlap", "partitions_per_swap", "poll_every", "publish_every", "reader_grace", "reconcile"),
-    *("row_group_bytes", "sort_by", "state", "timestamps", "wal_sync_timeout"),
+    *("max_events", "row_group_bytes", "sort_by", "state", "timestamps", "wal_sync_timeout"),
 }
 """Settings of a table that no row's image and no row's partition follows from."""
+EVENTS = """\
+metastore: {uris: thrift://one}
+tables:
+  ads.clicks:
+    source: {kafka: {servers: here, topics: clicks}}
+    columns: {id: string, clicks: bigint, at: timestamp}
+    fields: {clicks: counts.clicks, at: {field: ms, type: timestamp_ms}}
+    partition_by: [{name: day, type: date, from: at, as: date}]
+    time_zone: UTC
+"""
+OTHER_EVENTS = {
+    "source": ("topics: clicks", "topics: others"),
+    "fields": ("counts.clicks", "clicks"),
+    "column at": ("timestamp_ms", "timestamp_s"),
+    "column clicks": ("clicks: bigint", "clicks: int"),
+    "partition_by": ("as: date", "as: month"),
+}
 
 
 @pytest.fixture
@@ -75,7 +99,24 @@ def check(env: Environment, table: TableSettings) -> Definition:
 
 
 def test_every_setting_of_a_table_decides_rows_or_does_not() -> None:
-    assert set(TableSettings.model_fields) == OTHER_ROWS.keys() | SAME_ROWS
+    assert set(TableSettings.model_fields) == OTHER_ROWS.keys() | SAME_ROWS | {"source", "fields"}
+
+
+@pytest.mark.parametrize("what", OTHER_EVENTS)
+def test_what_makes_other_events_is_refused(tmp_path: Path, env: Environment, what: str) -> None:
+    def table_now(text: str) -> TableSettings:
+        (tmp_path / "hotswap.yaml").write_text(text.replace("type: date, ", "") if "month" in text else text)
+        return load(tmp_path / "hotswap.yaml").table()
+
+    first = table_now(EVENTS)
+    record_definition(env, first, rows_mapping(first, env))
+    same = table_now(EVENTS.replace("servers: here", "servers: [there, elsewhere]"))
+    check_definition(env, same, rows_mapping(same, env))
+    other = table_now(EVENTS.replace(*OTHER_EVENTS[what]))
+    with pytest.raises(ConfigError, match="makes other rows") as caught:
+        check_definition(env, other, rows_mapping(other, env))
+    assert "→" in caught.value.message
+    assert "rebuild" not in caught.value.hint
 
 
 @pytest.mark.parametrize("what", OTHER_ROWS)

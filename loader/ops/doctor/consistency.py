@@ -20,7 +20,8 @@ from loader.state.definitions import current
 from loader.state.deleting import delete_object
 from loader.state.open_table import Environment
 from loader.storage.files import Room, join
-from loader.wiring.definition import check_definition, known_mapping
+from loader.wiring.definition import Rows, check_definition, rows_mapping
+from loader.wiring.events import event_mapping_of
 from loader.wiring.mapping import mapping_of
 from loader.wiring.table import FORMATS
 from metastore.fence import fence_values
@@ -44,7 +45,7 @@ def configuration(patient: Patient) -> Iterator[Finding]:
     hive, table = patient.hive, patient.table
     if hive is None:
         return
-    mapping = mapping_of(table)
+    mapping: Rows = mapping_of(table) if table.source is None else event_mapping_of(table)
     for what, has, wants in (
         ("columns", specs(hive.columns), mapping.columns),
         ("partition keys", specs(hive.partition_keys), mapping.partition_keys),
@@ -54,7 +55,7 @@ def configuration(patient: Patient) -> Iterator[Finding]:
             yield to_do("configuration", str(hive.name), told, "Make both name the same columns, types and order.")
     if patient.env is not None:
         try:
-            check_definition(patient.env, table, known_mapping(table, patient.env))
+            check_definition(patient.env, table, rows_mapping(table, patient.env))
         except ConfigError as problem:
             yield to_do("configuration", str(hive.name), problem.message, problem.hint)
     try:

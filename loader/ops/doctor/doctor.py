@@ -10,6 +10,7 @@ from thrift.Thrift import TException
 from loader.basics.errors import Damage, HotswapError, from_foreign
 from loader.ops.doctor.consistency import claim, configuration, space, state, tables, this_machine
 from loader.ops.doctor.hbase import decoding, hbase
+from loader.ops.doctor.log import log
 from loader.ops.doctor.metastore import metastores, reads_agree, settings, table
 from loader.ops.doctor.metrics import metrics
 from loader.ops.doctor.scratch_table import by_doing
@@ -20,6 +21,7 @@ from metastore.errors import MetastoreError
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
+    from loader.sources.hbase.access.api import HBaseClient
 
 CHECKS: tuple[Check, ...] = (
     this_machine,
@@ -37,6 +39,10 @@ CHECKS: tuple[Check, ...] = (
     space,
     metrics,
 )
+
+
+CHECKS_OF_LOGS = tuple(log if check is hbase else check for check in CHECKS if check is not decoding)
+"""Of a table of events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,10 @@ def _examined(check: Check, patient: Patient) -> Iterator[Finding]:
         yield Finding(grade, check.__name__.replace("_", " "), where, told.message, told.hint)
 
 
+def _no_hbase() -> "HBaseClient":
+    raise RuntimeError("a table of events is not asked about HBase")
+
+
 def doctor(settings: "Settings", table: "TableSettings", clock_table: str | None = None) -> DoctorReport:
     """Examine one table on the configured servers. `clock_table`: an HBase table in which small cells may be put."""
     from loader.ops.doctor.java import java_version  # noqa: PLC0415
@@ -89,7 +99,7 @@ def doctor(settings: "Settings", table: "TableSettings", clock_table: str | None
         settings=settings,
         table=table,
         metastores=at,
-        hbase=connector(settings, Patience(tries=2)),
+        hbase=connector(settings, Patience(tries=2)) if table.source is None else _no_hbase,
         environment=lambda metastore, hive: environment(
             metastore, files_of(hive.location, table.state), hive, table, who
         ),
@@ -99,7 +109,7 @@ def doctor(settings: "Settings", table: "TableSettings", clock_table: str | None
         clock_table=clock_table,
     )
     try:
-        return examine(patient)
+        return examine(patient, CHECKS if table.source is None else CHECKS_OF_LOGS)
     finally:
         if patient.metastore is not None:
             patient.metastore.close()

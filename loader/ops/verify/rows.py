@@ -44,6 +44,24 @@ def verify_rows(env: Environment, seen: Snapshot, mapping: Mapping, done: Readin
         yield from _index_total(index, segments, seen)
 
 
+def verify_events(env: Environment, seen: Snapshot) -> Iterator[Finding]:
+    """The same of a table of events: they have no keys, so each file is read whole and its rows are counted."""
+    for version in seen.live:
+        for file in version.files:
+            name, path = env.name_of(version.partition), join(version.location, file.name)
+            try:
+                rows = sum(map(len, read_rows(env.files, path, version.format, version.columns)))
+            except FileNotFoundError:
+                if is_live(env, version):
+                    yield damage("rows", name, f"{path} is gone", lost(env))
+                continue
+            except (OSError, ValueError, pa.ArrowException) as error:
+                yield damage("rows", name, f"{path} cannot be read: {error}", lost(env))
+                continue
+            if rows != file.rows:
+                yield damage("rows", name, f"{path} holds {rows} rows, and its manifest says {file.rows}", lost(env))
+
+
 def _file(
     env: Environment,
     version: Version,

@@ -29,14 +29,17 @@ class VerifyReport:
 def verify(env: Environment, table: "TableSettings", deep: bool) -> VerifyReport:
     """Compare; with `deep` read the files as well."""
     from loader.ops.verify.partitions import snapshot, verify_table  # noqa: PLC0415 - likewise
-    from loader.ops.verify.rows import Reading, verify_rows  # noqa: PLC0415 - likewise
+    from loader.ops.verify.rows import Reading, verify_events, verify_rows  # noqa: PLC0415 - likewise
     from loader.wiring.definition import known_mapping  # noqa: PLC0415 - brings pyarrow
 
     started = time.perf_counter()
     seen = snapshot(env)
     findings = list(verify_table(env, seen))
     if deep:
-        findings += verify_rows(env, seen, known_mapping(table, env), Reading())
+        if table.source is None:
+            findings += verify_rows(env, seen, known_mapping(table, env), Reading())
+        else:
+            findings += verify_events(env, seen)
     return VerifyReport(
         table=str(env.table),
         batch=seen.records.state.batch or None,
