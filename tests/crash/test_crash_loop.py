@@ -11,7 +11,7 @@ from tests.crash.scenarios import SCENARIOS
 from tests.crash.trial import Place, effects_of, failures, problems_of
 
 CHUNKS = 4
-SAMPLE = 11
+SAMPLE = 17
 """`make test` tries one point in so many, others in each scenario; `make crash` and `make test-all` try all."""
 
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

@@ -20,7 +20,9 @@ def children(pid: int) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "end", [signal.SIGKILL, *(pytest.param(end, marks=pytest.mark.slow) for end in (signal.SIGINT, signal.SIGTERM))]
+)
 def test_up_says_where_servers_are_and_leaves_no_process(tmp_path: Path, end: signal.Signals) -> None:
     command = [sys.executable, "-m", "devservers", "up", "--data", str(tmp_path)]
     up = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

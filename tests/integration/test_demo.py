@@ -95,7 +95,7 @@ def test_whole_demo_proves_all_that_it_says_and_leaves_neither_process_nor_folde
     [
         ("starting both", 1.5, signal.SIGKILL),
         ("Spark starts", 3.0, signal.SIGINT),
-        ("batch 1", 0.0, signal.SIGKILL),
+        pytest.param("batch 1", 0.0, signal.SIGKILL, marks=pytest.mark.slow),
         pytest.param("hotswap init", 0.2, signal.SIGKILL, marks=pytest.mark.slow),
         pytest.param("Spark starts", 1.0, signal.SIGKILL, marks=pytest.mark.slow),
         pytest.param("a query starts", 1.0, signal.SIGTERM, marks=pytest.mark.slow),
@@ -112,7 +112,9 @@ def test_demo_that_is_stopped_leaves_no_process(moment: str, seconds: float, end
     assert demo.processes_left() == []
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.15, 1.0])
+@pytest.mark.parametrize(
+    "seconds", [0.0, pytest.param(0.15, marks=pytest.mark.slow), pytest.param(1.0, marks=pytest.mark.slow)]
+)
 def test_ctrl_c_is_one_line_and_takes_the_folder_along(seconds: float) -> None:
     demo = Demo()
     demo.read_until("all they write lies in")

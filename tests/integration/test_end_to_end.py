@@ -209,7 +209,7 @@ def test_it_publishes_nothing_while_a_rollback_holds_the_table(stage: Stage) -> 
     stage.becomes_equal()
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("end", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_ends_it_in_order(stage: Stage, end: signal.Signals) -> None:
     running = stage.loader()
     stage.put((f"before {end.name}", "mon", 1))

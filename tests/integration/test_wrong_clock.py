@@ -128,6 +128,7 @@ def test_a_quiet_position_of_before_that_lies_ahead_is_passed_over(shifted: Shif
     assert shifted.table.rows().keys() == {"first", "second"}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_stream_goes_on_when_its_clock_jumps_ahead_and_back(shifted: Shifted) -> None:
     shifted.set(0)
