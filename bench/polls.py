@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.source_tables import LONG, FastHBase, long_cells, make, put, ways
 from loader.sources.hbase.access.where import Where
 from loader.sources.hbase.connect import connector
-from loader.sources.hbase.reread import RowReader
+from loader.sources.hbase.reread import HBaseRowReader
 from loader.sources.hbase.scan import is_any_in, scan_window
 from loader.sources.hbase.windows import Window
 
@@ -57,7 +57,7 @@ class _Poll:
     def __init__(self, where: Where, table: str) -> None:
         self._connect = connector(where)
         self._table, self._since = table, _now()
-        self._reader = RowReader(self._connect, table, LONG)
+        self._reader = HBaseRowReader(self._connect, table, LONG)
 
     def find(self) -> list[bytes]:
         window = Window(self._since, _now(), False, self._since)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench.source_tables import WIDE, FastHBase, key_of, make, ways, wide_cells
 from loader.sources.hbase.connect import connector
-from loader.sources.hbase.reread import Few, RowReader
+from loader.sources.hbase.reread import Few, HBaseRowReader
 
 REGIONS = 40
 A_REGION = (1, 2, 5, 10, 20, 40, 80)
@@ -63,7 +63,7 @@ def _spread(region: int, regions: int, size: int, keys: int) -> list[int]:
 def _both(hbase: FastHBase, table: str, numbers: Sequence[int]) -> dict[str, float]:
     """Median ms of each way on the clock, and mean ms of processors, those of client and server together."""
     keys = [key_of(number) for number in numbers]
-    readers = {way: RowReader(connector(ways(hbase)["thrift"]), table, WIDE, few=few) for way, few in WAYS.items()}
+    readers = {way: HBaseRowReader(connector(ways(hbase)["thrift"]), table, WIDE, few=few) for way, few in WAYS.items()}
     runs: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     for _ in range(RUNS + 1):
         for way, reader in readers.items():

@@ -17,8 +17,8 @@ from loader.sources.hbase.access.where import Where
 from loader.sources.hbase.chunked import ChunkedReader
 from loader.sources.hbase.connect import connector
 from loader.sources.hbase.dirty_keys import DIRTY
-from loader.sources.hbase.reread import RowReader
-from loader.sources.hbase.scan import Part, scan_part
+from loader.sources.hbase.reread import HBaseRowReader
+from loader.sources.hbase.scan import KeySpan, scan_part
 from loader.sources.hbase.windows import Window
 from loader.wiring.source import READ_THREADS
 
@@ -118,7 +118,7 @@ def _scan(where: str, table: str, start: int, stop: int) -> Done:
     used = time.process_time()
     with connector(Where.of_text(where))() as hbase:
         window = Window(0, NO_END, True, 0)
-        batches = scan_part(hbase, table, WIDE.families, Part(key_of(start), key_of(stop)), window)
+        batches = scan_part(hbase, table, WIDE.families, KeySpan(key_of(start), key_of(stop)), window)
         found = sum(int((np.asarray(batch["kind"]) == DIRTY).sum()) for batch in batches)
     return found, time.process_time() - used
 
@@ -136,6 +136,6 @@ def _read_in_threads(where: str, table: str, numbers: range, threads: int) -> Do
     """Decoded and placed, as a batch takes them."""
     keys = pa.array([key_of(number) for number in numbers], pa.binary())
     used = time.process_time()
-    reader = ChunkedReader(RowReader(connector(Where.of_text(where)), table, WIDE), threads)
+    reader = ChunkedReader(HBaseRowReader(connector(Where.of_text(where)), table, WIDE), threads)
     found = len(reader.read(keys, 0).rows)
     return found, time.process_time() - used

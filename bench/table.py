@@ -23,7 +23,7 @@ from loader.state.fences import Fences
 from loader.state.key_index_files import KeyStore
 from loader.state.layout import Layout
 from loader.state.open_table import Environment, Identity
-from loader.state.quarantine import Rejected
+from loader.state.quarantine import RejectedRow
 from loader.state.recently_published import Recently
 from loader.state.records import State
 from loader.storage.local import SYNCS_AT_ONCE, LocalFiles
@@ -55,7 +55,7 @@ class Decoded:
 
     rows: pa.Table
     partitions: tuple[PartitionValues, ...]
-    rejected: tuple[Rejected, ...] = ()
+    rejected: tuple[RejectedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel], KeyPath], ...] = (
     (
         "tables.NAME.source.kafka",
         "tables.NAME.source.kafka.",
-        source_settings.KafkaSettings,
+        source_settings.KafkaSource,
         (*EVENTS, "source", "kafka"),
     ),
     ("tables.NAME.alarms", "tables.NAME.alarms.", settings.Alarms, ("tables", "ads.performance", "alarms")),

@@ -15,7 +15,7 @@ from loader.cli.times import moment_text, parse_moment, span_text
 
 if TYPE_CHECKING:
     from loader.cli.session import Service, Session
-    from loader.report.reports import HoldPlan, Published, ResumePlan, RollbackPlan
+    from loader.report.reports import HoldPlan, Published, ResumePlan, RollbackPreview
 
 MOST_SHOWN = 30
 TIMES_SHOWN = 3
@@ -88,7 +88,7 @@ def rollback(
 
 def _agreed(
     session: "Session", service: "Service", json: bool, to: int | None, as_of: int | None, partitions: Sequence[str]
-) -> "tuple[RollbackPlan, Published]":
+) -> "tuple[RollbackPreview, Published]":
     """Show the plan and ask, again if the table has moved on while the person was reading."""
     for _ in range(TIMES_SHOWN - 1):
         with suppress(PlanChanged):
@@ -99,7 +99,7 @@ def _agreed(
 
 def _asked(
     session: "Session", service: "Service", json: bool, to: int | None, as_of: int | None, partitions: Sequence[str]
-) -> "tuple[RollbackPlan, Published]":
+) -> "tuple[RollbackPreview, Published]":
     plan = service.preview_rollback(to, as_of, partitions)
     _preview(session, json, False, plan, lambda out: _show_rollback(out, plan, as_of))
     session.require_yes("Roll back?", False, json)
@@ -243,7 +243,7 @@ def _preview(session: "Session", json: bool, yes: bool, plan: object, show: Call
         session.out.json({"plan": plan})
 
 
-def _show_rollback(out: Output, plan: "RollbackPlan", as_of: int | None) -> None:
+def _show_rollback(out: Output, plan: "RollbackPreview", as_of: int | None) -> None:
     out.line(f"Rollback of {plan.table} to batch {plan.target_batch}", style="bold")
     asked = [("asked for", moment_text(as_of))] if as_of is not None else []
     out.facts(
@@ -272,7 +272,7 @@ def _show_rollback(out: Output, plan: "RollbackPlan", as_of: int | None) -> None
     out.line(f"Between them readers see some gone back and others not, each row once. {held} held before the first.")
 
 
-def _show_closure(out: Output, plan: "RollbackPlan") -> None:
+def _show_closure(out: Output, plan: "RollbackPreview") -> None:
     """Why more partitions go back than were named."""
     dragged = sorted(set(plan.held or ()) - set(plan.asked or ()))
     if dragged:

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from loader.report.reports import (
         CleanReport,
         HistoryEntry,
-        Hold,
         HoldPlan,
+        HoldReport,
         InitReport,
         Published,
         ResumePlan,
-        RollbackPlan,
+        RollbackPreview,
         RunReport,
         SampleReport,
         Settled,
@@ -59,17 +59,17 @@ class Service(Protocol):
 
     def preview_rollback(
         self, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = (), /
-    ) -> "RollbackPlan": ...
+    ) -> "RollbackPreview": ...
 
-    def rollback(self, preview: "RollbackPlan", /) -> "Published": ...
+    def rollback(self, preview: "RollbackPreview", /) -> "Published": ...
 
     def rollback_now(
         self, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = (), /
-    ) -> "tuple[RollbackPlan, Published]": ...
+    ) -> "tuple[RollbackPreview, Published]": ...
 
     def preview_hold(self, partitions: Sequence[str] = (), /) -> "HoldPlan": ...
 
-    def hold(self, partitions: Sequence[str] = (), /) -> "Hold": ...
+    def hold(self, partitions: Sequence[str] = (), /) -> "HoldReport": ...
 
     def preview_resume(self, partitions: Sequence[str] = (), /) -> "ResumePlan": ...
 

@@ -59,7 +59,7 @@ class SaslSettings(Model):
     password: Secret
 
 
-class KafkaSettings(Model):
+class KafkaSource(Model):
     """A Kafka cluster's topics as the source of events. `tls`: PEM files, or true; `sasl`: how to log in."""
 
     servers: KafkaAddresses
@@ -73,7 +73,7 @@ class KafkaSettings(Model):
 class SourceSettings(Model):
     """Where events come from."""
 
-    kafka: KafkaSettings
+    kafka: KafkaSource
 
     @property
     def format(self) -> str:

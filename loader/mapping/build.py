@@ -10,7 +10,7 @@ from loader.mapping.cells import CellColumn, FamilyColumn
 from loader.mapping.codec import Codec
 from loader.mapping.codecs import CODECS, DECODER, DECODERS, codec_for, codec_named
 from loader.mapping.column_names import LONGEST_KEY, name_problem
-from loader.mapping.columns_mapping import Kind, Place, parse_columns_mapping, parse_place
+from loader.mapping.columns_mapping import Place, PlaceKind, parse_columns_mapping, parse_place
 from loader.mapping.errors import MappingError, did_you_mean, uneven_hint
 from loader.mapping.hive_types import HiveType, parse_hive_type
 from loader.mapping.mapping import Mapping
@@ -20,7 +20,7 @@ from loader.mapping.row_key import KeyColumn, RowKey
 NAMES_THAT_WORK = "Letters, digits, _, - and most other signs work. The HBase cell keeps its name: only map it."
 
 Types = dict[str, HiveType]
-Source = tuple[Place, str | None]
+ColumnSource = tuple[Place, str | None]
 """Where a column comes from, and the name of its codec if one was given."""
 
 
@@ -49,12 +49,14 @@ def build_mapping(
     key = _row_key(row_key, part_names, sources, types, decoder)
     keys = partition_keys_of(partition_by, types, time_zone)
     identity = identity_of(keys, types)
-    timestamps = [name for name, (place, _) in sources.items() if place.kind is Kind.TIMESTAMP]
+    timestamps = [name for name, (place, _) in sources.items() if place.kind is PlaceKind.TIMESTAMP]
     return Mapping(
         types=tuple(types.items()),
         row_key=key,
-        cells=tuple(_cell(name, *source, types[name], decoder) for name, source in _of(sources, Kind.CELL)),
-        family_maps=tuple(_family(name, *source, types[name], decoder) for name, source in _of(sources, Kind.FAMILY)),
+        cells=tuple(_cell(name, *source, types[name], decoder) for name, source in _of(sources, PlaceKind.CELL)),
+        family_maps=tuple(
+            _family(name, *source, types[name], decoder) for name, source in _of(sources, PlaceKind.FAMILY)
+        ),
         timestamp=_timestamp(timestamps, types),
         keys=keys,
         identity=identity,
@@ -80,10 +82,10 @@ def parse_types(columns: MappingOf[str, str]) -> Types:
 # Where each column comes from
 
 
-def _sources(mapping: Any, types: Types, key_columns: Sequence[str]) -> dict[str, Source]:
+def _sources(mapping: Any, types: Types, key_columns: Sequence[str]) -> dict[str, ColumnSource]:
     if isinstance(mapping, str):
         return _positional(mapping, types)
-    sources: dict[str, Source] = {}
+    sources: dict[str, ColumnSource] = {}
     for name, entry in mapping.items():
         column = name.lower()
         if column not in types:
@@ -94,7 +96,7 @@ def _sources(mapping: Any, types: Types, key_columns: Sequence[str]) -> dict[str
         place = _place(name, cell or (":key" if column in key_columns else ""))
         sources[column] = place, None if isinstance(entry, str) else _get(entry, "type", None)
     for column in key_columns:
-        sources.setdefault(column, (Place(Kind.KEY), None))
+        sources.setdefault(column, (Place(PlaceKind.KEY), None))
     return sources
 
 
@@ -105,7 +107,7 @@ def _place(name: str, cell: str) -> Place:
         raise MappingError(f"column {name}: {error}", "Write it as family:qualifier.", ("mapping", name)) from error
 
 
-def _positional(mapping: str, types: Types) -> dict[str, Source]:
+def _positional(mapping: str, types: Types) -> dict[str, ColumnSource]:
     try:
         places = parse_columns_mapping(mapping)
     except ValueError as error:
@@ -117,7 +119,7 @@ def _positional(mapping: str, types: Types) -> dict[str, Source]:
 
 
 def _check_mapped(
-    sources: MappingOf[str, Source], types: Types, computed: frozenset[str], parts: Sequence[str]
+    sources: MappingOf[str, ColumnSource], types: Types, computed: frozenset[str], parts: Sequence[str]
 ) -> None:
     _check_known(parts, types, "row_key")
     missing = [name for name in types if name not in sources and name not in computed]
@@ -125,9 +127,9 @@ def _check_mapped(
         raise MappingError(f"column {missing[0]} is not mapped", "Give it a cell, or remove it from columns.")
     places = Counter((place.kind, place.family, place.qualifier) for place, _ in sources.values())
     for name, (place, _) in sources.items():
-        if place.kind is not Kind.KEY and places[place.kind, place.family, place.qualifier] > 1:
+        if place.kind is not PlaceKind.KEY and places[place.kind, place.family, place.qualifier] > 1:
             raise MappingError(f"{place} is mapped to two columns, {name} is one", "Keep one.", ("mapping", name))
-    if not any(place.kind in (Kind.CELL, Kind.FAMILY) for place, _ in sources.values()):
+    if not any(place.kind in (PlaceKind.CELL, PlaceKind.FAMILY) for place, _ in sources.values()):
         raise MappingError("no column is mapped to a cell", "A row exists if it has a mapped cell: map at least one.")
 
 
@@ -142,7 +144,7 @@ def _check_known(names: Sequence[str] | frozenset[str], types: Types, setting: s
 # The columns of each kind
 
 
-def _of(sources: MappingOf[str, Source], kind: Kind) -> list[tuple[str, Source]]:
+def _of(sources: MappingOf[str, ColumnSource], kind: PlaceKind) -> list[tuple[str, ColumnSource]]:
     return [(name, source) for name, source in sources.items() if source[0].kind is kind]
 
 
@@ -185,9 +187,9 @@ def _timestamp(names: Sequence[str], types: Types) -> str | None:
 
 
 def _row_key(
-    row_key: Any | None, parts: Sequence[str], sources: MappingOf[str, Source], types: Types, decoder: int
+    row_key: Any | None, parts: Sequence[str], sources: MappingOf[str, ColumnSource], types: Types, decoder: int
 ) -> RowKey:
-    mapped = [name for name, _ in _of(sources, Kind.KEY)]
+    mapped = [name for name, _ in _of(sources, PlaceKind.KEY)]
     if row_key is None:
         return RowKey((_key_column(_only_key(mapped), sources, types, decoder),))
     delimiter, widths = _get(row_key, "delimiter", None), _get(row_key, "widths", None)
@@ -211,7 +213,7 @@ def _only_key(mapped: Sequence[str]) -> str:
     return mapped[0]
 
 
-def _key_column(name: str, sources: MappingOf[str, Source], types: Types, decoder: int) -> KeyColumn:
+def _key_column(name: str, sources: MappingOf[str, ColumnSource], types: Types, decoder: int) -> KeyColumn:
     place, codec = sources[name]
     column = KeyColumn(name, _codec(name, place, codec, types[name], decoder))
     if column.codec.encode is None:
@@ -281,7 +283,7 @@ def _get(entry: Any, name: str, default: Any) -> Any:
 
 def _spelling(
     types: Types,
-    sources: MappingOf[str, Source],
+    sources: MappingOf[str, ColumnSource],
     key: RowKey,
     keys: Sequence[PartitionKey],
     computed: frozenset[str],

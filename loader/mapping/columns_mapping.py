@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Kind(Enum):
+class PlaceKind(Enum):
     """What an entry names."""
 
     KEY = ":key"
@@ -23,15 +23,15 @@ class Kind(Enum):
 class Place:
     """Where a column's bytes are. `qualifier` is a prefix for a FAMILY. `binary`: stored as `#b`."""
 
-    kind: Kind
+    kind: PlaceKind
     family: bytes = b""
     qualifier: bytes = b""
     binary: bool = False
 
     def __str__(self) -> str:
-        if self.kind in (Kind.KEY, Kind.TIMESTAMP):
+        if self.kind in (PlaceKind.KEY, PlaceKind.TIMESTAMP):
             return str(self.kind.value)
-        qualifier = self.qualifier.decode() + (".*" if self.kind is Kind.FAMILY and self.qualifier else "")
+        qualifier = self.qualifier.decode() + (".*" if self.kind is PlaceKind.FAMILY and self.qualifier else "")
         return f"{self.family.decode()}:{qualifier}"
 
 
@@ -47,14 +47,14 @@ def parse_place(text: str) -> Place:
     if len(storage) > 1:
         raise ValueError(f"{entry!r} has more than one '#'")
     if name in (":key", ":timestamp"):
-        return Place(Kind(name), binary=_is_binary(entry, storage, False))
+        return Place(PlaceKind(name), binary=_is_binary(entry, storage, False))
     family, colon, qualifier = name.partition(":")
     if not colon or not family or ":" in qualifier:
         raise ValueError(f"{entry!r} is neither family:qualifier, family:, :key nor :timestamp")
     if not qualifier or qualifier.endswith(".*"):
         prefix = qualifier.removesuffix(".*").encode()
-        return Place(Kind.FAMILY, family.encode(), prefix, _is_binary(entry, storage, True))
-    return Place(Kind.CELL, family.encode(), qualifier.encode(), _is_binary(entry, storage, False))
+        return Place(PlaceKind.FAMILY, family.encode(), prefix, _is_binary(entry, storage, True))
+    return Place(PlaceKind.CELL, family.encode(), qualifier.encode(), _is_binary(entry, storage, False))
 
 
 def _is_binary(entry: str, storage: list[str], family: bool) -> bool:

@@ -26,7 +26,7 @@ def preview_hold(env: Environment, partitions: Sequence[str] = ()) -> reports.Ho
     )
 
 
-def hold(env: Environment, partitions: Sequence[str] = ()) -> reports.Hold:
+def hold(env: Environment, partitions: Sequence[str] = ()) -> reports.HoldReport:
     """Keep the loader from publishing over `partitions` (none: over the whole table), and move nothing."""
     from loader.ops.rollback.steps import hold_steps  # noqa: PLC0415
     from loader.publish.batch import Batch  # noqa: PLC0415 - brings pyarrow
@@ -65,12 +65,12 @@ def resume(env: Environment, plan: reports.ResumePlan) -> None:
     publish(Batch(env, Kind.RESUME), resume_steps(_chosen(env, plan.partitions or ())))
 
 
-def hold_report(env: Environment, item: Hold) -> reports.Hold:
+def hold_report(env: Environment, item: Hold) -> reports.HoldReport:
     names = None if item.partitions is None else tuple(env.name_of(partition) for partition in item.partitions)
-    return reports.Hold(item.batch, item.target, item.since_ms, names)
+    return reports.HoldReport(item.batch, item.target, item.since_ms, names)
 
 
-def hold_reports(env: Environment, state: TableState) -> tuple[reports.Hold, ...]:
+def hold_reports(env: Environment, state: TableState) -> tuple[reports.HoldReport, ...]:
     return tuple(hold_report(env, item) for item in state.holds)
 
 

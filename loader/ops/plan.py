@@ -105,7 +105,7 @@ class NextBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Deadline:
     """How long rows may be read for a preview: `seconds` by `elapsed`; `at_once` rows are read in any case."""
 
     seconds: float
@@ -113,7 +113,7 @@ class Patience:
     at_once: int = READ_AT_ONCE
 
 
-def preview(env: Environment, work: Work, patience: Patience) -> NextBatch:
+def preview(env: Environment, work: Work, patience: Deadline) -> NextBatch:
     """Gather what is pending and plan it. Raises what reading raises; what would stop the batch is an obstacle."""
     records = env.state.records()
     poll = work.scan()
@@ -138,7 +138,7 @@ def preview(env: Environment, work: Work, patience: Patience) -> NextBatch:
     )
 
 
-def _some_of(patience: Patience, reader: RowReader, keys: pa.Array, at_ms: int) -> Sample:
+def _some_of(patience: Deadline, reader: RowReader, keys: pa.Array, at_ms: int) -> Sample:
     """In the order of the keys' hashes, so that what was read until the deadline is a sample of all."""
     shuffled = keys.take(pa.array(np.argsort(hashes_of(keys), kind="stable"))) if len(keys) > patience.at_once else keys
     started = patience.elapsed()

@@ -113,17 +113,17 @@ class TableService:
 
     def preview_rollback(
         self, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = ()
-    ) -> reports.RollbackPlan:
+    ) -> reports.RollbackPreview:
         """Raises ConfigError for a batch or a partition that is not there."""
         return rollback.preview_rollback(self.env, to, as_of_ms, partitions)
 
-    def rollback(self, preview: reports.RollbackPlan, /) -> reports.Published:
+    def rollback(self, preview: reports.RollbackPreview, /) -> reports.Published:
         """Carry out what was shown. Raises PlanChanged if the table has moved on since."""
         return rollback.rollback_as_shown(self.env, preview)
 
     def rollback_now(
         self, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = ()
-    ) -> tuple[reports.RollbackPlan, reports.Published]:
+    ) -> tuple[reports.RollbackPreview, reports.Published]:
         """Plan under the lock and carry it out: no loader can come in between."""
         return rollback.rollback_now(self.env, to, as_of_ms, partitions)
 
@@ -131,7 +131,7 @@ class TableService:
         """Raises ConfigError for what is no partition of the table."""
         return hold.preview_hold(self.env, partitions)
 
-    def hold(self, partitions: Sequence[str] = ()) -> reports.Hold:
+    def hold(self, partitions: Sequence[str] = ()) -> reports.HoldReport:
         """Keep the loader from publishing over these partitions; none: over the table."""
         return hold.hold(self.env, partitions)
 

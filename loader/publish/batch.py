@@ -9,7 +9,7 @@ from loader.datafiles.split_file import Rewriter
 from loader.sources.api import EventReader, Poll, RowReader
 from loader.state.keys_aside import Aside
 from loader.state.open_table import Environment
-from loader.state.quarantine import Rejected
+from loader.state.quarantine import RejectedRow
 from loader.state.recently_published import Recently
 from metastore.api import Partition, Table
 from metastore.errors import MetastoreError
@@ -17,7 +17,7 @@ from metastore.locks import TableLock
 from partitioner.changes.change_set import NOWHERE, ChangeSet
 from partitioner.changes.cutting import CallLimit
 from partitioner.history.kinds import Kind
-from partitioner.history.manifest import Counts, Definition, Intent, KeySet, Manifest, PartitionMove, Waiting
+from partitioner.history.manifest import Counts, Definition, Intent, KeySet, Manifest, PartitionMove, PutAside
 from partitioner.history.settling import Outcome
 from partitioner.history.table_state import TableState
 from partitioner.planning.batch_plan import BatchPlan, SplitResult
@@ -70,11 +70,11 @@ class Decided:
     owed: tuple[int, ...] = ()  # of a resume: batches whose keys the next batch reads again
     released: tuple[str, ...] = ()  # of a resume: key sets that the next batch reads again
     dropped: tuple[PartitionValues, ...] = ()  # of a drop
-    waiting: Waiting | None = None  # of a rollback of a log: what waited at its target, and waits again
+    waiting: PutAside | None = None  # of a rollback of a log: what waited at its target, and waits again
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class News:
     """One batch's changes as `gather` finds them, before anything of it is stored.
 
     `asked`: how many keys or events it has to read; `fraction` of them was read: all of them, but for a preview.
@@ -83,7 +83,7 @@ class Gathered:
 
     asked: int
     fraction: float
-    rejected: tuple[Rejected, ...]
+    rejected: tuple[RejectedRow, ...]
     stored: ChangeSet  # what its change set holds
     found: ChangeSet  # what is news of what was read, whether one call takes it or not
     changes: ChangeSet  # what one call publishes of that
@@ -125,7 +125,7 @@ class Batch:
     lock: TableLock | None = None  # lock
     before: TableState = field(default_factory=TableState)  # settle
     intent: Intent | None = None  # collect
-    gathered: Gathered | None = None  # collect: until it is stored
+    gathered: News | None = None  # collect: until it is stored
     changes: ChangeSet | None = None  # collect
     counts: Counts = field(default_factory=Counts)  # collect
     carried: Carried = field(default_factory=Carried)  # collect
@@ -172,7 +172,7 @@ class Batch:
         return self.changes
 
     @property
-    def news(self) -> Gathered:
+    def news(self) -> News:
         """What was gathered, until it is stored."""
         if self.gathered is None:
             raise RuntimeError("nothing is gathered")

@@ -16,7 +16,7 @@ from loader.sources.rows import ReadRows
 from loader.state.condemned import condemned_locations
 from loader.state.keys_aside import keys_of, not_among, put_aside
 from loader.state.open_table import Environment
-from loader.state.quarantine import Rejected, quarantined
+from loader.state.quarantine import RejectedRow, quarantined
 from metastore.names import parse_partition_name
 from partitioner.changes.change_set import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
 from partitioner.changes.deferral import without_held
@@ -140,7 +140,7 @@ def with_owed(dirty: pa.Array, owed: pa.Array) -> pa.Array:
     return keys.take(pc.sort_indices(keys))
 
 
-def healed_keys(env: Environment, read: pa.Array, rejected: Sequence[Rejected]) -> tuple[str, ...]:
+def healed_keys(env: Environment, read: pa.Array, rejected: Sequence[RejectedRow]) -> tuple[str, ...]:
     """Quarantined keys (hex) that were read again now, and not rejected again."""
     waiting = quarantined(env.files, env.layout, env.state.records().attempts)
     if not waiting:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from loader.publish import collect as collecting
 from loader.publish import requests
-from loader.publish.batch import Carried, Gathered, Work
+from loader.publish.batch import Carried, News, Work
 from loader.publish.one_call import cut, without_keys
 from loader.sources.api import EventReader, Poll, RowReader
 from loader.sources.rows import ReadRows, chunk_of, joined, no_rows
@@ -41,7 +41,7 @@ def all_of(reader: RowReader, keys: pa.Array, at_ms: int) -> Sample:
     return Sample(reader.read(keys, at_ms), len(keys))
 
 
-def gather(env: Environment, work: Work, before: TableState, poll: Poll, read: Read = all_of) -> Gathered:
+def gather(env: Environment, work: Work, before: TableState, poll: Poll, read: Read = all_of) -> News:
     """What the poll tells and what no poll tells, as rows, and what of them one call publishes.
 
     A batch asks under the lock, with `before` as settled. Raises what reading raises; what stands in the way of
@@ -52,7 +52,7 @@ def gather(env: Environment, work: Work, before: TableState, poll: Poll, read: R
     return _rows(env, work, work.reader, before, poll, read)
 
 
-def _rows(env: Environment, work: Work, reader: RowReader, before: TableState, poll: Poll, read: Read) -> Gathered:
+def _rows(env: Environment, work: Work, reader: RowReader, before: TableState, poll: Poll, read: Read) -> News:
     """The dirty keys and those that no window tells, their rows as they are now."""
     paid, released = before.owed, before.released
     answered, theirs = requests.look(env, before)
@@ -66,7 +66,7 @@ def _rows(env: Environment, work: Work, reader: RowReader, before: TableState, p
     found = without_unchanged(lives, known, theirs.keys)
     call = cut(env, found, work.partitions_per_swap)
     left = keys_at(found, call.left) if call.left else None
-    return Gathered(
+    return News(
         asked=len(keys),
         fraction=sample.asked / len(keys) if len(keys) else 1.0,
         rejected=rejected,
@@ -88,7 +88,7 @@ def _rows(env: Environment, work: Work, reader: RowReader, before: TableState, p
     )
 
 
-def _events(env: Environment, work: Work, reader: EventReader, before: TableState, poll: Poll) -> Gathered:
+def _events(env: Environment, work: Work, reader: EventReader, before: TableState, poll: Poll) -> News:
     """The events of the stretch, and those that earlier batches put aside and that are free now."""
     read = reader.events(poll.stretch) if poll.stretch is not None else no_rows(env.columns)
     freed = [chunk_of(aside) for aside in events_of(env, before.released)]
@@ -97,7 +97,7 @@ def _events(env: Environment, work: Work, reader: EventReader, before: TableStat
     waits = touching(events, before.held) if before.held else None
     found = events if waits is None else ChangeSet(events.rows.filter(pc.invert(waits)), events.partitions)
     call = cut(env, found, work.partitions_per_swap)
-    return Gathered(
+    return News(
         asked=len(all_.rows) + len(read.rejected),
         fraction=1.0,
         rejected=read.rejected,

@@ -13,7 +13,7 @@ from loader.basics.errors import NeedsConfirmation, TooManyRejected
 from loader.basics.printable import printable
 from loader.publish.batch import Batch
 from loader.publish.requests import unconfirmed
-from loader.state.quarantine import Rejected
+from loader.state.quarantine import RejectedRow
 from partitioner.changes.change_set import NOWHERE
 from partitioner.values import Estimate
 
@@ -33,7 +33,7 @@ def few_rejected(batch: Batch) -> None:
     raise too_many(f"{_told(count)} rows of {batch.env.table}", most, rejected)
 
 
-def too_many(rows: str, most: int, rejected: Sequence[Rejected]) -> TooManyRejected:
+def too_many(rows: str, most: int, rejected: Sequence[RejectedRow]) -> TooManyRejected:
     """`rows`: how many of which table. Names the columns, most first, by the rows that were seen."""
     first, columns = rejected[0], Counter(row.column or "row key or partition" for row in rejected)
     share = ", ".join(f"{name} {count}" for name, count in columns.most_common(MOST_COLUMNS))

@@ -10,7 +10,7 @@ from loader.basics.quantities import counted, size_text
 if TYPE_CHECKING:
     from loader.config.settings import Alarms
     from loader.report.health import Vitals
-    from loader.report.reports import Hold, Status
+    from loader.report.reports import HoldReport, Status
     from loader.report.space import Space
 
 ABORTED_IN_A_ROW = 3
@@ -61,7 +61,7 @@ def _clock(status: "Status") -> Iterator[Alarm]:
         yield Alarm("clock", f"{told}. Then {do}, and owes a comparison: `hotswap reconcile {status.table}`")
 
 
-def _hold(table: str, hold: "Hold") -> Alarm:
+def _hold(table: str, hold: "HoldReport") -> Alarm:
     how = f"rollback {hold.batch}" if hold.target is not None else f"hold {hold.batch}"
     of = "" if hold.partitions is None else f" of {counted(len(hold.partitions), 'partition')}"
     return Alarm("hold", f"held by {how}{of}: `hotswap resume {table}` ends it")

@@ -53,7 +53,7 @@ class Books:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LockHolder:
     """Who has the table's lock, and for how long."""
 
     owner: str
@@ -72,7 +72,7 @@ class Vitals:
     grown: tuple[Grown, ...]
     books: Books | None
     quarantine_age_s: float | None
-    lock: Held | None
+    lock: LockHolder | None
     waiting: int
     space: Space
     aborted_in_a_row: int
@@ -178,12 +178,12 @@ def _quarantine_age(now: int, rows: Mapping[str, QuarantinedRow], attempts: Sequ
     return _age(now, min(began.get(row.get("batch", 0), oldest) for row in rows.values()))
 
 
-def _lock(locks: Iterable[LockInfo], now: int) -> Held | None:
+def _lock(locks: Iterable[LockInfo], now: int) -> LockHolder | None:
     held = [lock for lock in locks if lock.state is LockState.ACQUIRED and lock.acquired_at is not None]
     oldest = min(held, key=lambda lock: lock.acquired_at or 0, default=None)
     if oldest is None:
         return None
-    return Held(f"{oldest.user}@{oldest.host} ({oldest.agent})", max(0.0, now / 1000 - (oldest.acquired_at or 0)))
+    return LockHolder(f"{oldest.user}@{oldest.host} ({oldest.agent})", max(0.0, now / 1000 - (oldest.acquired_at or 0)))
 
 
 def _aborted(attempts: Sequence[Attempt]) -> int:

@@ -14,7 +14,7 @@ Window = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class HoldReport:
     """What keeps the loader from publishing: the rollback's or the hold's batch, and since when.
 
     `target`: the batch that a rollback went back to. `partitions`: those that are held; None: the whole table.
@@ -39,7 +39,7 @@ class HoldPlan:
     count: int
     rows: int
     batch: int | None
-    holds: tuple[Hold, ...] = ()
+    holds: tuple[HoldReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Status:
     committed_at_ms: int | None
     low_watermark_ms: int | None
     lag_s: float | None
-    hold: Hold | None
+    hold: HoldReport | None
     quarantine: int
     unsettled: tuple[str, ...]
     partitions: int
@@ -96,7 +96,7 @@ class Status:
     bytes: int
     last_error: str | None = None
     debts: tuple[Owed, ...] = ()
-    holds: tuple[Hold, ...] = ()
+    holds: tuple[HoldReport, ...] = ()
     deferred: int = 0
     asked: int = 0  # keys that wait to be read again
     compared: Compared | None = None
@@ -136,7 +136,7 @@ class PartitionRollback:
 
 
 @dataclass(frozen=True, slots=True)
-class RollbackPlan:
+class RollbackPreview:
     """What a rollback would do. `target_committed_ms` tells a person which batch that is.
 
     `asked`: the partitions that were named; `held`: those and the ones that keys have moved between since, which
@@ -164,7 +164,7 @@ class ResumePlan:
     """
 
     table: str
-    holds: tuple[Hold, ...]
+    holds: tuple[HoldReport, ...]
     partitions: tuple[str, ...] | None
     batches: tuple[int, ...]
     keys: int

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from loader.datafiles.in_process import LocalRewriter
 from loader.datafiles.split_file import Tools
-from loader.ops.plan import NextBatch, Patience, preview
+from loader.ops.plan import Deadline, NextBatch, preview
 from loader.runtime.assemble import hbase_of, open_loop
 from loader.runtime.one_window import scan_from_here
 from loader.runtime.parallelism import tasks_at_once
@@ -31,7 +31,7 @@ def preview_next(settings: "Settings", table: "TableSettings", within_s: float) 
             source = hbase_of(loop)
             source.blindspots = None  # they would store what they see
             source.scan = scan_from_here(settings, table, env)
-        found = preview(loop.env, loop.work(), Patience(within_s, time.monotonic))
+        found = preview(loop.env, loop.work(), Deadline(within_s, time.monotonic))
         return replace(found, backlog=loop.source.backlog)
     finally:
         env.metastore.close()

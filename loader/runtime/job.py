@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loader.config.settings import Settings, TableSettings
-    from loader.sources.hbase.spark_stream import SourceSettings
+    from loader.sources.hbase.spark_stream import StreamSettings
 
 log = logging.getLogger(__name__)
 
@@ -120,15 +120,15 @@ class Job:
 
     def _stream(self) -> None:
         """One query from start to end. Its checkpoint is a temporary one: the position belongs to the table."""
-        from loader.sources.hbase.spark_stream import HBaseSource  # noqa: PLC0415
+        from loader.sources.hbase.spark_stream import HBaseStream  # noqa: PLC0415
 
         env = self.loop.env if self.loop else open_table(self.settings, self.table)  # fails sooner than Spark starts
         self.session = self.session or open_session(self.settings, self.name)
         self.loop = self.loop or self._open_loop(env, self.session)
         self._watch(env)
-        self.session.dataSource.register(HBaseSource)
+        self.session.dataSource.register(HBaseStream)
         options = self._source(self.loop).options()
-        frame = self.session.readStream.format(HBaseSource.name()).options(**options).load()
+        frame = self.session.readStream.format(HBaseStream.name()).options(**options).load()
         writer = frame.writeStream.foreachBatch(self._batch).queryName(self.name)
         query = (self._triggered(writer)).start()
         try:
@@ -177,12 +177,12 @@ class Job:
             )
         self.beside.tick()
 
-    def _source(self, loop: Loop) -> "SourceSettings":
-        from loader.sources.hbase.spark_stream import SourceSettings  # noqa: PLC0415
+    def _source(self, loop: Loop) -> "StreamSettings":
+        from loader.sources.hbase.spark_stream import StreamSettings  # noqa: PLC0415
         from loader.wiring.mapping import mapping_of  # noqa: PLC0415
         from loader.wiring.source import where_of, window_rules  # noqa: PLC0415
 
-        return SourceSettings(
+        return StreamSettings(
             hbase=where_of(self.settings),
             table=self.table.hbase_table,
             families=mapping_of(self.table).families,

@@ -28,7 +28,7 @@ _READ_AGAIN = (
 )
 
 
-class Rejected(Protocol):
+class RejectedRow(Protocol):
     """A row that could not be decoded; see loader.mapping.rejected."""
 
     @property
@@ -65,13 +65,13 @@ def quarantined(
     return rows
 
 
-def store_rejected(files: Files, layout: Layout, attempt: AttemptId, rejected: Sequence[Rejected]) -> None:
+def store_rejected(files: Files, layout: Layout, attempt: AttemptId, rejected: Sequence[RejectedRow]) -> None:
     """Bytes and reason of every row of the batch that could not be decoded."""
     if rejected:
         plain = {"attempt": attempt, "rejected": [_plain(row) for row in rejected]}
         files.create(layout.quarantine(attempt), json.dumps(plain).encode())
 
 
-def _plain(row: Rejected) -> dict[str, object]:
+def _plain(row: RejectedRow) -> dict[str, object]:
     cells = [[family.hex(), qualifier.hex(), stamp, value.hex()] for family, qualifier, stamp, value in row.cells]
     return {"key": row.key.hex(), "reason": row.reason, "column": row.column, "cells": cells}

@@ -11,7 +11,7 @@ from loader.state.open_table import Environment
 
 if TYPE_CHECKING:
     from loader.config.settings import TableSettings
-    from loader.config.source_settings import KafkaSettings, SourceSettings
+    from loader.config.source_settings import KafkaSource, SourceSettings
 
 READ_THREADS = 2
 """Parts of a log that are read and decoded at once."""
@@ -48,7 +48,7 @@ def log_of(table: "TableSettings") -> Log:
     return _kafka(source_of(table).kafka)
 
 
-def _kafka(settings: "KafkaSettings") -> Log:
+def _kafka(settings: "KafkaSource") -> Log:
     from loader.sources.kafka import settings as kafka  # noqa: PLC0415 - brings librdkafka
     from loader.sources.kafka.log import KafkaLog  # noqa: PLC0415
 

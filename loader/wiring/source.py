@@ -12,7 +12,7 @@ from loader.sources.hbase.access.api import HBaseClient, Patience
 from loader.sources.hbase.access.where import SERVERS, THRIFT, ZOOKEEPER, Where
 from loader.sources.hbase.clock import measure_skew
 from loader.sources.hbase.key_ranges import RangeReader
-from loader.sources.hbase.reread import RowReader
+from loader.sources.hbase.reread import HBaseRowReader
 from loader.sources.hbase.rpc.site import where_of_site
 from loader.sources.hbase.windows import WindowRules
 from loader.wiring.mapping import transform_of
@@ -28,10 +28,10 @@ DEEP_EVERY_MS = 60_000
 
 def reader_of(
     settings: "Settings", table: "TableSettings", mapping: Mapping, patience: Patience | None = None
-) -> RowReader:
+) -> HBaseRowReader:
     """Reads rows as the table wants them, transform included. Raises MappingError."""
     connect, transform = connector(settings, patience), _transform(table, mapping)
-    return RowReader(connect, table.hbase_table, mapping, transform, row_bytes=table.max_row_bytes)
+    return HBaseRowReader(connect, table.hbase_table, mapping, transform, row_bytes=table.max_row_bytes)
 
 
 def ranges_of(settings: "Settings", table: "TableSettings", mapping: Mapping) -> RangeReader:

@@ -69,7 +69,7 @@ class KeySet:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PutAside:
     """What the batches of a log had put aside, released and quarantined (events by their place, hex) up to a batch."""
 
     deferred: tuple[KeySet, ...] = ()
@@ -135,7 +135,7 @@ class Manifest:
     rule: RuleId | None = None  # likewise
     parts: tuple[str, ...] = ()  # the objects that its change set consists of, below <state>/changes/
     event_ms: int | None = None  # event time up to which everything is live; of sources that have one
-    waiting: Waiting | None = None  # rollback of a log: what its target had put aside counts again, and nothing else
+    waiting: PutAside | None = None  # rollback of a log: what its target had put aside counts again, and nothing else
     needs: tuple[str, ...] = ()  # what a reader must know, see KNOWN_NEEDS
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ from loader.ops.doctor.doctor import DoctorReport, examine
 from loader.ops.doctor.subject import Patient
 from loader.ops.forget import ForgetReport, forget_table
 from loader.ops.inspect.inspect import Asked, KeyReport, View, look_at
-from loader.ops.plan import NextBatch, Patience, preview
+from loader.ops.plan import Deadline, NextBatch, preview
 from loader.ops.table import TableService
 from loader.ops.table_with_source import Upkeep
 from loader.publish.batch import Work
@@ -171,7 +171,7 @@ class Stage:
         unused = LocalRewriter(Tools(env.files, raw_keys, COLUMNS, "parquet"), env.layout.temporary)
         rules = PlanRules(sizing=SizingRules(rows_before_measured=8))
         work = Work(self.source.scan, self.source, unused, rules, 2, Recently(env.files, env.layout), max_rejected=0)
-        return preview(env, work, Patience(within_s, lambda: 0.0, self.at_once))
+        return preview(env, work, Deadline(within_s, lambda: 0.0, self.at_once))
 
     def show_key(self, settings: Settings, table: TableSettings, key: bytes) -> KeyReport:
         self._meet(key)

@@ -14,7 +14,7 @@ from loader.sources.hbase.access.api import HBaseClient, Scan
 from loader.sources.hbase.access.large_rows import size_of
 from loader.sources.hbase.access.where import THRIFT
 from loader.sources.hbase.dirty_keys import DirtyKeys
-from loader.sources.hbase.reread import RowReader
+from loader.sources.hbase.reread import HBaseRowReader
 from loader.sources.hbase.sample import sample
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.thrift2.client import (
@@ -84,7 +84,7 @@ class Table:
         return found
 
     def read(self, *keys: bytes) -> ReadRows:
-        return RowReader(self.connect, self.name, MAPPING).read(keys, at_ms=9999)
+        return HBaseRowReader(self.connect, self.name, MAPPING).read(keys, at_ms=9999)
 
     def close(self) -> None:
         self.client.close()
@@ -382,7 +382,7 @@ def test_large_rows_are_read_in_portions_and_scattered_ones_by_gets(new_table: C
 def test_chunks_together_are_the_whole(table: Table) -> None:
     keys = [b"%03d" % number for number in range(25)]
     table.put_many(keys, 100)
-    chunks = list(RowReader(table.connect, table.name, MAPPING).read_chunks(keys, 9999, chunk=10))
+    chunks = list(HBaseRowReader(table.connect, table.name, MAPPING).read_chunks(keys, 9999, chunk=10))
     assert [len(chunk.rows) for chunk in chunks] == [10, 10, 5]
     assert [key for chunk in chunks for key in chunk.rows[":key"].to_pylist()] == keys
 
@@ -392,7 +392,7 @@ def test_a_delete_goes_to_the_keys_own_partition_where_the_key_tells(table: Tabl
     row_key = {"columns": ["campaign", "ad"], "delimiter": "|"}
     mapping = build_mapping(columns, {"clicks": "d:n#b"}, ("campaign",), row_key=row_key)
     table.put(b"red|1", 100)
-    read = RowReader(table.connect, table.name, mapping).read([b"red|1", b"blue|2", b"no delimiter"], 9999)
+    read = HBaseRowReader(table.connect, table.name, mapping).read([b"red|1", b"blue|2", b"no delimiter"], 9999)
     assert summary(read) == [(b"blue|2", "DELETE", None, ("blue",)), (b"red|1", "UPSERT", 1, ("red",))]
     assert NOWHERE not in read.rows[":target"].to_pylist()
 
@@ -417,7 +417,7 @@ def test_a_table_that_does_not_exist_is_an_error_and_no_empty_scan(hbase: HBase,
     with pytest.raises(NoSuchTable, match="no table 'nowhere'"):
         scan_window(connect, "nowhere", [b"d"], Window(0, 1, True, 0))
     with pytest.raises(NoSuchTable):
-        RowReader(connect, "nowhere", MAPPING).read([b"k"], 0)
+        HBaseRowReader(connect, "nowhere", MAPPING).read([b"k"], 0)
 
 
 def test_a_family_that_does_not_exist_is_named_with_those_that_do(table: Table) -> None:

@@ -14,7 +14,7 @@ from loader.sources.hbase.access.where import THRIFT, Where
 from loader.sources.hbase.dirty_keys import DirtyKeys, dirty_keys_from_rows
 from loader.sources.hbase.idle_check import LONGEST_MS
 from loader.sources.hbase.scan import scan_window
-from loader.sources.hbase.spark_stream import HBaseSource, SourceSettings, WindowReader
+from loader.sources.hbase.spark_stream import HBaseStream, StreamSettings, WindowReader
 from loader.sources.hbase.thrift2.client import Endpoint, TColumnValue, Thrift2, TPut
 from loader.sources.hbase.thrift2.idl import TDelete
 from loader.sources.hbase.windows import WindowRules
@@ -41,15 +41,15 @@ def put(client: Thrift2, *keys: bytes, timestamp: int = 500) -> None:
     client.put_multiple(TABLE, [TPut(row=key, columnValues=cell, timestamp=timestamp) for key in keys])
 
 
-def settings(hbase: HBase | Where, state: Path, way: str = THRIFT, **changed: Any) -> SourceSettings:
+def settings(hbase: HBase | Where, state: Path, way: str = THRIFT, **changed: Any) -> StreamSettings:
     asked = hbase if isinstance(hbase, Where) else where(hbase, way)
     given = {"hbase": asked, "table": TABLE, "families": (b"d",), "rules": RULES, "patience": 5.0} | changed
-    return SourceSettings(position="tests.integration.positions:settled", state=str(state), **given)
+    return StreamSettings(position="tests.integration.positions:settled", state=str(state), **given)
 
 
-def run_once(spark: Any, source: SourceSettings, folder: Path) -> list[DirtyKeys]:
+def run_once(spark: Any, source: StreamSettings, folder: Path) -> list[DirtyKeys]:
     found: list[DirtyKeys] = []
-    spark.dataSource.register(HBaseSource)
+    spark.dataSource.register(HBaseStream)
     frame = spark.readStream.format("hotswap_hbase").options(**source.options()).load()
     writer = frame.writeStream.foreachBatch(lambda batch, _: found.append(dirty_keys_from_rows(batch.toArrow())))
     query = writer.option("checkpointLocation", str(folder / "checkpoint")).trigger(availableNow=True).start()
@@ -83,7 +83,7 @@ def reader(hbase: HBase | Where, state: Path, now: Callable[[], int] = lambda: 2
 
 def test_settings_survive_sparks_options(hbase: HBase, tmp_path: Path) -> None:
     source = settings(hbase, tmp_path, families=(b"d", b"\xff,"))
-    assert SourceSettings.from_options(source.options()) == source
+    assert StreamSettings.from_options(source.options()) == source
 
 
 def test_a_window_has_one_part_a_region(hbase: HBase, client: Thrift2, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from devservers.hbase_second import SecondRegionServer
 from loader.sources.hbase.access.api import Patience, Scan
 from loader.sources.hbase.access.where import SERVERS, ZOOKEEPER, Where
 from loader.sources.hbase.connect import connector
-from loader.sources.hbase.reread import Few, RowReader
+from loader.sources.hbase.reread import Few, HBaseRowReader
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.thrift2.client import Endpoint, TColumnValue, Thrift2, TPut
 from loader.sources.hbase.windows import Window
@@ -41,7 +41,7 @@ def found(where: Where) -> list[bytes]:
 
 
 def read(where: Where, few: Few) -> set[str]:
-    read = RowReader(connector(where), "t", MAPPING, few=few).read(KEYS, 1)
+    read = HBaseRowReader(connector(where), "t", MAPPING, few=few).read(KEYS, 1)
     return {Op(op).name for op in read.rows[":op"].to_pylist()}
 
 

@@ -19,7 +19,7 @@ from loader.sources.hbase.access.api import HBaseClient, Scan
 from loader.sources.hbase.access.row import Row
 from loader.sources.hbase.access.where import THRIFT
 from loader.sources.hbase.key_ranges import RangeReader
-from loader.sources.hbase.reread import Few, RowReader
+from loader.sources.hbase.reread import Few, HBaseRowReader
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.thrift2.client import Patience, TColumnValue, Thrift2, TPut
 from loader.sources.hbase.thrift2.connection import Endpoint
@@ -55,8 +55,8 @@ class Wide:
     def connect(self) -> HBaseClient:
         return client_of(self.hbase, self.way)
 
-    def reader(self, **options: Any) -> RowReader:
-        return RowReader(self.connect, self.name, MAPPING, **options)
+    def reader(self, **options: Any) -> HBaseRowReader:
+        return HBaseRowReader(self.connect, self.name, MAPPING, **options)
 
     def keys(self) -> list[bytes]:
         window = Window(0, 1000, True, 0)

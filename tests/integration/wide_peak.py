@@ -10,7 +10,7 @@ from pathlib import Path
 from loader.mapping.build import build_mapping
 from loader.sources.hbase.access.where import Where
 from loader.sources.hbase.connect import connector
-from loader.sources.hbase.reread import RowReader
+from loader.sources.hbase.reread import HBaseRowReader
 from loader.sources.hbase.scan import scan_window
 from loader.sources.hbase.windows import Window
 from loader.sources.rows import ReadRows
@@ -37,7 +37,7 @@ def _bytes(name: str) -> int:
 def main() -> None:
     where, table, key = sys.argv[1:]
     connect = connector(Where.of_text(where))
-    reader = RowReader(connect, table, MAPPING)
+    reader = HBaseRowReader(connect, table, MAPPING)
     reader.read([b"narrow"], 0)  # what any read takes
     window = Window(0, 1 << 62, True, 0)
     scanned = peak_of(lambda: scan_window(connect, table, MAPPING.families, window))

@@ -7,8 +7,8 @@ import pytest
 
 from loader.config.settings import Alarms
 from loader.report.alarms import NAMES, alarms_of, vital_alarms
-from loader.report.health import Books, Grown, Held, Vitals
-from loader.report.reports import Compared, Comparing, Hold, Owed, Status
+from loader.report.health import Books, Grown, LockHolder, Vitals
+from loader.report.reports import Compared, Comparing, HoldReport, Owed, Status
 from loader.report.space import Space
 
 NOW = 100_000_000
@@ -48,8 +48,8 @@ STATUS: list[tuple[str, dict[str, Any]]] = [
     ("lag", {"lag_s": 301.0}),
     ("lag", {"lag_s": None}),
     ("clock", {"lag_s": None, "ahead_s": 90.0}),
-    ("hold", {"holds": (Hold(8, 7, NOW - 1),)}),
-    ("hold", {"holds": (Hold(8, None, NOW - 1, ("day=mon",)),)}),
+    ("hold", {"holds": (HoldReport(8, 7, NOW - 1),)}),
+    ("hold", {"holds": (HoldReport(8, None, NOW - 1, ("day=mon",)),)}),
     ("unsettled", {"unsettled": ("one", "two")}),
     ("debt", {"debts": (Owed("a long absence", NOW - 1),)}),
     ("drift", {"compared": Compared(3, NOW - 1, 7, False)}),
@@ -72,7 +72,7 @@ VITALS: list[tuple[str, dict[str, Any]]] = [
     ("books", {"books": replace(WELL.books, rows_after=111)}),  # type: ignore[type-var]
     ("books", {"books": replace(WELL.books, rows_after=97)}),  # type: ignore[type-var]
     ("quarantine", {"quarantine_age_s": 86_401.0}),
-    ("lock", {"lock": Held("root@worker7 (hotswap 1)", 601.0)}),
+    ("lock", {"lock": LockHolder("root@worker7 (hotswap 1)", 601.0)}),
     ("free_space", {"space": Space(free=99 * GB, total=1000 * GB, grace=0)}),
     ("free_space", {"space": Space(free=GB, total=GB, grace=0, state_free=99, state_total=1000)}),
     ("grace", {"space": Space(free=200 * GB, total=1000 * GB, grace=201 * GB)}),
@@ -94,7 +94,7 @@ def test_what_is_beyond_its_threshold_is_an_alarm(name: str, change: dict[str, A
         {"books": replace(WELL.books, rows_after=110)},  # type: ignore[type-var]
         {"books": replace(WELL.books, rows_after=98)},  # type: ignore[type-var]
         {"books": None},
-        {"lock": Held("somebody", 600.0)},
+        {"lock": LockHolder("somebody", 600.0)},
         {"space": Space(free=1, total=None, grace=None)},
         {"aborted_in_a_row": 2},
     ],
@@ -110,7 +110,7 @@ def test_ages_of_swaps_and_partitions_are_watched_only_where_asked_for() -> None
 
 
 def test_a_hold_may_be_let_be_for_a_while() -> None:
-    held = replace(CALM, holds=(Hold(8, 7, NOW - 3_599_999),))
+    held = replace(CALM, holds=(HoldReport(8, 7, NOW - 3_599_999),))
     assert names(status=held, limits=Alarms(hold_age="1h")) == set()
     assert names(status=held, limits=Alarms(hold_age="59m")) == {"hold"}
 
@@ -119,7 +119,7 @@ OFF = {name: None for name in Alarms.model_fields}
 
 
 def test_every_threshold_can_be_switched_off() -> None:
-    status = replace(CALM, lag_s=1e9, holds=(Hold(8, 7, 0),), debts=(Owed("x", 0),))
+    status = replace(CALM, lag_s=1e9, holds=(HoldReport(8, 7, 0),), debts=(Owed("x", 0),))
     vitals = replace(
         WELL,
         watermark_age_s=1e9,
@@ -127,7 +127,7 @@ def test_every_threshold_can_be_switched_off() -> None:
         newest_partition=("day=wed", 1e9),
         grown=(replace(USUAL, rows=9_999_999),),
         quarantine_age_s=1e9,
-        lock=Held("somebody", 1e9),
+        lock=LockHolder("somebody", 1e9),
         space=Space(free=0, total=1, grace=9),
     )
     assert names(status, vitals, Alarms(**OFF)) == set()

@@ -22,7 +22,7 @@ SECTIONS: list[tuple[type[BaseModel], tuple[str, ...]]] = [
     (settings.TableSettings, TABLE),
     (settings.Alarms, (*TABLE, "alarms")),
     (source_settings.SourceSettings, (*EVENTS, "source")),
-    (source_settings.KafkaSettings, (*EVENTS, "source", "kafka")),
+    (source_settings.KafkaSource, (*EVENTS, "source", "kafka")),
 ]
 NESTED: list[type[BaseModel]] = [
     settings.Cell,

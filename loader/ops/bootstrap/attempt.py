@@ -15,7 +15,7 @@ from loader.publish.swap import add_missing, check, conclude, read_back, swap
 from loader.sources.api import moved_to
 from loader.state.change_sets import store_change_set
 from loader.state.open_table import Environment
-from loader.state.quarantine import Rejected, store_rejected
+from loader.state.quarantine import RejectedRow, store_rejected
 from loader.storage.files import join
 from partitioner.arrow_types import arrow_schema
 from partitioner.changes.change_set import META, ChangeSet
@@ -31,7 +31,7 @@ class Prepared:
 
     files: dict[PartitionValues, tuple[str, tuple[DataFile, ...]]]
     index: tuple[str, ...]
-    rejected: Sequence[Rejected]
+    rejected: Sequence[RejectedRow]
     position: Position
     begun_ms: int
 

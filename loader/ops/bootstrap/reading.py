@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from loader.ops.bootstrap.spool import Part, load_part, store_part
+from loader.ops.bootstrap.spool import SpooledPart, load_part, store_part
 from loader.sources.hbase.key_ranges import Block, Ranges
 from loader.storage.files import Files, join
 
@@ -17,7 +17,7 @@ class Reading:
     run: str
     ranges: Ranges
     part_rows: int
-    took: Callable[[Part], None]
+    took: Callable[[SpooledPart], None]
 
     def range(self, at: int, start: bytes, stop: bytes) -> list[str]:
         """The names of range `at`'s parts, in key order: those that are there, then those that are read now.
@@ -41,7 +41,7 @@ class Reading:
                 if upto is None or upto.hex() != part.upto:
                     break
 
-    def _there(self, at: int) -> Iterator[Part]:
+    def _there(self, at: int) -> Iterator[SpooledPart]:
         number = 0
         while self.files.exists(join(self.folder, f"{_name(at, number)}.json")):
             part = load_part(self.files, self.folder, _name(at, number))
@@ -49,7 +49,7 @@ class Reading:
             yield part
             number += 1
 
-    def _stored(self, name: str, blocks: list[Block], upto: bytes | None) -> Part:
+    def _stored(self, name: str, blocks: list[Block], upto: bytes | None) -> SpooledPart:
         try:
             return store_part(self.files, self.folder, name, self.run, blocks, upto)
         except FileExistsError:

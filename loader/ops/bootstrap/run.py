@@ -200,7 +200,7 @@ class Bootstrap:
                 pool.shutdown(cancel_futures=True)
         return names
 
-    def _took(self, part: spool.Part) -> None:
+    def _took(self, part: spool.SpooledPart) -> None:
         self.rows += part.rows
         self.told("reading HBase", self.done, self.of, self.rows)
 
@@ -225,7 +225,7 @@ class Bootstrap:
     # Split
 
     def _split(
-        self, begun: Begun, parts: dict[str, spool.Part]
+        self, begun: Begun, parts: dict[str, spool.SpooledPart]
     ) -> dict[PartitionValues, tuple[str, tuple[DataFile, ...]]]:
         sizing = self.rules.sizing
         per_row = None if begun.bytes_per_row is None else Estimate(begun.bytes_per_row)
@@ -284,7 +284,7 @@ class Bootstrap:
 
     # The key index
 
-    def _index(self, begun: Begun, parts: dict[str, spool.Part]) -> tuple[str, ...]:
+    def _index(self, begun: Begun, parts: dict[str, spool.SpooledPart]) -> tuple[str, ...]:
         """One segment of all keys. It joins the others when it is published."""
         if self.mapping.partition_from_key:
             return ()
@@ -294,7 +294,7 @@ class Bootstrap:
             write_segment(self.env.files, self._at(name), self.env.identity.run, self._keys(parts))
         return (name,)
 
-    def _keys(self, parts: dict[str, spool.Part]) -> Iterator[tuple[str, pa.ChunkedArray]]:
+    def _keys(self, parts: dict[str, spool.SpooledPart]) -> Iterator[tuple[str, pa.ChunkedArray]]:
         for part in parts.values():
             for one in part.slices:
                 keys = [batch[spool.KEY] for batch in self._part(part.data).batches(one)]

@@ -19,7 +19,7 @@ import pyarrow as pa
 from loader.sources.hbase.key_ranges import Block
 from loader.state.arrow_objects import LARGEST
 from loader.state.objects import LARGE, HexText, damaged, read_object, size_of
-from loader.state.quarantine import Rejected
+from loader.state.quarantine import RejectedRow
 from loader.storage.files import Files, join
 from partitioner.changes.hashing import hashes_of
 from partitioner.values import Bucket, PartitionValues, plain_name
@@ -45,7 +45,7 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SpooledPart:
     """What a part holds, in file `data`. `upto`: the last key that was looked at; None: the end of its range."""
 
     upto: HexText | None
@@ -68,14 +68,16 @@ class Part:
         return sum(one.rows for one in self.slices)
 
 
-def store_part(files: Files, folder: str, name: str, run: str, blocks: Sequence[Block], upto: bytes | None) -> Part:
+def store_part(
+    files: Files, folder: str, name: str, run: str, blocks: Sequence[Block], upto: bytes | None
+) -> SpooledPart:
     """Write the rows, then what is to be known of them: without the second the first counts for nothing.
 
     `run` names whose it is: FileExistsError where another run has stored this part.
     """
     tables, slices = _sorted(blocks)
     rejected = tuple(_plain(row) for block in blocks for row in block.rejected)
-    part = Part(None if upto is None else upto.hex(), f"{name}.{run}.arrow", slices, rejected)
+    part = SpooledPart(None if upto is None else upto.hex(), f"{name}.{run}.arrow", slices, rejected)
     if tables:
         data = join(folder, part.data)
         with files.new_file(f"{data}.writing", data) as stream, pa.ipc.new_file(stream, tables[0].schema) as writer:
@@ -86,9 +88,9 @@ def store_part(files: Files, folder: str, name: str, run: str, blocks: Sequence[
     return part
 
 
-def load_part(files: Files, folder: str, name: str) -> Part:
+def load_part(files: Files, folder: str, name: str) -> SpooledPart:
     """Raises FileNotFoundError, Damage."""
-    return read_object(files, join(folder, f"{name}.json"), Part, LOAD_ANEW, LARGE)
+    return read_object(files, join(folder, f"{name}.json"), SpooledPart, LOAD_ANEW, LARGE)
 
 
 @dataclass(slots=True)
@@ -169,12 +171,12 @@ def _reversed(values: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     return found
 
 
-def _plain(row: Rejected) -> dict[str, Any]:
+def _plain(row: RejectedRow) -> dict[str, Any]:
     cells = [[family.hex(), qualifier.hex(), stamp, value.hex()] for family, qualifier, stamp, value in row.cells]
     return {"key": row.key.hex(), "reason": row.reason, "column": row.column, "cells": cells}
 
 
-def rejected_of(plain: Mapping[str, Any]) -> Rejected:
+def rejected_of(plain: Mapping[str, Any]) -> RejectedRow:
     from loader.mapping.rejected import Rejected as Row  # noqa: PLC0415 - the value behind the protocol
 
     cells = tuple(
@@ -184,7 +186,7 @@ def rejected_of(plain: Mapping[str, Any]) -> Rejected:
     return Row(bytes.fromhex(plain["key"]), plain["reason"], cells, plain["column"])
 
 
-def total_of(parts: Iterator[Part]) -> dict[PartitionValues, int]:
+def total_of(parts: Iterator[SpooledPart]) -> dict[PartitionValues, int]:
     """Rows by partition."""
     rows: dict[PartitionValues, int] = {}
     for part in parts:

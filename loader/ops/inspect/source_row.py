@@ -8,7 +8,7 @@ from loader.mapping import Mapping
 from loader.ops.inspect.inspect import Asked, KeyReport, View, look_at
 from loader.sources.hbase.access.api import HBaseClient, Patience
 from loader.sources.hbase.raw_row import raw_cells, times_of
-from loader.sources.hbase.reread import RowReader
+from loader.sources.hbase.reread import HBaseRowReader
 from loader.state.key_index_files import KeyStore
 from loader.wiring.definition import known_mapping
 from loader.wiring.source import connector, reader_of
@@ -53,7 +53,7 @@ class _Source:
         """Whether the row exists before the transform's where leaves it out."""
         if not self._table.transform.where:
             return False
-        plain = RowReader(self._connect, self._table.hbase_table, self._mapping).read([key], at_ms)
+        plain = HBaseRowReader(self._connect, self._table.hbase_table, self._mapping).read([key], at_ms)
         return any(op == Op.UPSERT for op in plain.rows[":op"].to_pylist())
 
     def place(self, key: bytes) -> PartitionValues | None:

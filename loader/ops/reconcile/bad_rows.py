@@ -7,7 +7,7 @@ second must leave the list, or take its rows' changes up again: a batch that rea
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from loader.ops.reconcile.values import Drift, Kind, Range
+from loader.ops.reconcile.values import Drift, DriftKind, Range
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
 
@@ -19,7 +19,7 @@ def listed_keys(env: Environment) -> frozenset[bytes]:
 
 def unnoticed(bad: Iterable[bytes], listed: Iterable[bytes]) -> tuple[Drift, ...]:
     """Keys that are bad or listed, but not both."""
-    return tuple(Drift(key, Kind.UNNOTICED, "") for key in sorted(set(bad) ^ set(listed)))
+    return tuple(Drift(key, DriftKind.UNNOTICED, "") for key in sorted(set(bad) ^ set(listed)))
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader.ops.reconcile.digests import ENTRY
-from loader.ops.reconcile.values import Drift, Kind
+from loader.ops.reconcile.values import Drift, DriftKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +113,18 @@ def _step(looked: Looked, hive: pa.Table, upto: bytes) -> Step:
 def _drift(hbase: pa.Table, hive: pa.Table) -> Iterator[Drift]:
     places = pc.index_in(hbase["key"], hive["key"]).combine_chunks()
     missing = hbase.filter(pc.is_null(places))
-    yield from (Drift(key, Kind.MISSING, name) for key, name in _pairs(missing))
+    yield from (Drift(key, DriftKind.MISSING, name) for key, name in _pairs(missing))
     known = pc.is_valid(places)
     there, here = hive.take(pc.drop_null(places)), hbase.filter(known)
     other = pc.not_equal(here["digest"], there["digest"])
-    yield from (Drift(key, Kind.DIFFERENT, name) for key, name in _pairs(there.filter(other)))
+    yield from (Drift(key, DriftKind.DIFFERENT, name) for key, name in _pairs(there.filter(other)))
     extra = hive.filter(pc.invert(pc.is_in(hive["key"], hbase["key"])))
-    yield from (Drift(key, Kind.EXTRA, name) for key, name in _pairs(extra))
+    yield from (Drift(key, DriftKind.EXTRA, name) for key, name in _pairs(extra))
     if pc.count_distinct(hive["key"]).as_py() != len(hive):
         counts = pc.value_counts(hive["key"])
         twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
         first = hive.take(pc.index_in(twice, hive["key"]))
-        yield from (Drift(key, Kind.DOUBLED, name) for key, name in _pairs(first))
+        yield from (Drift(key, DriftKind.DOUBLED, name) for key, name in _pairs(first))
 
 
 def _pairs(entries: pa.Table) -> Iterator[tuple[bytes, str]]:

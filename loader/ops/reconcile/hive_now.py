@@ -10,7 +10,7 @@ from loader.datafiles.split_file import read_rows
 from loader.ops.reconcile.bad_rows import listed_keys, unnoticed
 from loader.ops.reconcile.compare import Looked, compare
 from loader.ops.reconcile.digests import ENTRY, Digests
-from loader.ops.reconcile.values import Drift, Kind, TableMapping
+from loader.ops.reconcile.values import Drift, DriftKind, TableMapping
 from loader.sources.hbase.key_ranges import Ranges
 from loader.state.key_index_files import KeyStore
 from loader.state.open_table import Environment
@@ -55,7 +55,7 @@ class HiveNow:
         wanted = pa.array(keys, pa.binary())
         hashes = hashes_of(wanted)
         places = self._places(wanted, suspects, state.index)
-        doubled = {drift.key for drift in suspects if drift.kind is Kind.DOUBLED}
+        doubled = {drift.key for drift in suspects if drift.kind is DriftKind.DOUBLED}
         if doubled:
             for partition in state.live:
                 places.setdefault(self.env.name_of(partition), set()).update(doubled)

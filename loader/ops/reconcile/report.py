@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from loader.basics.printable import printable
 from loader.ops.reconcile.tally import Outcome
-from loader.ops.reconcile.values import Drift, Kind
+from loader.ops.reconcile.values import Drift, DriftKind
 
-IN_A_PARTITION = tuple(kind.value for kind in Kind if kind is not Kind.UNNOTICED)
+IN_A_PARTITION = tuple(kind.value for kind in DriftKind if kind is not DriftKind.UNNOTICED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class ReconcileReport:
 
 def report_of(table: str, outcome: Outcome) -> ReconcileReport:
     done = outcome.done
-    kinds = {kind.value: done.drift.get(kind.value, 0) for kind in Kind}
+    kinds = {kind.value: done.drift.get(kind.value, 0) for kind in DriftKind}
     return ReconcileReport(
         table=table,
         number=done.number,

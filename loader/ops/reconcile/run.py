@@ -22,7 +22,7 @@ from loader.ops.reconcile.hive_side import HiveSide, scratch_folder
 from loader.ops.reconcile.pace import Pace
 from loader.ops.reconcile.store import Store
 from loader.ops.reconcile.tally import Outcome, Progress, Tally, Told
-from loader.ops.reconcile.values import STALE_MS, Begun, Done, Drift, Kind, Piece, Range, TableMapping
+from loader.ops.reconcile.values import STALE_MS, Begun, Done, Drift, DriftKind, Piece, Range, TableMapping
 from loader.ops.reconcile.waits import Waits, low_watermark
 from loader.publish.shares import SMALL_DELETE
 from loader.sources.hbase.key_ranges import Block, Ranges
@@ -280,7 +280,7 @@ class Reconcile:
 
     def _repair(self, store: Store, hive: HiveSide, begun: Begun) -> tuple[str, ...]:
         """Without a yes to many deletes it has not ended: what it found is kept for the one who gives it."""
-        extra = self.tally.kinds.get(Kind.EXTRA, 0)
+        extra = self.tally.kinds.get(DriftKind.EXTRA, 0)
         many = extra > max(SMALL_DELETE, self.rules.max_delete_share * self.tally.hive_rows)
         if many:
             store.wait_for_a_yes(begun, extra)

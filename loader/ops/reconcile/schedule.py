@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loader.basics.moments import passed
 from loader.basics.quantities import counted
 from loader.ops.reconcile.store import Store
-from loader.ops.reconcile.values import STALE_MS, Kind
+from loader.ops.reconcile.values import STALE_MS, DriftKind
 from loader.state.gaps import debts
 from loader.state.layout import Layout
 from loader.storage.files import Files
@@ -148,7 +148,7 @@ class Beside:
 
 def _tell(table: str, report: dict[str, Any]) -> None:
     facts = {name: value for name, value in report.items() if name not in ("partitions", "samples")}
-    drift = sum(report[kind.value] for kind in Kind)
+    drift = sum(report[kind.value] for kind in DriftKind)
     what = f"{counted(drift, 'key')} differ" if drift else "equal"
     done = "; handed to the next batches" if drift and report["repaired"] else ""
     level = logging.WARNING if drift else logging.INFO

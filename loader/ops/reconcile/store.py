@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from loader.ops.reconcile.values import Begun, Done, Drift, Kind, Piece, Range
+from loader.ops.reconcile.values import Begun, Done, Drift, DriftKind, Piece, Range
 from loader.state.deleting import delete_object
 from loader.state.layout import Layout
 from loader.state.names import names, number_of
@@ -32,8 +32,8 @@ class _Piece:
     hbase_rows: int
     hive_rows: int
     rejected: int
-    drift: tuple[tuple[HexText, Kind, str], ...]
-    open: tuple[tuple[HexText, Kind, str], ...]
+    drift: tuple[tuple[HexText, DriftKind, str], ...]
+    open: tuple[tuple[HexText, DriftKind, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,5 +158,5 @@ def _piece_of(stored: _Piece) -> Piece:
     )
 
 
-def _drifts(stored: tuple[tuple[str, Kind, str], ...]) -> tuple[Drift, ...]:
+def _drifts(stored: tuple[tuple[str, DriftKind, str], ...]) -> tuple[Drift, ...]:
     return tuple(Drift(bytes.fromhex(key), kind, partition) for key, kind, partition in stored)

@@ -26,7 +26,7 @@ class TableMapping(Protocol):
     def raw_keys(self, batch: "pa.RecordBatch", partition: PartitionValues) -> "pa.Array": ...
 
 
-class Kind(StrEnum):
+class DriftKind(StrEnum):
     """How one key differs."""
 
     MISSING = "missing"  # in HBase, not in Hive
@@ -44,7 +44,7 @@ class Drift:
     """
 
     key: bytes
-    kind: Kind
+    kind: DriftKind
     partition: str
 
 

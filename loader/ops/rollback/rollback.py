@@ -23,20 +23,20 @@ Found = TypeVar("Found")
 
 def preview_rollback(
     env: Environment, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = ()
-) -> reports.RollbackPlan:
+) -> reports.RollbackPreview:
     """Raises ConfigError for a batch or a partition that is not there."""
     records = env.state.records()
     return _shown(env, records, _plan(env, records, _goal(env, records, to, as_of_ms, partitions)))
 
 
-def rollback_as_shown(env: Environment, preview: reports.RollbackPlan) -> reports.Published:
+def rollback_as_shown(env: Environment, preview: reports.RollbackPreview) -> reports.Published:
     """Carry out what was shown to somebody. Raises PlanChanged if it would not be the same any more."""
     return _carried_out(env, preview.target_batch, None, preview.asked or (), preview)[1]
 
 
 def rollback_now(
     env: Environment, to: int | None, as_of_ms: int | None, partitions: Sequence[str] = ()
-) -> tuple[reports.RollbackPlan, reports.Published]:
+) -> tuple[reports.RollbackPreview, reports.Published]:
     """Plan and carry out under one lock: a loader beside it cannot come in between."""
     return _carried_out(env, to, as_of_ms, partitions, None)
 
@@ -63,8 +63,8 @@ def _carried_out(
     to: int | None,
     as_of_ms: int | None,
     partitions: Sequence[str],
-    shown: reports.RollbackPlan | None,
-) -> tuple[reports.RollbackPlan, reports.Published]:
+    shown: reports.RollbackPreview | None,
+) -> tuple[reports.RollbackPreview, reports.Published]:
     from loader.ops.recover.stale_writes import repair  # noqa: PLC0415
     from loader.ops.rollback.in_parts import roll_back_in_parts  # noqa: PLC0415
     from loader.ops.rollback.steps import changed_since_shown, planned_steps  # noqa: PLC0415
@@ -74,7 +74,7 @@ def _carried_out(
     started = time.perf_counter()
     _goal(env, env.state.records(), to, as_of_ms, partitions)  # what is not there is told before anything is done
     repair(env)
-    planned: list[reports.RollbackPlan] = []
+    planned: list[reports.RollbackPreview] = []
 
     def find(records: Records) -> RollbackPlan:
         plan = _plan(env, records, _goal(env, records, to, as_of_ms, partitions))
@@ -137,11 +137,11 @@ def _found(env: Environment, records: Records, ask: Callable[[], Found]) -> Foun
         raise ConfigError(f"{env.table}: {error}", f"Committed batches: {known}.") from None
 
 
-def _shown(env: Environment, records: Records, plan: RollbackPlan) -> reports.RollbackPlan:
+def _shown(env: Environment, records: Records, plan: RollbackPlan) -> reports.RollbackPreview:
     from loader.ops.rollback.in_parts import parts_of  # noqa: PLC0415 - brings pyarrow
 
     target = records.attempt(plan.target)
-    return reports.RollbackPlan(
+    return reports.RollbackPreview(
         table=str(env.table),
         target_batch=plan.target,
         target_committed_ms=target.ending.concluded_ms if target and target.committed and target.ending else None,

@@ -17,7 +17,7 @@ from loader.state.keys_aside import put_aside
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
 from loader.state.records import Records
-from partitioner.history.manifest import KeySet, PartitionMove, Waiting
+from partitioner.history.manifest import KeySet, PartitionMove, PutAside
 from partitioner.history.position import BEGINNING, Position
 from partitioner.history.rollback_plan import (
     RollbackPlan,
@@ -130,10 +130,10 @@ def _go_on_from(batch: Batch, then: TableState) -> None:
         batch.poll = moved_to(then.position or Position(now.source, 0, 0, 0, BEGINNING))
 
 
-def _waiting_then(batch: Batch, then: TableState) -> Waiting:
+def _waiting_then(batch: Batch, then: TableState) -> PutAside:
     env, attempts = batch.env, batch.env.state.records().attempts
     until = [attempt for attempt in attempts if attempt.intent.batch <= then.batch]
-    return Waiting(then.deferred, then.released, tuple(sorted(quarantined(env.files, env.layout, until))))
+    return PutAside(then.deferred, then.released, tuple(sorted(quarantined(env.files, env.layout, until))))
 
 
 def _read_again_from(batch: Batch, then: TableState) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from loader.sources.hbase.reread import RowReader
+from loader.sources.hbase.reread import HBaseRowReader
 from loader.sources.rows import ReadRows, joined
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ READ_CHUNK = 10_000
 class ChunkedReader:
     """Reads any number of rows, `threads` chunks in memory at a time as HBase sent them."""
 
-    reader: RowReader
+    reader: HBaseRowReader
     threads: int = 1
 
     def read(self, keys: pa.Array, at_ms: int) -> ReadRows:

@@ -49,7 +49,7 @@ class Few:
     a_region: int = 10
 
 
-class RowReader:
+class HBaseRowReader:
     """Reads rows of one table. `connect` makes a client, which lives as long as one call of `read` or `read_chunks`.
 
     Rows of more than `row_bytes` are rejected.

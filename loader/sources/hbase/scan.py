@@ -30,14 +30,14 @@ PARTS_A_THREAD = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class KeySpan:
     """Keys `[start, stop)` for one scanner; an empty stop is the end of the table. Need not be a region any more."""
 
     start: bytes
     stop: bytes
 
 
-def parts_of(client: HBaseClient, table: str, families: Sequence[bytes], most: int) -> tuple[Part, ...]:
+def parts_of(client: HBaseClient, table: str, families: Sequence[bytes], most: int) -> tuple[KeySpan, ...]:
     """At most `most` parts, each of as many neighbouring regions, as the regions are now.
 
     Raises NoSuchTable or NoSuchFamily, on which a scan is silent.
@@ -46,11 +46,11 @@ def parts_of(client: HBaseClient, table: str, families: Sequence[bytes], most: i
     regions = client.regions(table)
     count = min(most, len(regions))
     cuts = [len(regions) * number // count for number in range(count + 1)]
-    return tuple(Part(regions[first].start, regions[last - 1].stop) for first, last in pairwise(cuts))
+    return tuple(KeySpan(regions[first].start, regions[last - 1].stop) for first, last in pairwise(cuts))
 
 
 def scan_part(
-    client: HBaseClient, table: str, families: Sequence[bytes], part: Part, window: Window
+    client: HBaseClient, table: str, families: Sequence[bytes], part: KeySpan, window: Window
 ) -> Iterator[pa.RecordBatch]:
     """What the part holds of the window, then its marker (schema `SCANNED`).
 
@@ -69,7 +69,7 @@ def scan_part(
 
 def is_any_in(client: HBaseClient, table: str, families: Sequence[bytes], window: Window) -> bool:
     """Whether the window holds any cell or marker. Reads up to the first one; of a table that is not there: False."""
-    scan = _raw_scan(families, Part(b"", b""), window.start_ms, window.end_ms)
+    scan = _raw_scan(families, KeySpan(b"", b""), window.start_ms, window.end_ms)
     return client.any_row(table, scan, GLANCED_BYTES)
 
 
@@ -83,7 +83,7 @@ def scan_window(
     with connect() as client:
         parts = parts_of(client, table, families, PARTS_A_THREAD * threads)
 
-    def read(part: Part) -> list[pa.RecordBatch]:
+    def read(part: KeySpan) -> list[pa.RecordBatch]:
         with connect() as client:
             return list(scan_part(client, table, families, part, window))
 
@@ -92,7 +92,7 @@ def scan_window(
     return dirty_keys_from_rows(pa.Table.from_batches(batches, SCANNED))
 
 
-def _raw_scans(families: Sequence[bytes], part: Part, window: Window) -> Iterator[Scan]:
+def _raw_scans(families: Sequence[bytes], part: KeySpan, window: Window) -> Iterator[Scan]:
     """Of times that need no marks (the first window has nearly all of the table there) one cell a row, and no value."""
     border = min(max(window.marks_from_ms, window.start_ms), window.end_ms)
     if window.start_ms < border:
@@ -101,7 +101,7 @@ def _raw_scans(families: Sequence[bytes], part: Part, window: Window) -> Iterato
         yield _raw_scan(families, part, border, window.end_ms)
 
 
-def _raw_scan(families: Sequence[bytes], part: Part, start_ms: int, end_ms: int, only: bytes | None = None) -> Scan:
+def _raw_scan(families: Sequence[bytes], part: KeySpan, start_ms: int, end_ms: int, only: bytes | None = None) -> Scan:
     return Scan(
         start=part.start,
         stop=part.stop,

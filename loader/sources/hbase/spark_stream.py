@@ -1,7 +1,7 @@
 """The streaming source `hotswap_hbase`: Spark tasks scan a window's dirty keys, one part of the key space each.
 
-    spark.dataSource.register(HBaseSource)
-    keys = spark.readStream.format("hotswap_hbase").options(**SourceSettings(…).options()).load()
+    spark.dataSource.register(HBaseStream)
+    keys = spark.readStream.format("hotswap_hbase").options(**StreamSettings(…).options()).load()
     keys.writeStream.foreachBatch(lambda frame, _: dirty_keys_from_rows(frame.toArrow()))
 
 The streaming offset is the window's end, pinned before it is read, so that a replay ends at the same time. The start is
@@ -29,7 +29,7 @@ from loader.sources.hbase.clock import Skew, measure_skew
 from loader.sources.hbase.connect import connector
 from loader.sources.hbase.dirty_keys import SCANNED
 from loader.sources.hbase.idle_check import LOOK_S, Stillness, look_with
-from loader.sources.hbase.scan import Part, parts_of, scan_part
+from loader.sources.hbase.scan import KeySpan, parts_of, scan_part
 from loader.sources.hbase.windows import Window, WindowRules, reached_by, window_end, window_to
 from partitioner.history.position import Position
 
@@ -50,7 +50,7 @@ JUMP_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class SourceSettings:
+class StreamSettings:
     """What the source must know, as it travels in Spark's options. `patience` is in seconds.
 
     `tasks`: into so many the regions are packed, each with neighbours, at every batch anew.
@@ -82,7 +82,7 @@ class SourceSettings:
         }
 
     @classmethod
-    def from_options(cls, options: Mapping[str, str]) -> "SourceSettings":
+    def from_options(cls, options: Mapping[str, str]) -> "StreamSettings":
         return cls(
             Where.of_text(options["hbase"]),
             options["table"],
@@ -110,11 +110,11 @@ class SourceSettings:
 class WindowPart(InputPartition):  # type: ignore[misc] # Spark's class is untyped here
     """One task's work."""
 
-    part: Part
+    part: KeySpan
     window: Window
 
 
-class HBaseSource(DataSource):  # type: ignore[misc]
+class HBaseStream(DataSource):  # type: ignore[misc]
     """Registered with Spark under `hotswap_hbase`."""
 
     @classmethod
@@ -125,7 +125,7 @@ class HBaseSource(DataSource):  # type: ignore[misc]
         return SCHEMA
 
     def streamReader(self, schema: Any) -> "WindowReader":
-        return WindowReader(SourceSettings.from_options(self.options))
+        return WindowReader(StreamSettings.from_options(self.options))
 
 
 def _wall_ms() -> int:
@@ -135,7 +135,7 @@ def _wall_ms() -> int:
 class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type: ignore[misc]
     """Offsets are `{"end_ms": …, "behind_ms": …}`: the window's end, and the servers' clocks as measured by then."""
 
-    def __init__(self, settings: SourceSettings, now_ms: Callable[[], int] = _wall_ms) -> None:
+    def __init__(self, settings: StreamSettings, now_ms: Callable[[], int] = _wall_ms) -> None:
         self._settings, self._now_ms = settings, now_ms
         self._target: dict[str, int] | None = None  # of trigger availableNow
         self._skew = Skew()
@@ -178,7 +178,7 @@ class WindowReader(DataSourceStreamReader, SupportsTriggerAvailableNow):  # type
         window = window_to(end_ms, self._stillness.settled, settings.rules.behind(end.get("behind_ms", 0)))
         if window.empty or start["end_ms"] == end_ms:  # a first batch while HBase is away ends where it starts
             window = Window(end_ms, end_ms, False, min(window.low_ms, end_ms))
-            return [WindowPart(Part(b"", b""), window)]
+            return [WindowPart(KeySpan(b"", b""), window)]
         with settings.connect() as client:
             parts = parts_of(client, settings.table, settings.families, settings.tasks)
         return [WindowPart(part, window) for part in parts]

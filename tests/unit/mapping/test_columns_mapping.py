@@ -2,15 +2,15 @@
 
 import pytest
 
-from loader.mapping.columns_mapping import Kind, Place, parse_columns_mapping, parse_place
+from loader.mapping.columns_mapping import Place, PlaceKind, parse_columns_mapping, parse_place
 
 
 def test_the_example_of_hives_manual_is_read_by_position() -> None:
     assert parse_columns_mapping(":key,a:b,a:c,d:e") == (
-        Place(Kind.KEY),
-        Place(Kind.CELL, b"a", b"b"),
-        Place(Kind.CELL, b"a", b"c"),
-        Place(Kind.CELL, b"d", b"e"),
+        Place(PlaceKind.KEY),
+        Place(PlaceKind.CELL, b"a", b"b"),
+        Place(PlaceKind.CELL, b"a", b"c"),
+        Place(PlaceKind.CELL, b"d", b"e"),
     )
 
 
@@ -29,11 +29,11 @@ def test_white_space_around_entries_means_nothing() -> None:
 
 
 def test_a_family_without_qualifier_is_a_map() -> None:
-    assert parse_place("cf:") == Place(Kind.FAMILY, b"cf")
+    assert parse_place("cf:") == Place(PlaceKind.FAMILY, b"cf")
 
 
 def test_a_wildcard_takes_the_qualifiers_with_a_prefix() -> None:
-    assert parse_place("cf:col_prefix.*") == Place(Kind.FAMILY, b"cf", b"col_prefix")
+    assert parse_place("cf:col_prefix.*") == Place(PlaceKind.FAMILY, b"cf", b"col_prefix")
 
 
 def test_the_second_half_of_a_maps_storage_is_that_of_its_values() -> None:
@@ -41,7 +41,7 @@ def test_the_second_half_of_a_maps_storage_is_that_of_its_values() -> None:
 
 
 def test_the_newest_timestamp_of_a_row_can_be_a_column() -> None:
-    assert parse_place(":timestamp").kind is Kind.TIMESTAMP
+    assert parse_place(":timestamp").kind is PlaceKind.TIMESTAMP
 
 
 @pytest.mark.parametrize(

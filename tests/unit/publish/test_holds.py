@@ -9,7 +9,7 @@ import pytest
 from loader.basics.errors import ConfigError, Held, PlanChanged, StorageError
 from loader.ops.table import TableService
 from loader.publish.batch import Batch
-from loader.report.reports import RollbackPlan
+from loader.report.reports import RollbackPreview
 from loader.sources.api import Poll
 from loader.state.open_table import Environment
 from loader.state.records import State
@@ -48,7 +48,7 @@ class Table:
     def verbs(self) -> TableService:
         return TableService(replace(self.env, keystore=None))  # as the command line opens it
 
-    def rollback(self, target: int, *days: str) -> RollbackPlan:
+    def rollback(self, target: int, *days: str) -> RollbackPreview:
         return self.verbs.rollback_now(target, None, [f"day={day}" for day in days])[0]
 
     def hold(self, *days: str) -> None:

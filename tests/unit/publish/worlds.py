@@ -6,7 +6,7 @@ from pathlib import Path
 from loader.basics.errors import HotswapError, from_foreign
 from loader.datafiles.in_process import LocalRewriter
 from loader.datafiles.split_file import Tools
-from loader.ops.plan import NextBatch, Patience, preview
+from loader.ops.plan import Deadline, NextBatch, preview
 from loader.publish.batch import Batch, Work
 from loader.publish.publish import publish
 from loader.state import rereads
@@ -65,7 +65,7 @@ class World:
     def plan(self, limits: Limits = Limits(), at_once: int = 10_000) -> NextBatch:
         """`at_once`: of more keys no more are read than so many."""
         env = self.open()
-        return preview(env, self.work(env, limits), Patience(0.0, lambda: 0.0, at_once))
+        return preview(env, self.work(env, limits), Deadline(0.0, lambda: 0.0, at_once))
 
     def batch(self, limits: Limits = Limits()) -> Batch:
         env = self.open()

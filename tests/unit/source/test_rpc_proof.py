@@ -12,7 +12,7 @@ from loader.mapping.build import build_mapping
 from loader.sources.hbase.access import protobuf
 from loader.sources.hbase.access.api import Patience, Scan
 from loader.sources.hbase.access.protobuf import of_bytes, of_int
-from loader.sources.hbase.reread import Few, RowReader
+from loader.sources.hbase.reread import Few, HBaseRowReader
 from loader.sources.hbase.rpc.client import RpcClient
 from loader.sources.hbase.rpc.cluster import Cluster
 from loader.sources.hbase.rpc.registry import ServersRegistry
@@ -40,7 +40,7 @@ def client_of(hbase: FakeHBase, tries: int = 6, timeout_s: float = 5.0) -> RpcCl
 
 
 def read(hbase: FakeHBase, few: Few, tries: int = 6) -> dict[bytes, str]:
-    rows = RowReader(lambda: client_of(hbase, tries), TABLE, MAPPING, few=few).read(KEYS, 1).rows
+    rows = HBaseRowReader(lambda: client_of(hbase, tries), TABLE, MAPPING, few=few).read(KEYS, 1).rows
     return {row[":key"]: Op(row[":op"]).name for row in rows.select([":key", ":op"]).to_pylist()}
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from loader.ops.evolve import Evolution
 from loader.ops.reconcile.store import Store
-from loader.ops.reconcile.values import Done, Drift, Kind, Piece, Range
+from loader.ops.reconcile.values import Done, Drift, DriftKind, Piece, Range
 from loader.sources.hbase.table_identity import Sighting
 from loader.state import rereads
 from loader.state.condemned import condemn
@@ -58,7 +58,7 @@ def full_table(folder: Path, folded: bool = False) -> tuple[InMemoryMetastore, S
     begun = store.begin(7, "digest", (Range(b"", b""),))
     store.finish(Done(begun.number, 7, 8, "digest", 1, 1, 0, {}, 0, True, (), ("clicks",)))
     begun = store.begin(9, "digest", (Range(b"", b"k"), Range(b"k", b"")))
-    store.put(begun, 0, 0, Piece(b"b", 9, 1, 1, 0, (Drift(b"a", Kind.EXTRA, "day=mon"),), ()))
+    store.put(begun, 0, 0, Piece(b"b", 9, 1, 1, 0, (Drift(b"a", DriftKind.EXTRA, "day=mon"),), ()))
     store.wait_for_a_yes(begun, 3)
     evolution = Evolution(1, "digest", ("x",))
     create_object(env.files, join(env.layout.evolutions, "0000000001.json"), asdict(evolution))
