@@ -143,7 +143,7 @@ def open_log_world(*arguments: Any, **named: Any) -> Environment:
 
 
 def source_of(env: Environment, log: MemoryLog, most: int = 1_000) -> LogSource:
-    return LogSource(log, LogReader(log, decode), lambda: env.state.records().state.position, most)
+    return LogSource(log, LogReader(log, decode), lambda: env.state.records().state.position, env.clock, most)
 
 
 def log_work(env: Environment, source: LogSource, wanted: int = 8, per_swap: int | None = None) -> Work:

@@ -286,6 +286,7 @@ def _show_resume(out: Output, plan: "ResumePlan") -> None:
     ends = [("ends" if plan.partitions is None else "touches", hold_text(hold)) for hold in plan.holds]
     again = [f"up to {counted(plan.keys, 'key')}, changed by {_batches(plan.batches)}"] if plan.batches else []
     again += [f"{counted(plan.deferred, 'key')} that had to wait"] if plan.deferred else []
+    again += ["the log, from where the table's last batch had read it"] if plan.of_log else []
     out.facts([*ends, ("reads again", "; ".join(again) or "nothing but what is new")])
 
 

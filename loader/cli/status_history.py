@@ -12,6 +12,7 @@ from loader.cli.hold_text import hold_text
 from loader.cli.output import Output
 from loader.cli.times import moment_text, span_text, utc_text
 from loader.report.alarms import Alarm, alarms_of, vital_alarms
+from loader.report.reports import source_word
 
 if TYPE_CHECKING:
     from loader.cli.session import Session
@@ -116,7 +117,7 @@ def _show_status(out: Output, look: Look) -> None:
     out.line(status.table, style="bold")
     facts = [
         ("live batch", f"{status.batch}, {moment_text(status.committed_at_ms)}" if status.batch else "none"),
-        ("behind HBase", _lag_text(status)),
+        (f"behind {source_word(status.source)}", _lag_text(status)),
         ("low watermark", moment_text(status.low_watermark_ms) + (" (provisional)" if status.debts else "")),
         (
             "holds",

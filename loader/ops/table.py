@@ -52,6 +52,7 @@ class TableService:
             low_watermark_ms=_earliest(position.low_ms, standing.state.watermark) if position else None,
             lag_s=max(0.0, -ahead_ms / 1000) if ahead_ms is not None and not is_ahead else None,
             ahead_s=ahead_ms / 1000 if ahead_ms is not None and is_ahead else None,
+            source=position.source if position else None,
             hold=hold.hold_report(self.env, whole) if whole else None,
             quarantine=len(waiting),
             unsettled=tuple(attempt.intent.attempt for attempt in unsettled(standing.attempts)),

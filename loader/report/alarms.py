@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from loader.basics.moments import moment_text, passed, span_text
 from loader.basics.quantities import counted, size_text
+from loader.report.reports import source_word
 
 if TYPE_CHECKING:
     from loader.config.settings import Alarms
@@ -50,7 +51,8 @@ def _lag(status: "Status", limit: float | None) -> Iterator[Alarm]:
     if status.batch is None:
         yield Alarm("nothing_published", "nothing is published yet: start `hotswap run`")
     elif limit is not None and status.ahead_s is None and (status.lag_s is None or status.lag_s > limit):
-        told = f"{span_text(status.lag_s)} behind HBase, more than {span_text(limit)}: is `hotswap run` up?"
+        behind = f"{span_text(status.lag_s)} behind {source_word(status.source)}"
+        told = f"{behind}, more than {span_text(limit)}: is `hotswap run` up?"
         yield Alarm("lag", told)
 
 

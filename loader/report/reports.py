@@ -102,7 +102,13 @@ class Status:
     compared: Compared | None = None
     comparing: Comparing | None = None
     ahead_s: float | None = None
+    source: str | None = None  # `hbase:…`, `kafka:…`: what it was read from
     behind: tuple[str, ...] = ()  # columns that came to the table and are not equal yet in old rows
+
+
+def source_word(source: str | None) -> str:
+    """What a person calls it."""
+    return {"kafka": "Kafka"}.get((source or "").partition(":")[0], "HBase")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +175,7 @@ class ResumePlan:
     batches: tuple[int, ...]
     keys: int
     deferred: int
+    of_log: bool = False  # its rows are events: none is read by key
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from loader.sources.api import MESSAGES, NO_KEYS, NO_POLL, EventReader, Log, Part, Poll, Stretch
+from loader.sources.api import MESSAGES, NO_KEYS, EventReader, Log, Part, Poll, Stretch
 from loader.sources.rows import ReadRows, joined
 from partitioner.history.position import Position
 
@@ -46,6 +46,7 @@ class LogSource:
     log: Log
     reader: LogReader
     position: Callable[[], Position | None]
+    clock: Callable[[], int]
     max_events: int = MAX_EVENTS
     behind: bool = False
     backlog: int = field(default=0, init=False)
@@ -55,10 +56,14 @@ class LogSource:
         return self.log.name
 
     def poll(self) -> Poll:
-        since = self.position()
+        """Of a log with nothing new the position says the same, and that it was so now: so fresh is the table."""
+        now, since = self.clock(), self.position()
         stretch = self.log.poll(since if since and since.value else None, self.max_events)  # else from the beginning
         self.behind = stretch is not None and stretch.more
-        return Poll(NO_KEYS, stretch.position, stretch, since) if stretch is not None else replace(NO_POLL, since=since)
+        if stretch is not None:
+            return Poll(NO_KEYS, stretch.position, stretch, since)
+        still = replace(since, since_ms=since.read_ms, read_ms=now, low_ms=now) if since and since.value else None
+        return Poll(NO_KEYS, still, since=since)
 
     def settled(self, deletes: int) -> None:
         """The position says it."""

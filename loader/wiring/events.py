@@ -72,4 +72,4 @@ def log_source_of(table: "TableSettings", env: Environment, mapping: EventMappin
     """Raises MappingError, ConfigError."""
     log = log_of(table)
     reader = LogReader(log, rows_of(mapping, event_transform_of(table, mapping)), READ_THREADS)
-    return LogSource(log, reader, lambda: env.state.records().state.position, table.max_events)
+    return LogSource(log, reader, lambda: env.state.records().state.position, env.clock, table.max_events)

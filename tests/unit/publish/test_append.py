@@ -10,12 +10,14 @@ from loader.ops.rollback.steps import hold_steps
 from loader.ops.table import TableService
 from loader.publish.batch import Batch
 from loader.publish.publish import publish
+from loader.runtime.loop import Loop
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
 from metastore.memory import InMemoryMetastore
 from partitioner.history.kinds import Kind
 from partitioner.merge.rules import NEWEST_WINS
-from tests.log_world import MemoryLog, event, open_log_world, rows_in, run_log_batch
+from partitioner.planning.plan import PlanRules
+from tests.log_world import MemoryLog, event, log_work, open_log_world, rows_in, run_log_batch, source_of
 from tests.world import create_table, visible
 
 DAYS = ("mon", "tue", "wed")
@@ -165,6 +167,25 @@ def test_what_was_quarantined_before_the_target_stays_and_what_came_later_comes_
     stage.log.parts["p0"][2] = event("mended", "mon", 1)  # as with a mended transform
     run_log_batch(env, stage.log)
     assert (len(quarantined(env.files, env.layout, env.state.records().attempts)), stage.whole) == (2, True)
+
+
+def test_a_quiet_log_keeps_the_table_fresh_and_moves_nothing(stage: Stage) -> None:
+    env = stage.open()
+    source = source_of(env, stage.log)
+    loop = Loop(env, source, log_work(env, source).rewriter, PlanRules(), parallelism=1)
+    stage.write(3)
+    assert loop.turn() is not None
+    read = env.state.position()
+    loop.position_ms = None  # as a while later
+    assert loop.turn() is None
+    quiet = env.state.position()
+    assert read is not None
+    assert quiet is not None
+    assert (quiet.value, quiet.read_ms > read.read_ms) == (read.value, True)
+    assert env.state.records().state.position == read
+    stage.write(2)
+    assert loop.turn() is not None
+    assert stage.whole
 
 
 def test_one_partition_of_a_log_does_not_go_back_alone(stage: Stage) -> None:
