@@ -12,12 +12,13 @@ from loader.mapping.codec import Decoded
 from loader.mapping.fixed_width import moments
 from loader.mapping.hive_types import HiveType
 from loader.mapping.lazy_rows import Chained, Picked
+from loader.mapping.of_table import OfTable
 from loader.mapping.partitions import PartitionKey, place_rows
 from loader.mapping.rejected import Rejected
 from loader.mapping.row_key import RowKey
 from loader.mapping.years import OUTSIDE, are_moments, outside_years
 from metastore.api import NULL_PARTITION
-from partitioner.values import ColumnSpec, PartitionValues
+from partitioner.values import PartitionValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class DecodedRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(OfTable):
     """Made by `build_mapping`, which proves it. Immutable; two mappings with one `digest` decode alike."""
 
     types: tuple[tuple[str, HiveType], ...]  # every column of the configuration, in order
@@ -65,25 +66,6 @@ class Mapping:
     identity: frozenset[str]  # columns that are partition keys and so not in the files
     computed: frozenset[str]  # columns that only the transform fills
     spelling: str  # what the digest is made of
-
-    @property
-    def columns(self) -> tuple[ColumnSpec, ...]:
-        """The data columns in table order, as (name, Hive type)."""
-        return tuple((name, kind.text) for name, kind in self.types if name not in self.identity)
-
-    @property
-    def partition_keys(self) -> tuple[ColumnSpec, ...]:
-        return tuple((key.name, key.type.text) for key in self.keys)
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The data columns' Arrow types."""
-        return pa.schema([(name, kind.arrow) for name, kind in self.types if name not in self.identity])
-
-    @property
-    def full_schema(self) -> pa.Schema:
-        """All columns of the configuration, those that become partition keys included."""
-        return pa.schema([(name, kind.arrow) for name, kind in self.types])
 
     @property
     def families(self) -> tuple[bytes, ...]:

@@ -18,10 +18,11 @@ from loader.mapping.events.fields import AT, KEY, PART, TIME, Field, fields_of
 from loader.mapping.events.json_values import read_json
 from loader.mapping.hive_types import TEXTS, HiveType
 from loader.mapping.mapping import outside_years_of
+from loader.mapping.of_table import OfTable
 from loader.mapping.partitions import PartitionKey, place_rows
 from loader.mapping.rejected import Rejected
 from loader.mapping.transform import Transform
-from partitioner.values import ColumnSpec, PartitionValues
+from partitioner.values import PartitionValues
 
 DECODER = 1
 """The version of what this module makes of a message; it is part of a table's definition."""
@@ -50,7 +51,7 @@ class DecodedEvents:
 
 
 @dataclass(frozen=True, slots=True)
-class EventMapping:
+class EventMapping(OfTable):
     """Made by `build_event_mapping`, which proves it. `computed`: columns that only the transform fills."""
 
     format: str
@@ -60,24 +61,6 @@ class EventMapping:
     identity: frozenset[str]  # columns that are partition keys and so not in the files
     computed: frozenset[str]
     spelling: str
-
-    @property
-    def columns(self) -> tuple[ColumnSpec, ...]:
-        """The data columns in table order, as (name, Hive type)."""
-        return tuple((name, kind.text) for name, kind in self.types if name not in self.identity)
-
-    @property
-    def partition_keys(self) -> tuple[ColumnSpec, ...]:
-        return tuple((key.name, key.type.text) for key in self.keys)
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The data columns' Arrow types."""
-        return pa.schema([(name, kind.arrow) for name, kind in self.types if name not in self.identity])
-
-    @property
-    def full_schema(self) -> pa.Schema:
-        return pa.schema([(name, kind.arrow) for name, kind in self.types])
 
     @property
     def fixed(self) -> tuple[str, ...]:

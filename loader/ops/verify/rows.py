@@ -4,8 +4,9 @@ Once in its file, and in the one partition and bucket that its key says: then it
 file's keys, however large the table is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,8 @@ from loader.state.open_table import Environment
 from loader.storage.files import join
 from partitioner.changes.hashing import hashes_of
 from partitioner.values import DataFile, Version
+
+T = TypeVar("T")
 
 SHOWN = 3
 DRIFT = "Stop the loader and keep the state folder as it is; see Damage in docs/operate.md of hotswap's source."
@@ -48,18 +51,25 @@ def verify_events(env: Environment, seen: Snapshot) -> Iterator[Finding]:
     """The same of a table of events: they have no keys, so each file is read whole and its rows are counted."""
     for version in seen.live:
         for file in version.files:
-            name, path = env.name_of(version.partition), join(version.location, file.name)
-            try:
-                rows = sum(map(len, read_rows(env.files, path, version.format, version.columns)))
-            except FileNotFoundError:
-                if is_live(env, version):
-                    yield damage("rows", name, f"{path} is gone", lost(env))
-                continue
-            except (OSError, ValueError, pa.ArrowException) as error:
-                yield damage("rows", name, f"{path} cannot be read: {error}", lost(env))
-                continue
-            if rows != file.rows:
-                yield damage("rows", name, f"{path} holds {rows} rows, and its manifest says {file.rows}", lost(env))
+            path = join(version.location, file.name)
+            rows, findings = _read(env, version, path, lambda batch: batch.num_rows)
+            yield from findings
+            if rows is not None and sum(rows) != file.rows:
+                told = f"{path} holds {sum(rows)} rows, and its manifest says {file.rows}"
+                yield damage("rows", env.name_of(version.partition), told, lost(env))
+
+
+def _read(
+    env: Environment, version: Version, path: str, of: Callable[[pa.RecordBatch], T]
+) -> tuple[list[T] | None, list[Finding]]:
+    """`of` each batch of a file, or what keeps it from being read; neither if it has gone with its version."""
+    name = env.name_of(version.partition)
+    try:
+        return [of(batch) for batch in read_rows(env.files, path, version.format, version.columns)], []
+    except FileNotFoundError:
+        return None, [damage("rows", name, f"{path} is gone", lost(env))] if is_live(env, version) else []
+    except (OSError, ValueError, pa.ArrowException) as error:
+        return None, [damage("rows", name, f"{path} cannot be read: {error}", lost(env))]
 
 
 def _file(
@@ -71,16 +81,11 @@ def _file(
     done: Reading,
 ) -> Iterator[Finding]:
     name, path = env.name_of(version.partition), join(version.location, file.name)
-    try:
-        batches = read_rows(env.files, path, version.format, version.columns)
-        keys = pa.chunked_array([mapping.raw_keys(batch, version.partition) for batch in batches], pa.binary())
-    except FileNotFoundError:
-        if is_live(env, version):
-            yield damage("rows", name, f"{path} is gone", lost(env))
+    read, findings = _read(env, version, path, lambda batch: mapping.raw_keys(batch, version.partition))
+    yield from findings
+    if read is None:
         return
-    except (OSError, ValueError, pa.ArrowException) as error:
-        yield damage("rows", name, f"{path} cannot be read: {error}", lost(env))
-        return
+    keys = pa.chunked_array(read, pa.binary())
     done.rows, done.files = done.rows + len(keys), done.files + 1
     if keys.null_count:
         yield damage("keys", name, f"{keys.null_count} row(s) of {path} have no key", lost(env))
