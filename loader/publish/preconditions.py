@@ -124,11 +124,21 @@ def stale(
     mendable = written_back(live, sightings(partitions.values()), attempts)
     past = past_of(attempts) if mendable else {}
     for values in mendable:
-        version = past[values, canonical_location(partitions[values].location)].version
-        if version is not None:
-            with suppress(FileNotFoundError):  # collected long ago: there is nothing to lose
-                check_listing(env, version)
+        location = canonical_location(partitions[values].location)
+        written = past.get((values, location))
+        with suppress(FileNotFoundError):  # collected long ago: there is nothing to lose
+            if written is None:
+                _check_gone(env, values, location)
+            elif written.version is not None:
+                check_listing(env, written.version)
     return mendable
+
+
+def _check_gone(env: Environment, partition: PartitionValues, location: str) -> None:
+    """History forgets a version only once its directory is collected: what is there now is somebody else's."""
+    names = [entry.name for entry in env.files.list(location) if not _hidden(entry.name)]
+    if names:
+        raise _foreign_files(env, partition, location, names)
 
 
 def _check_content(env: Environment, seen: Partition, known: Version | None) -> None:

@@ -67,7 +67,8 @@ def observe(
     new = tuple(partition for partition, what in seen.items() if what is Seen.NEW)
     if not new and not landed:
         return Outcome.NOT_COMMITTED
-    rest = tuple(p for p, what in seen.items() if what is not Seen.NEW and not _put_back(p, what, live, past))
+    moves = {move.partition: move for move in manifest.moves}
+    rest = tuple(p for p, what in seen.items() if what is not Seen.NEW and not _put_back(moves[p], what, live, past))
     return Mixed(new, rest) if rest else Outcome.COMMITTED
 
 
@@ -93,12 +94,14 @@ def see(found: Sighting | None, move: PartitionMove, manifest: Manifest, now: Ta
     later = now.live.get(move.partition) if now.batch > manifest.batch else None
     if later is not None and _at(found, later.location):
         return Seen.OVERTAKEN
-    return Seen.WRITTEN_BACK if is_self_named(move.partition, found, past) else Seen.FOREIGN
+    return Seen.WRITTEN_BACK if is_self_named(move.partition, found, past, move.new.location) else Seen.FOREIGN
 
 
-def _put_back(partition: PartitionValues, what: Seen, live: Sightings, past: Past) -> bool:
+def _put_back(move: PartitionMove, what: Seen, live: Sightings, past: Past) -> bool:
     """Whether a stale write explains that the partition is not at its new version."""
-    return what is Seen.WRITTEN_BACK or (what is Seen.OLD and is_self_named(partition, live.get(partition), past))
+    found = live.get(move.partition)
+    by_itself = what is Seen.OLD and is_self_named(move.partition, found, past, move.new.location)
+    return what is Seen.WRITTEN_BACK or by_itself
 
 
 def _at_new(found: Sighting | None, move: PartitionMove) -> bool:

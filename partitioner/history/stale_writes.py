@@ -46,10 +46,20 @@ def past_of(attempts: Iterable[Attempt]) -> Past:
     return past
 
 
-def is_self_named(partition: PartitionValues, seen: Sighting | None, past: Past) -> bool:
-    """Whether location and parameters agree on a version of ours. Where it should not be live: a stale write-back."""
-    written = past.get((partition, canonical_location(seen.location))) if seen else None
-    return written is not None and seen is not None and seen.attempt == written.attempt
+def is_self_named(partition: PartitionValues, seen: Sighting | None, past: Past, beside: str) -> bool:
+    """Whether location and parameters agree on a version of ours. Where it should not be live: a stale write-back.
+
+    `beside`: a version of the partition. What is not on record any more, for history was folded since, is known by its
+    place: in the same folder, by the name of the attempt that the parameters name.
+    """
+    if seen is None or seen.attempt is None:
+        return False
+    location = canonical_location(seen.location)
+    written = past.get((partition, location))
+    if written is not None:
+        return seen.attempt == written.attempt
+    folder, _, name = location.rpartition("/")
+    return name == seen.attempt and folder == canonical_location(beside).rpartition("/")[0]
 
 
 def written_back(
@@ -62,4 +72,4 @@ def written_back(
         if partition in live and not same_location(sighting.location, live[partition].location)
     ]
     past = past_of(attempts) if elsewhere else {}
-    return tuple(sorted(partition for partition in elsewhere if is_self_named(partition, seen[partition], past)))
+    return tuple(sorted(p for p in elsewhere if is_self_named(p, seen[p], past, live[p].location)))

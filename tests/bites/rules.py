@@ -23,8 +23,8 @@ RULES = (
         "A1",
         "a stale write-back is mended, and not taken for a foreign change",
         "partitioner/history/stale_writes.py",
-        "for partition in elsewhere if is_self_named(partition, seen[partition], past)))",
-        "for partition in elsewhere if False))",
+        "for p in elsewhere if is_self_named(p, seen[p], past, live[p].location)))",
+        "for p in elsewhere if False))",
         "tests/unit/publish/test_write_backs.py::test_a_batch_mends_the_partitions_that_it_touches",
     ),
     Rule(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from loader.basics.errors import ConfigError
+from loader.basics.errors import ConfigError, ForeignChange
 from loader.ops.clean.clean import clean, preview_clean
+from loader.ops.recover.stale_writes import repair
 from loader.ops.table import TableService
 from loader.publish.batch import Batch
 from loader.state.open_table import Environment
@@ -239,3 +240,28 @@ def test_folders_of_past_fences_go(table: Table) -> None:
     live = {values[0] for values in table.store.partition_names(TABLE)}
     assert {path.name.removeprefix("day=") for path in versions.iterdir()} == live
     assert local_path(table.env.layout.placeholder(table.env.name_of(table.env.fences.own or ()))).exists()
+
+
+def test_a_stale_write_from_before_what_is_folded_is_mended_all_the_same(table: Table) -> None:
+    """An ANALYZE that read so long ago that no record tells of the version any more: its place and name do."""
+    read = table.store.all_partitions(TABLE)
+    for clicks in range(12, 24):
+        table.batch(clicks)
+    assert table.clean() > 2
+    days = [partition for partition in read if partition.values in (("mon",), ("tue",))]
+    table.store.alter_partitions(TABLE, days)
+    assert set(repair(table.env)) == {("mon",), ("tue",)}
+    assert visible(table.store) == expected(table.source)
+
+
+def test_what_somebody_put_into_a_forgotten_version_is_not_lost(table: Table) -> None:
+    read = table.store.partitions(TABLE, [("mon",)])
+    for clicks in range(12, 24):
+        table.batch(clicks)
+    assert table.clean() > 2
+    table.store.alter_partitions(TABLE, read)
+    folder = Path(local_path(read[0].location))
+    folder.mkdir()
+    (folder / "inserted.parquet").write_bytes(b"theirs")
+    with pytest.raises(ForeignChange, match=r"inserted\.parquet"):
+        repair(table.env)
