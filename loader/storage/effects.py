@@ -24,6 +24,7 @@ FILE_READS = frozenset(
         "read",
         "head",
         "size",
+        "stamp",
         "open_input",
         "open_mapped",
         "exists",

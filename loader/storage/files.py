@@ -7,8 +7,21 @@ a name that nobody had, and a listing that is not stale. What else one can, it t
 import os
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells one content of a name from the next: `size` in bytes (0 for a folder), ns since 1970 of its last
+    change by the storage's clock, and the file's own number, which it keeps under another name. None: it has none.
+
+    A folder changes when a name in it comes, goes or is given to another file.
+    """
+
+    size: int
+    changed_ns: int
+    node: int | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -18,6 +31,8 @@ class Entry:
     name: str
     size: int
     is_dir: bool
+    stamp: Stamp | None = field(default=None, compare=False)
+    """Of this moment. Every file system here tells it with the name, at no further question."""
 
 
 class Elsewhere(OSError, ValueError):
@@ -96,6 +111,9 @@ class Files(Protocol):
 
     def size(self, path: str) -> int:
         """How many they are."""
+
+    def stamp(self, path: str) -> Stamp:
+        """Of a file or folder, as `list` tells it; of a symbolic link its own. FileNotFoundError if there is none."""
 
     def open_input(self, path: str) -> BinaryIO: ...
 

@@ -21,7 +21,7 @@ from io import SEEK_CUR, SEEK_END, SEEK_SET, BufferedReader, BufferedWriter, Raw
 from typing import Any, BinaryIO, cast
 
 from loader.basics.errors import ConfigError
-from loader.storage.files import About, Capabilities, Elsewhere, Entry, Found, Room, Unreadable
+from loader.storage.files import About, Capabilities, Elsewhere, Entry, Found, Room, Stamp, Unreadable
 from partitioner.values import canonical_location
 
 BUFFER_BYTES = 1 << 20
@@ -86,6 +86,9 @@ class HdfsFiles:
             raise Unreadable(errno.EINVAL, "is a folder, not a regular file", self._named(target))
         return int(about.length)
 
+    def stamp(self, path: str) -> Stamp:
+        return _stamp(self._about(self._path(path)))
+
     def open_input(self, path: str) -> BinaryIO:
         target = self._path(path)
         with _told(self._named(target)):
@@ -122,7 +125,7 @@ class HdfsFiles:
         if len(found) == 1 and found[0].path == target and not found[0].isdir:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self._named(target))
         entries = [
-            Entry(status.path.rpartition("/")[2], 0 if status.isdir else status.length, status.isdir)
+            Entry(status.path.rpartition("/")[2], 0 if status.isdir else status.length, status.isdir, _stamp(status))
             for status in found
         ]
         return tuple(sorted(entries))
@@ -335,6 +338,11 @@ class _Output(RawIOBase):
                 self._until_whole(self._at)
         finally:
             super().close()
+
+
+def _stamp(status: Any) -> Stamp:
+    """The NameNode has a number for each file, which this client does not tell."""
+    return Stamp(0 if status.isdir else int(status.length), int(status.modification_time) * 1_000_000)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from loader.storage.files import About, Capabilities, Elsewhere, Entry, Found, Room, Unreadable, naming
+from loader.storage.files import About, Capabilities, Elsewhere, Entry, Found, Room, Stamp, Unreadable, naming
 from partitioner.values import canonical_location
 
 CAN = Capabilities(hard_links=True, durable_names=False, cheap_walk=True)
@@ -65,6 +65,9 @@ class LocalFiles:
             return os.fstat(handle).st_size
         finally:
             os.close(handle)
+
+    def stamp(self, path: str) -> Stamp:
+        return _stamp(local_path(path).lstat())
 
     def open_input(self, path: str) -> BinaryIO:
         return _native(local_path(path), "rb")
@@ -237,9 +240,14 @@ def _entry(entry: "os.DirEntry[str]") -> Entry | None:
     """None: it went while its folder was listed, as every file does that `create` writes under another name first."""
     is_dir = entry.is_dir(follow_symlinks=False)
     try:
-        return Entry(entry.name, 0 if is_dir else entry.stat(follow_symlinks=False).st_size, is_dir)
+        stamp = _stamp(entry.stat(follow_symlinks=False))
     except FileNotFoundError:
         return None
+    return Entry(entry.name, stamp.size, is_dir, stamp)
+
+
+def _stamp(told: os.stat_result) -> Stamp:
+    return Stamp(0 if stat.S_ISDIR(told.st_mode) else told.st_size, told.st_mtime_ns, told.st_ino)
 
 
 def _inherit(new: int | Path, parent: Path, most: int) -> None:

@@ -3,6 +3,7 @@
 import os
 import pickle
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -81,6 +82,34 @@ def test_a_folder_has_no_size_and_a_missing_file_neither(place: Place) -> None:
         place.files.size(place.path("folder"))
     with pytest.raises(FileNotFoundError):
         place.files.size(place.path("missing"))
+
+
+def test_a_listing_tells_of_each_file_what_its_stamp_is(place: Place) -> None:
+    place.files.create(place.path("a"), CONTENT)
+    place.files.make_dirs(place.path("folder"))
+    told = {entry.name: entry.stamp for entry in place.files.list(place.folder)}
+    assert told == {name: place.files.stamp(place.path(name)) for name in ("a", "folder")}
+    assert [stamp and stamp.size for stamp in told.values()] == [len(CONTENT), 0]
+    with pytest.raises(FileNotFoundError):
+        place.files.stamp(place.path("missing"))
+
+
+def test_a_file_that_is_written_anew_has_another_stamp_and_its_folder_too(place: Place) -> None:
+    place.files.create(place.path("folder", "a"), b"first")
+    before = place.files.stamp(place.path("folder", "a")), place.files.stamp(place.path("folder"))
+    time.sleep(0.02)
+    place.files.delete_file(place.path("folder", "a"))
+    place.files.create(place.path("folder", "a"), b"other")
+    after = place.files.stamp(place.path("folder", "a")), place.files.stamp(place.path("folder"))
+    assert all(one.changed_ns < other.changed_ns for one, other in zip(before, after, strict=True))
+
+
+def test_a_file_keeps_its_number_under_another_name(tmp_path: Path) -> None:
+    (tmp_path / "x.1").write_bytes(b"x")
+    before = LocalFiles().stamp(str(tmp_path / "x.1"))
+    (tmp_path / "x.1").rename(tmp_path / "x.2")
+    assert before.node is not None
+    assert LocalFiles().stamp(str(tmp_path / "x.2")) == before
 
 
 def test_what_is_no_regular_file_is_neither_read_nor_waited_for(tmp_path: Path) -> None:
