@@ -37,7 +37,24 @@ class Part(Protocol):
 
     @property
     def events(self) -> int:
-        """How many there are at most."""
+        """How many there are at most; of a file, which does not say, about how many."""
+
+
+class LeftOut(LogGap):
+    """`part` cannot be given as it was promised, and nothing of it is taken: poll again from the same position.
+
+    `bad`: not because it changed or went, but for what is in it: see `LeavesOut`.
+    """
+
+    default_hint = "Nothing of it was taken. The next batch is made without it."
+
+    def __init__(self, message: str, part: Part, bad: bool = False) -> None:
+        super().__init__(message)
+        self.part = part
+        self.bad = bad
+
+    def __reduce__(self) -> tuple[type["LeftOut"], tuple[str, Part, bool]]:
+        return (LeftOut, (self.message, self.part, self.bad))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +169,14 @@ class Source(Protocol):
 
     def delete_share(self, most: float, rows: int) -> float:
         """Which share of the table's `rows` the next batch may delete unasked, if all of a backlog may `most`."""
+
+
+@runtime_checkable
+class LeavesOut(Protocol):
+    """A log some of whose parts may turn out not to be readable: the others go on."""
+
+    def leave_out(self, error: LeftOut) -> None:
+        """What `read` raised, maybe in another process. The next `poll` is without the part."""
+
+    def told(self) -> tuple[str, ...]:
+        """What the last poll saw and did not take, and somebody should know of: an alarm's sentence each."""

@@ -75,7 +75,7 @@ class LocalFiles:
     def open_mapped(self, path: str) -> BinaryIO:
         import pyarrow as pa  # noqa: PLC0415 - a quarter of a second that `status` need not wait
 
-        return cast(BinaryIO, pa.memory_map(str(local_path(path))))
+        return cast(BinaryIO, pa.memory_map(os.fsencode(local_path(path))))
 
     @contextmanager
     def new_file(self, temporary: str, final: str) -> Iterator[BinaryIO]:
@@ -206,7 +206,7 @@ def _native(path: Path, mode: str) -> BinaryIO:
     import pyarrow as pa  # noqa: PLC0415 - a quarter of a second that `status` need not wait
 
     with naming(str(path)):
-        return cast(BinaryIO, pa.OSFile(str(path), mode))
+        return cast(BinaryIO, pa.OSFile(os.fsencode(path), mode))
 
 
 def _give_name(temporary: str | Path, final: Path) -> None:

@@ -1,5 +1,6 @@
 """One suite over every file system that a table may lie on: all that the protocol relies on."""
 
+import gzip
 import os
 import pickle
 import threading
@@ -14,8 +15,12 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hdfs_native import Client
 
 from devservers.hdfs import Hdfs
+from loader.sources.api import LogGap
+from loader.sources.files.log import FilesLog
+from loader.sources.files.settings import FilesSource
 from loader.storage.files import Entry, Files, Unreadable, join
 from loader.storage.hdfs import HdfsFiles
 from loader.storage.local import LocalFiles
@@ -483,3 +488,34 @@ def test_a_file_on_hdfs_can_be_read_whole_as_soon_as_it_is_closed(tmp_path: Path
         files = HdfsFiles(started.uri)
         files.create(f"{started.uri}/claim", CONTENT)
         assert files.read(f"{started.uri}/claim") == CONTENT
+
+
+# ---- a folder as a source
+
+
+def test_a_folder_is_taken_as_a_log_each_complete_file_once_and_a_rotated_one_not_again(place: Place) -> None:
+    log = FilesLog(place.files, FilesSource(place.path("in")))
+    place.files.make_dirs(place.path("in", "1"))
+    place.write("in/1/x.1", b"first\n" * 1000)
+    place.write("in/1/y.gz", gzip.compress(b"packed\n"))
+    place.write("in/1/z.tmp", b"in use\n")
+    stretch = log.poll(None, 10_000)
+    assert stretch is not None
+    rows = [row for part in stretch.parts for batch in log.read(part) for row in batch.column(":value").to_pylist()]
+    assert rows == [b"first"] * 1000 + [b"packed"]
+    assert log.poll(stretch.position, 10_000) is None
+    rename(place, "in/1/x.1", "in/1/x.2")
+    assert log.poll(stretch.position, 10_000) is None
+    place.files.delete_file(place.path("in/1/y.gz"))
+    place.write("in/1/y.gz", gzip.compress(b"other\n"))
+    with pytest.raises(LogGap, match=r"y\.gz: was taken, and is another"):
+        log.poll(stretch.position, 10_000)
+
+
+def rename(place: Place, old: str, new: str) -> None:
+    """As a log's rotation does: the file is the same, and was not changed."""
+    if isinstance(place.files, HdfsFiles):
+        url = place.files.url
+        Client(url).rename(place.path(old).removeprefix(url), place.path(new).removeprefix(url))
+    else:
+        os.rename(place.path(old).removeprefix("file://"), place.path(new).removeprefix("file://"))
