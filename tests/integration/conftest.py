@@ -52,11 +52,11 @@ def empty(hbase: HBase) -> Iterator[str]:
 
 @pytest.fixture
 def log(kafka: RunningKafka) -> Iterator[GivenLog]:
-    """A log of these Kafka topics, which asks no longer than 5 s; it looks at gaps a second time at once."""
+    """A log of these Kafka topics, which asks no longer than 15 s; it looks at gaps a second time at once."""
     made: list[KafkaLog] = []
 
     def make(*topics: str, **more: Any) -> KafkaLog:
-        settings = KafkaSettings((kafka.bootstrap,), topics, **({"answer_s": 5.0, "progress_s": 10.0} | more))
+        settings = KafkaSettings((kafka.bootstrap,), topics, **({"answer_s": 15.0, "progress_s": 30.0} | more))
         made.append(KafkaLog(settings, sleep=at_once))
         return made[-1]
 

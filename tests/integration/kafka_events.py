@@ -32,7 +32,7 @@ def polled(log: KafkaLog, since: Position | None = None, most: int = ALL) -> Str
 
 def polled_in_the_end(log: KafkaLog, since: Position) -> Stretch:
     """By the same log, which goes on asking."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while True:
         try:
             return polled(log, since)

@@ -115,8 +115,7 @@ def test_compacted_topics_are_refused_also_those_that_become_so(
 def test_a_broker_that_is_away_is_unavailable_and_then_all_goes_on(kafka: RunningKafka, log: GivenLog) -> None:
     topic = kafka.new_topic()
     kafka.put(topic, *numbers(10))
-    mine = log(topic, answer_s=1.0, progress_s=1.0)
-    first = polled(mine, None, 4)
+    mine, first = log(topic, answer_s=1.0, progress_s=1.0), polled(log(topic), None, 4)
     kafka.server.pause()
     try:
         with pytest.raises(Unavailable, match=kafka.bootstrap):
