@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -12,7 +11,7 @@ from loader.sources.hbase.backlog import Slice, slices_of
 from loader.sources.hbase.blind_spots import Blindspots
 from loader.sources.hbase.dirty_keys import DirtyKeys, IncompleteScan
 from loader.sources.hbase.windows import Taken, reached_by
-from partitioner.history.position import Position
+from loader.state.records import State
 
 SCANS = 3
 """So often a window is read again in one poll, because the table was replaced meanwhile."""
@@ -21,13 +20,6 @@ MAX_KEYS = 1_000_000
 
 Scan = Callable[[], DirtyKeys]
 """Reads one window, whose end it decides."""
-
-
-class Positions(Protocol):
-    """The positions that a table has stored."""
-
-    def position(self, usable: Callable[[Position], bool] = ...) -> Position | None:
-        """The newest one of those that are usable."""
 
 
 def no_scan() -> DirtyKeys:
@@ -40,7 +32,7 @@ class _Pending:
 
     scanned: DirtyKeys
     slices: deque[Slice]
-    rows: int | None = None
+    rows: int
     deleted: int = 0
 
 
@@ -50,13 +42,14 @@ class HBaseSource:
 
     name: str
     reader: RowReader
-    positions: Positions
+    state: State
     clock: Callable[[], int]
     blindspots: Blindspots | None = None  # None: nobody looks at the table itself
     max_keys: int = MAX_KEYS
     scan: Scan = no_scan
     taken: Taken = field(default_factory=Taken)
     pending: _Pending | None = None
+    rows: int = 0  # of the table when it was asked last what may be deleted, with nothing pending: before the next scan
 
     @property
     def behind(self) -> bool:
@@ -72,7 +65,7 @@ class HBaseSource:
             scanned = self._believed()
             keys = scanned.not_taken(self.taken)
             slices = slices_of(scanned.oldest(keys), scanned.window, self.max_keys)
-            self.pending = _Pending(scanned, deque(slices))
+            self.pending = _Pending(scanned, deque(slices), self.rows)
         part = self.pending.slices[0]
         return Poll(pa.array(part.keys, pa.binary()), part.window.position(self.name))
 
@@ -92,18 +85,16 @@ class HBaseSource:
         self.pending = None
 
     def delete_share(self, most: float, rows: int) -> float:
-        """The slices of one backlog have one share together."""
+        """The slices of one backlog have one share together, of the rows before the first of them."""
         if self.pending is None:
-            return most
-        if self.pending.rows is None:
-            self.pending.rows = rows
-        if not self.pending.deleted:
+            self.rows = rows
+        if self.pending is None or not self.pending.deleted:
             return most
         return max(0.0, (most * self.pending.rows - self.pending.deleted) / max(1, rows))
 
     def _believed(self) -> DirtyKeys:
         """A table that is truncated in mid-scan ends the scan early and without an error: then scan again."""
-        newest, settled = self.positions.position(), self.positions.position(reached_by(self.clock()))
+        newest, settled = self.state.position(), self.state.position(reached_by(self.clock()))
         for _ in range(SCANS):
             scanned = self.scan()
             if self.blindspots is None or self.blindspots.after_scan(scanned.window, settled, newest):
