@@ -172,16 +172,15 @@ class Loader:
         return show_key(settings, table, key)
 
     def run(self, settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool) -> "RunReport":
-        if table.source is not None and not once:
-            from loader.runtime.paced import run_log  # noqa: PLC0415
-
-            return run_log(settings, table)
-        if (once and table.source is not None) or (
-            once and "PYSPARK_GATEWAY_PORT" not in os.environ
-        ):  # not started by spark-submit
+        is_log = table.source is not None
+        if once and (is_log or "PYSPARK_GATEWAY_PORT" not in os.environ):  # not started by spark-submit
             from loader.runtime.once import run_once  # noqa: PLC0415
 
             return run_once(settings, table, confirm_deletes)
+        if is_log:
+            from loader.runtime.paced import run_log  # noqa: PLC0415
+
+            return run_log(settings, table)
         from loader.runtime.job import run  # noqa: PLC0415
 
         return run(settings, table, once, confirm_deletes=confirm_deletes)

@@ -1,8 +1,8 @@
 """`hotswap init`: check HBase, create or validate the Hive table, claim its location."""
 
 from collections.abc import Mapping as Dict
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Protocol
+from contextlib import ExitStack, closing, suppress
+from typing import TYPE_CHECKING
 
 from loader.basics.errors import ConfigError, HotswapError, UnsuitableTable
 from loader.publish.preconditions import check_configured, specs
@@ -20,10 +20,11 @@ from loader.wiring.table import FORMATS, check_places, environment, identity, la
 from metastore.api import Column, Metastore, Table, TableName
 from metastore.errors import MetastoreError, NoSuchTable
 from metastore.fence import fence_values
-from partitioner.values import ColumnSpec
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
+    from loader.mapping.of_table import OfTable
+    from loader.wiring.definition import Rows
 
 FOLDER_PROPERTY = "hotswap.folder"
 HBASE_PROPERTY, SOURCE_PROPERTY = "hotswap.hbase.table", "hotswap.source"
@@ -38,9 +39,10 @@ def initialise(settings: "Settings", table: "TableSettings") -> reports.InitRepo
 
     Raises what HBase and the metastore raise, UnsuitableTable, ForeignClaim, NewerFormat.
     """
-    from loader.wiring.definition import record_definition, rows_mapping  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.definition import configured_mapping, record_definition, rows_mapping  # noqa: PLC0415 - brings pyarrow
 
-    mapping, regions = _proved(settings, table)
+    mapping = configured_mapping(table)
+    regions = _ask_source(settings, table, mapping)
     metastore = open_metastore(settings)
     hive, created = claimed_table(metastore, settings, table, mapping)
     env = environment(metastore, files_of(hive.location, table.state), hive, table, identity())
@@ -58,35 +60,21 @@ def initialise(settings: "Settings", table: "TableSettings") -> reports.InitRepo
     )
 
 
-def _proved(settings: "Settings", table: "TableSettings") -> "tuple[Fitting, int]":
-    """The table's mapping, and how many regions its HBase table has. Raises what HBase, or the log, raises."""
-    from loader.wiring.events import event_mapping_of, log_of  # noqa: PLC0415 - brings pyarrow
-    from loader.wiring.mapping import mapping_of  # noqa: PLC0415 - brings pyarrow
-    from loader.wiring.source import inspect_source  # noqa: PLC0415 - brings pyarrow
+def _ask_source(settings: "Settings", table: "TableSettings", mapping: "Rows") -> int:
+    """How many regions the HBase table has; a log has none. Raises what HBase, or the log, raises."""
+    from loader.mapping.events.event_mapping import EventMapping  # noqa: PLC0415 - brings pyarrow
+    from loader.wiring.events import log_of  # noqa: PLC0415 - likewise
+    from loader.wiring.source import inspect_source  # noqa: PLC0415 - likewise
 
-    if table.source is None:
-        mapping = mapping_of(table)
-        return mapping, inspect_source(settings, table, mapping)
-    log = log_of(table)
-    try:
+    if not isinstance(mapping, EventMapping):
+        return inspect_source(settings, table, mapping)
+    with closing(log_of(table)) as log:
         log.poll(None, 1)
-    finally:
-        log.close()
-    return event_mapping_of(table), 0
-
-
-class Fitting(Protocol):
-    """What of a mapping the Hive table must have."""
-
-    @property
-    def columns(self) -> tuple[ColumnSpec, ...]: ...
-
-    @property
-    def partition_keys(self) -> tuple[ColumnSpec, ...]: ...
+    return 0
 
 
 def claimed_table(
-    metastore: Metastore, settings: "Settings", table: "TableSettings", mapping: Fitting
+    metastore: Metastore, settings: "Settings", table: "TableSettings", mapping: "OfTable"
 ) -> tuple[Table, bool]:
     """The Hive table with its location claimed, and whether it was created. If that fails, nothing of it is left."""
     found = _checked(metastore, table, mapping)
@@ -102,7 +90,7 @@ def claimed_table(
     return hive, found is None
 
 
-def _checked(metastore: Metastore, table: "TableSettings", mapping: Fitting) -> Table | None:
+def _checked(metastore: Metastore, table: "TableSettings", mapping: "OfTable") -> Table | None:
     """The table that is there; None: it can be created."""
     try:
         found = metastore.table(table.hive_table)
@@ -127,7 +115,7 @@ def _check_creatable(metastore: Metastore, table: "TableSettings") -> None:
     check_unclaimed(files_of(table.location), layout_of(table, table.location), str(table.hive_table))
 
 
-def _create(metastore: Metastore, table: "TableSettings", mapping: Fitting, undo: ExitStack) -> Table:
+def _create(metastore: Metastore, table: "TableSettings", mapping: "OfTable", undo: ExitStack) -> Table:
     who, location = identity(), table.location or ""
     files = files_of(location)
     if not files.exists(location):
@@ -189,7 +177,7 @@ def properties_of(table: "TableSettings", location: str) -> Dict[str, str]:
     return {FOLDER_PROPERTY: join(location, HOTSWAP_FOLDER), **of}
 
 
-def check_fits(found: Table, table: "TableSettings", mapping: Fitting) -> None:
+def check_fits(found: Table, table: "TableSettings", mapping: "OfTable") -> None:
     """The Hive table is of a kind that can be kept, and is what the configuration says. Raises UnsuitableTable."""
     check_suitable(found)
     if not found.partition_keys:
@@ -199,7 +187,7 @@ def check_fits(found: Table, table: "TableSettings", mapping: Fitting) -> None:
     check_format(found, FORMATS[table.format])
 
 
-def _check(metastore: Metastore, found: Table, table: "TableSettings", mapping: Fitting) -> None:
+def _check(metastore: Metastore, found: Table, table: "TableSettings", mapping: "OfTable") -> None:
     check_fits(found, table, mapping)
     strangers = metastore.partition_names(found.name)
     if strangers and not files_of(found.location).exists(layout_of(table, found.location).claim):

@@ -18,7 +18,7 @@ from loader.state.keys_aside import keys_of, not_among, put_aside
 from loader.state.open_table import Environment
 from loader.state.quarantine import RejectedRow, quarantined
 from metastore.names import parse_partition_name
-from partitioner.changes.change_set import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op
+from partitioner.changes.change_set import META, NOWHERE, UNKNOWN_ORIGIN, ChangeSet, Op, keys_in
 from partitioner.changes.deferral import without_held
 from partitioner.history.manifest import Counts, KeySet
 from partitioner.history.merged_segments import with_merged
@@ -36,15 +36,17 @@ def change_set_of(env: Environment, before: TableState, read: ReadRows) -> Chang
         hashes = np.asarray(read.rows[":hash"])
         names = env.keystore.look_up(segments, hashes, read.rows[":key"].combine_chunks())
         origins = _indices(env, names, partitions)
-    position = META.get_field_index(":origin")
-    return ChangeSet(read.rows.add_column(position, META.field(":origin"), origins), tuple(partitions))
+    return _with_origins(read, origins, tuple(partitions))
 
 
 def appended(read: ReadRows) -> ChangeSet:
     """Every event read, as a new row."""
+    return _with_origins(read, pa.array(np.full(len(read.rows), NOWHERE, dtype=np.int32)), read.partitions)
+
+
+def _with_origins(read: ReadRows, origins: pa.Array, partitions: tuple[PartitionValues, ...]) -> ChangeSet:
     position = META.get_field_index(":origin")
-    nowhere = pa.array(np.full(len(read.rows), NOWHERE, dtype=np.int32))
-    return ChangeSet(read.rows.add_column(position, META.field(":origin"), nowhere), read.partitions)
+    return ChangeSet(read.rows.add_column(position, META.field(":origin"), origins), partitions)
 
 
 def index_of(env: Environment, before: TableState) -> tuple[str, ...]:
@@ -113,8 +115,8 @@ def what_goes_on(env: Environment, before: TableState, changes: ChangeSet) -> tu
     """Without the changes that a hold keeps back, and their keys as far as they are not waiting yet (None: none)."""
     if not before.held:
         return changes, None
-    published, keys = without_held(changes, before.held)
-    waiting = not_among(keys, keys_of(env, before.deferred))
+    published, held = without_held(changes, before.held)
+    waiting = not_among(keys_in(held), keys_of(env, before.deferred))
     return published, waiting if len(waiting) else None
 
 

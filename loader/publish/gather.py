@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from loader.publish import collect as collecting
 from loader.publish import requests
@@ -18,9 +17,9 @@ from loader.sources.api import EventReader, Poll, RowReader
 from loader.sources.rows import ReadRows, chunk_of, joined, no_rows
 from loader.state.keys_aside import events_of
 from loader.state.open_table import Environment
-from partitioner.changes.change_set import ChangeSet
-from partitioner.changes.cutting import changes_at, keys_at
-from partitioner.changes.deferral import touching
+from partitioner.changes.change_set import keys_in
+from partitioner.changes.cutting import changes_at
+from partitioner.changes.deferral import without_held
 from partitioner.changes.unchanged import Recent, without_unchanged
 from partitioner.history.table_state import TableState
 
@@ -65,7 +64,7 @@ def _rows(env: Environment, work: Work, reader: RowReader, before: TableState, p
     known = work.recently.refresh(env.state.records()) if work.recently else Recent()
     found = without_unchanged(lives, known, theirs.keys)
     call = cut(env, found, work.partitions_per_swap)
-    left = keys_at(found, call.left) if call.left else None
+    left = keys_in(changes_at(found, call.left)) if call.left else None
     return News(
         asked=len(keys),
         fraction=sample.asked / len(keys) if len(keys) else 1.0,
@@ -94,8 +93,7 @@ def _events(env: Environment, work: Work, reader: EventReader, before: TableStat
     freed = [chunk_of(aside) for aside in events_of(env, before.released)]
     all_ = joined([read, *freed]) if freed else read
     events = collecting.appended(all_)
-    waits = touching(events, before.held) if before.held else None
-    found = events if waits is None else ChangeSet(events.rows.filter(pc.invert(waits)), events.partitions)
+    found, waiting = without_held(events, before.held) if before.held else (events, None)
     call = cut(env, found, work.partitions_per_swap)
     return News(
         asked=len(all_.rows) + len(read.rejected),
@@ -110,12 +108,8 @@ def _events(env: Environment, work: Work, reader: EventReader, before: TableStat
         confirmed=pa.array([], pa.binary()),
         carried=Carried(
             taken=tuple(aside.name for aside in before.released),
-            waiting=_some(None if waits is None else ChangeSet(events.rows.filter(waits), events.partitions)),
-            left=_some(changes_at(found, call.left) if call.left else None),
+            waiting=waiting if waiting is not None and len(waiting.rows) else None,
+            left=changes_at(found, call.left) if call.left else None,
         ),
         moves_on=poll.stretch is not None,
     )
-
-
-def _some(events: ChangeSet | None) -> ChangeSet | None:
-    return events if events is not None and len(events.rows) else None

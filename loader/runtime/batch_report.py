@@ -1,13 +1,21 @@
 """A finished batch as its log line and the demo tell it."""
 
+from collections.abc import Iterable
+
 import pyarrow.compute as pc
 
 from loader.publish.batch import Batch
-from loader.report.reports import BatchReport
+from loader.report.reports import BatchReport, RunReport
 from partitioner.changes.change_set import Op
+from partitioner.history.position import Position
 from partitioner.history.settling import Outcome
 
 OUTCOMES = {Outcome.COMMITTED: "committed", Outcome.NOT_COMMITTED: "aborted", Outcome.UNKNOWN: "unknown"}
+
+
+def run_report(table: str, batches: Iterable[BatchReport], position: Position | None, seconds: float) -> RunReport:
+    """What a run of a table came to. `position`: where its source stands now."""
+    return RunReport(table, tuple(batches), position.low_ms if position else None, seconds)
 
 
 def report_of(batch: Batch) -> BatchReport:

@@ -11,7 +11,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from loader.basics.beside import in_thread
-from loader.basics.errors import Held, HotswapError, Locked, OutcomeUnknown, Unavailable, from_foreign
+from loader.basics.errors import HotswapError, from_foreign
 from loader.datafiles.by_size import EitherRewriter
 from loader.datafiles.in_process import LocalRewriter, threads_for
 from loader.datafiles.spark_merge import SparkRewriter
@@ -20,15 +20,17 @@ from loader.ops.reconcile.schedule import Beside
 from loader.ops.table import TableService
 from loader.report import log as events
 from loader.report.reports import BatchReport, RunReport
+from loader.runtime.batch_report import run_report
 from loader.runtime.loop import Loop
 from loader.runtime.signals import stopped_by_signals
 from loader.runtime.spark_ended import GONE, first_cause, java_has_ended, spark_ended
 from loader.runtime.spark_session import open_session
-from loader.runtime.waiting import Waiting
+from loader.runtime.waiting import PASSING, Waiting
 from loader.runtime.watch import Watchman, keep_looking, watchman_of
 from loader.sources.hbase.dirty_keys import IncompleteScan
 from loader.state.open_table import Environment
 from loader.wiring.table import open_table
+from partitioner.history.position import Position
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +42,8 @@ log = logging.getLogger(__name__)
 
 SILENCE_S = 5.0
 """So long without a trigger, beyond `poll_every`, and HBase is asked whether it is there."""
-WAITED_OUT = (Unavailable, OutcomeUnknown, Locked, Held, IncompleteScan)
-"""What `run` waits out: servers that come back, locks that end, holds that an operator ends, a table in the making."""
+WAITED_OUT = (*PASSING, IncompleteScan)
+"""What `run` waits out: what passes, and a table in the making."""
 
 
 def run(settings: "Settings", table: "TableSettings", once: bool, confirm_deletes: bool = False) -> RunReport:
@@ -55,12 +57,7 @@ def run(settings: "Settings", table: "TableSettings", once: bool, confirm_delete
         finally:
             job.stop_looking()
             job.close()
-    return RunReport(
-        table=str(table.hive_table),
-        batches=tuple(job.reports),
-        low_watermark_ms=job.low_watermark_ms(),
-        seconds=time.perf_counter() - started,
-    )
+    return run_report(job.name, job.reports, job.position(), time.perf_counter() - started)
 
 
 @dataclass
@@ -252,11 +249,9 @@ class Job:
             if self.watchman is not None:
                 self.watchman.batch(report)
 
-    def low_watermark_ms(self) -> int | None:
-        if self.loop is None:
-            return None
-        position = self.loop.env.state.position()
-        return position.low_ms if position else None
+    def position(self) -> Position | None:
+        """Where the table's source stands; None if the run never came to open it."""
+        return self.loop.env.state.position() if self.loop is not None else None
 
     def close(self) -> None:
         if self.beside is not None:

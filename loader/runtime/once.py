@@ -12,6 +12,7 @@ from loader.publish.requests import any_open
 from loader.report import log as events
 from loader.report.reports import BatchReport, RunReport
 from loader.runtime.assemble import hbase_of, open_loop
+from loader.runtime.batch_report import run_report
 from loader.runtime.one_window import scan_from_here
 from loader.wiring.table import open_table
 
@@ -46,9 +47,5 @@ def run_once(settings: "Settings", table: "TableSettings", confirm_deletes: bool
         position = env.state.position()
     finally:
         env.metastore.close()
-    return RunReport(
-        table=str(table.hive_table),
-        batches=tuple(report for report in published if report is not None),
-        low_watermark_ms=position.low_ms if position else None,
-        seconds=time.perf_counter() - started,
-    )
+    made = (report for report in published if report is not None)
+    return run_report(str(table.hive_table), made, position, time.perf_counter() - started)

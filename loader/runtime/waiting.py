@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from loader.basics.errors import HotswapError
+from loader.basics.errors import Held, HotswapError, Locked, OutcomeUnknown, Unavailable
 from loader.report import log as events
 
+PASSING = (Unavailable, OutcomeUnknown, Locked, Held)
+"""What a running loader waits out: servers that come back, locks that end, holds that an operator ends."""
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
 

@@ -3,8 +3,8 @@
 from loader.basics.errors import ConfigError
 from loader.config.settings import Settings, TableSettings
 from loader.datafiles.write_settings import check_files
-from loader.wiring.events import event_mapping_of, event_transform_of
-from loader.wiring.mapping import mapping_of, transform_of
+from loader.wiring.definition import configured_mapping
+from loader.wiring.mapping import transform_of
 
 
 def check_settings(settings: Settings, only: TableSettings | None = None) -> None:
@@ -16,14 +16,9 @@ def check_settings(settings: Settings, only: TableSettings | None = None) -> Non
 
 def _check_table(settings: Settings, name: str, table: TableSettings) -> None:
     try:
-        if table.source is None:
-            mapping = mapping_of(table)
-            transform_of(table, mapping)
-            check_files(table, mapping.schema)
-        else:
-            events = event_mapping_of(table)
-            event_transform_of(table, events)
-            check_files(table, events.schema)
+        mapping = configured_mapping(table)
+        transform_of(table, mapping)
+        check_files(table, mapping.schema)
     except ConfigError as error:
         path = ("tables", name, *getattr(error, "path", ("mapping",)))
         raise ConfigError(settings.placed(path, error.message), error.hint) from error

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from loader.datafiles.split_file import Tools
+from loader.datafiles.split_file import RawKeys, Tools
 from loader.datafiles.write_settings import write_settings
 from loader.mapping import Mapping
 from loader.state.open_table import Environment
@@ -15,14 +15,22 @@ if TYPE_CHECKING:
     from loader.config.settings import TableSettings
 
 
+def tools_of(table: "TableSettings", env: Environment, mapping: Mapping) -> Tools:
+    return _tools(table, env, mapping.raw_keys, mapping.key_columns)
+
+
 def event_tools_of(table: "TableSettings", env: Environment) -> Tools:
     """Events have no keys."""
+    return _tools(table, env, _no_keys, ())
+
+
+def _tools(table: "TableSettings", env: Environment, raw_keys: RawKeys, key_columns: tuple[str, ...]) -> Tools:
     return Tools(
         files=env.files,
-        raw_keys=_no_keys,
+        raw_keys=raw_keys,
         columns=env.columns,
         format=env.format,
-        key_columns=(),
+        key_columns=key_columns,
         rule=rule_of(env.rule),
         settings=write_settings(table),
     )
@@ -30,14 +38,3 @@ def event_tools_of(table: "TableSettings", env: Environment) -> Tools:
 
 def _no_keys(batch: pa.RecordBatch, partition: PartitionValues) -> pa.Array:
     raise RuntimeError("a table of events has no keys")
-
-
-def tools_of(table: "TableSettings", env: Environment, mapping: Mapping) -> Tools:
-    return Tools(
-        files=env.files,
-        raw_keys=mapping.raw_keys,
-        columns=env.columns,
-        format=env.format,
-        key_columns=mapping.key_columns,
-        settings=write_settings(table),
-    )

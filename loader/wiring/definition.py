@@ -31,8 +31,13 @@ Rows = CellMapping | EventMapping
 
 
 def rows_mapping(table: "TableSettings", env: Environment) -> Rows:
-    """The configured mapping of a table of either kind. Raises MappingError."""
+    """The configured mapping of a table of either kind, as `known_mapping` has it. Raises MappingError."""
     return known_mapping(table, env) if table.source is None else event_mapping_of(table)
+
+
+def configured_mapping(table: "TableSettings") -> Rows:
+    """The same by the newest decoder, of a table that need not exist. Raises MappingError."""
+    return mapping_of(table) if table.source is None else event_mapping_of(table)
 
 
 def known_mapping(table: "TableSettings", env: Environment) -> CellMapping:

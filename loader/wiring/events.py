@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING
 
 from loader.mapping.events.event_mapping import EventMapping, build_event_mapping
-from loader.mapping.transform import Transform
 from loader.sources.api import Log
 from loader.sources.event_rows import rows_of
 from loader.sources.log_source import LogReader, LogSource
 from loader.state.open_table import Environment
+from loader.wiring.mapping import transform_of
 
 if TYPE_CHECKING:
     from loader.config.settings import TableSettings
@@ -31,16 +31,6 @@ def event_mapping_of(table: "TableSettings") -> EventMapping:
     return build_event_mapping(
         source_of(table).format, table.columns, fields, table.partition_by, table.time_zone, computed
     )
-
-
-def event_transform_of(table: "TableSettings", mapping: EventMapping) -> Transform | None:
-    """The configured select and where; None if there is neither. Raises MappingError."""
-    select, where = table.transform.select, table.transform.where
-    if not select and not where:
-        return None
-    from loader.mapping.sql.transform import SqlTransform  # noqa: PLC0415 - two libraries that few tables need
-
-    return SqlTransform(select or {}, where, mapping)
 
 
 def log_of(table: "TableSettings") -> Log:
@@ -71,5 +61,5 @@ def _kafka(settings: "KafkaSource") -> Log:
 def log_source_of(table: "TableSettings", env: Environment, mapping: EventMapping) -> LogSource:
     """Raises MappingError, ConfigError."""
     log = log_of(table)
-    reader = LogReader(log, rows_of(mapping, event_transform_of(table, mapping)), READ_THREADS)
+    reader = LogReader(log, rows_of(mapping, transform_of(table, mapping)), READ_THREADS)
     return LogSource(log, reader, lambda: env.state.records().state.position, env.clock, table.max_events)

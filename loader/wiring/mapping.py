@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from loader.mapping import Mapping
 from loader.mapping.build import build_mapping
 from loader.mapping.codecs import DECODER
-from loader.mapping.transform import Transform
+from loader.mapping.transform import Columned, Transform
 
 if TYPE_CHECKING:
     from loader.config.settings import TableSettings
@@ -22,7 +22,7 @@ def mapping_of(table: "TableSettings", decoder: int = DECODER) -> Mapping:
     )
 
 
-def transform_of(table: "TableSettings", mapping: Mapping) -> Transform | None:
+def transform_of(table: "TableSettings", mapping: Columned) -> Transform | None:
     """The configured select and where; None if there is neither. Raises MappingError."""
     select, where = table.transform.select, table.transform.where
     if not select and not where:

@@ -47,6 +47,11 @@ class ChangeSet:
     partitions: tuple[PartitionValues, ...]
 
 
+def keys_in(changes: ChangeSet) -> pa.Array:
+    """The raw keys of the changes."""
+    return changes.rows[":key"].combine_chunks()
+
+
 class Routed(IntEnum):
     """What a change means to one split, and what the merge may find there. Anything else is index drift.
 

@@ -7,7 +7,6 @@ key. Each part of a rollback is a rollback of its own.
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from partitioner.changes.change_set import NOWHERE, ChangeSet
@@ -95,8 +94,3 @@ def _root(roots: dict[PartitionValues, PartitionValues], place: PartitionValues)
 def changes_at(changes: ChangeSet, partitions: frozenset[PartitionValues]) -> ChangeSet:
     """The changes that touch any of `partitions`."""
     return ChangeSet(changes.rows.filter(touching(changes, partitions)), changes.partitions)
-
-
-def keys_at(changes: ChangeSet, partitions: frozenset[PartitionValues]) -> pa.Array:
-    """The keys of the changes that touch any of `partitions`."""
-    return changes.rows.filter(touching(changes, partitions))[":key"].combine_chunks()

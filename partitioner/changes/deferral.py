@@ -15,11 +15,11 @@ def touching(changes: ChangeSet, partitions: Collection[PartitionValues]) -> pa.
     return pc.or_(_at(changes.rows[":target"], chosen), _at(changes.rows[":origin"], chosen))
 
 
-def without_held(changes: ChangeSet, held: Collection[PartitionValues]) -> tuple[ChangeSet, pa.Array]:
-    """The changes that go on, and the keys of those that wait: neither side of such a change is published."""
+def without_held(changes: ChangeSet, held: Collection[PartitionValues]) -> tuple[ChangeSet, ChangeSet]:
+    """The changes that go on, and those that wait: neither side of such a change is published."""
     waits = touching(changes, held)
-    keys = changes.rows.filter(waits)[":key"].combine_chunks()
-    return ChangeSet(changes.rows.filter(pc.invert(waits)), changes.partitions), keys
+    goes_on, waiting = changes.rows.filter(pc.invert(waits)), changes.rows.filter(waits)
+    return ChangeSet(goes_on, changes.partitions), ChangeSet(waiting, changes.partitions)
 
 
 def _at(places: pa.ChunkedArray, chosen: pa.Array) -> pa.ChunkedArray:

@@ -9,10 +9,9 @@ are; and a partition never has more small files than that.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from partitioner.planning.batch_plan import BatchPlan, PartitionPlan, SplitPlan, with_tasks
+from partitioner.planning.batch_plan import BatchPlan, PartitionPlan, SplitPlan
 from partitioner.planning.counts import ChangeCount
-from partitioner.planning.packing import PackingRules
-from partitioner.planning.plan import PlanRules, measured_bytes_per_row, table_bytes_per_row
+from partitioner.planning.plan import Frame, PlanRules, table_bytes_per_row
 from partitioner.planning.sizing import rows_per_file
 from partitioner.values import AttemptId, Bucket, ColumnSpec, DataFile, Estimate, PartitionValues, Version
 
@@ -21,16 +20,6 @@ FULL = 0.7
 
 NO_BUCKET = Bucket(0, 1)
 """Appended rows have no key, and so their files have no bucket: all of them hold what may lie anywhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    attempt: AttemptId
-    columns: tuple[ColumnSpec, ...]
-    format: str
-    rules: PlanRules
-    bytes_per_row: Estimate | None
-    locate: Callable[[PartitionValues], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +47,14 @@ def plan_append(
 
     The arguments are those of `plan_batch`; of `counts` only the totals are asked for.
     """
-    rules = rules or PlanRules()
-    frame = _Frame(attempt, tuple(columns), format, rules, table_bytes_per_row(live, counts), locate)
+    measured = table_bytes_per_row(live, counts)
+    frame = Frame(batch, attempt, tuple(columns), format, locate, parallelism, rules or PlanRules(), measured)
     drafts = [_plan_partition(values, live.get(values), counts[values], frame) for values in sorted(counts)]
-    partitions = with_tasks(drafts, PackingRules(parallelism, rules.least_task_cost))
-    return BatchPlan(
-        batch=batch,
-        attempt=attempt,
-        format=format,
-        columns=frame.columns,
-        partitions=partitions,
-        tasks=max((split.task for partition in partitions for split in partition.splits), default=-1) + 1,
-        appends=True,
-    )
+    return frame.plan(drafts, appends=True)
 
 
-def _plan_partition(values: PartitionValues, old: Version | None, count: ChangeCount, frame: _Frame) -> PartitionPlan:
-    measured = (measured_bytes_per_row([old]) if old else None) or frame.bytes_per_row
+def _plan_partition(values: PartitionValues, old: Version | None, count: ChangeCount, frame: Frame) -> PartitionPlan:
+    measured = frame.measured(old)
     wanted = max(rows_per_file(measured, frame.rules.sizing).value, 1.0)
     whole = old is not None and (old.columns != frame.columns or old.format != frame.format)
     files = sorted(old.files if old else (), key=lambda file: (file.rows, file.name))
@@ -83,7 +63,7 @@ def _plan_partition(values: PartitionValues, old: Version | None, count: ChangeC
     pieces = _pieces(joined, count.total, wanted)
     if whole:
         pieces += [_Piece((file,), 0, 0) for file in stay]
-    a_row = measured or Estimate(frame.rules.costs.bytes_per_row_unmeasured, 1.0)
+    a_row = frame.a_row(measured)
     return PartitionPlan(
         partition=values,
         old=old,
@@ -118,7 +98,7 @@ def _pieces(joined: Sequence[DataFile], new: int, wanted: float) -> list[_Piece]
 
 
 def _split(
-    values: PartitionValues, number: int, piece: _Piece, a_row: Estimate, error: float, frame: _Frame
+    values: PartitionValues, number: int, piece: _Piece, a_row: Estimate, error: float, frame: Frame
 ) -> SplitPlan:
     rows = sum(file.rows for file in piece.reads) + piece.new
     written = Estimate(rows * a_row.value, error + a_row.error)

@@ -1,9 +1,7 @@
 """The plan of a batch, as a value: every file to be read, written and linked, every partition to be moved."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from partitioner.planning.packing import PackingRules, pack
 from partitioner.values import AttemptId, Bucket, ColumnSpec, DataFile, Estimate, PartitionValues, Version
 
 
@@ -78,12 +76,3 @@ class SplitResult:
     @property
     def after(self) -> int:
         return self.file.rows
-
-
-def with_tasks(partitions: Sequence[PartitionPlan], rules: PackingRules) -> tuple[PartitionPlan, ...]:
-    """Give every split its task."""
-    tasks = iter(pack([split.cost for partition in partitions for split in partition.splits], rules))
-    return tuple(
-        replace(partition, splits=tuple(replace(split, task=next(tasks)) for split in partition.splits))
-        for partition in partitions
-    )

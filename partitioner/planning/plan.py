@@ -7,13 +7,13 @@ not write). Otherwise the splits with changes are rewritten and the others linke
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from partitioner.changes.hashing import hash_key
 from partitioner.errors import DriftError
-from partitioner.planning.batch_plan import BatchPlan, PartitionPlan, SplitPlan, with_tasks
+from partitioner.planning.batch_plan import BatchPlan, PartitionPlan, SplitPlan
 from partitioner.planning.counts import ChangeCount, ratio_of
-from partitioner.planning.packing import PackingRules
+from partitioner.planning.packing import PackingRules, pack
 from partitioner.planning.sizing import SizingRules, first_split_count, rows_per_file, split_count
 from partitioner.values import AttemptId, Bucket, ColumnSpec, DataFile, Estimate, PartitionValues, Version
 
@@ -49,14 +49,47 @@ class PlanRules:
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
-    """What is the same for all partitions of a batch."""
+class Frame:
+    """What is the same for all partitions of a batch, whatever its rule. `bytes_per_row`: of the whole table."""
 
+    batch: int
+    attempt: AttemptId
     columns: tuple[ColumnSpec, ...]
     format: str
+    locate: Callable[[PartitionValues], str]
+    parallelism: int
     rules: PlanRules
     bytes_per_row: Estimate | None
-    locate: Callable[[PartitionValues], str]
+
+    def measured(self, old: Version | None) -> Estimate | None:
+        """Bytes a row of a partition, or else of the table; None while too few rows tell."""
+        return (measured_bytes_per_row([old]) if old else None) or self.bytes_per_row
+
+    def a_row(self, measured: Estimate | None) -> Estimate:
+        """What a row is taken to weigh."""
+        return measured or Estimate(self.rules.costs.bytes_per_row_unmeasured, 1.0)
+
+    def plan(
+        self, drafts: Sequence[PartitionPlan], absent: tuple[PartitionValues, ...] = (), appends: bool = False
+    ) -> BatchPlan:
+        """The plan of these partitions, every split with its task."""
+        packing = PackingRules(self.parallelism, self.rules.least_task_cost)
+        tasks = pack([split.cost for partition in drafts for split in partition.splits], packing)
+        each = iter(tasks)
+        partitions = tuple(
+            replace(partition, splits=tuple(replace(split, task=next(each)) for split in partition.splits))
+            for partition in drafts
+        )
+        return BatchPlan(
+            batch=self.batch,
+            attempt=self.attempt,
+            format=self.format,
+            columns=self.columns,
+            partitions=partitions,
+            tasks=max(tasks, default=-1) + 1,
+            absent=absent,
+            appends=appends,
+        )
 
 
 def plan_batch(
@@ -79,23 +112,11 @@ def plan_batch(
     stored; by default measured from a sample of `live`. Raises DriftError if the key index places keys in a partition
     that does not exist.
     """
-    rules = rules or PlanRules()
-    frame = _Frame(tuple(columns), format, rules, bytes_per_row or table_bytes_per_row(live, counts), locate)
+    measured = bytes_per_row or table_bytes_per_row(live, counts)
+    frame = Frame(batch, attempt, tuple(columns), format, locate, parallelism, rules or PlanRules(), measured)
     absent = tuple(sorted(values for values, count in counts.items() if values not in live and _nothing_to_do(count)))
-    drafts = [
-        _plan_partition(values, live.get(values), counts[values], frame)
-        for values in sorted(set(counts).difference(absent))
-    ]
-    partitions = with_tasks(drafts, PackingRules(parallelism, rules.least_task_cost))
-    return BatchPlan(
-        batch=batch,
-        attempt=attempt,
-        format=format,
-        columns=frame.columns,
-        partitions=partitions,
-        tasks=max((split.task for partition in partitions for split in partition.splits), default=-1) + 1,
-        absent=absent,
-    )
+    touched = sorted(set(counts).difference(absent))
+    return frame.plan([_plan_partition(values, live.get(values), counts[values], frame) for values in touched], absent)
 
 
 def table_bytes_per_row(live: Mapping[PartitionValues, Version], touched: Iterable[PartitionValues]) -> Estimate | None:
@@ -135,16 +156,16 @@ def _nothing_to_do(count: ChangeCount) -> bool:
     return count.total == count.drops
 
 
-def _plan_partition(values: PartitionValues, old: Version | None, count: ChangeCount, frame: _Frame) -> PartitionPlan:
+def _plan_partition(values: PartitionValues, old: Version | None, count: ChangeCount, frame: Frame) -> PartitionPlan:
     if old is None and count.must_exist:
         what = "keys that the key index knows are in a partition that does not exist"
         raise DriftError(values, None, what, (), count.must_exist)
     rows = count.rows_after(old.rows if old else 0)
-    measured = (measured_bytes_per_row([old]) if old else None) or frame.bytes_per_row
+    measured = frame.measured(old)
     n, whole = _split_count(old, count, rows, measured, frame)
     changes = count.per_bucket(n)
     reads = _reads(old.files if old else (), n)
-    a_row = measured or Estimate(frame.rules.costs.bytes_per_row_unmeasured, 1.0)
+    a_row = frame.a_row(measured)
     written = Estimate(rows.value / n * a_row.value, rows.error + a_row.error)
     return PartitionPlan(
         partition=values,
@@ -168,7 +189,7 @@ def _plan_partition(values: PartitionValues, old: Version | None, count: ChangeC
 
 
 def _split_count(
-    old: Version | None, count: ChangeCount, rows: Estimate, bytes_per_row: Estimate | None, frame: _Frame
+    old: Version | None, count: ChangeCount, rows: Estimate, bytes_per_row: Estimate | None, frame: Frame
 ) -> tuple[int, bool]:
     """The number of splits after the batch, and whether all of them are rewritten."""
     sizing = frame.rules.sizing

@@ -20,9 +20,7 @@ from loader.state.definitions import current
 from loader.state.deleting import delete_object
 from loader.state.open_table import Environment
 from loader.storage.files import Room, join
-from loader.wiring.definition import Rows, check_definition, rows_mapping
-from loader.wiring.events import event_mapping_of
-from loader.wiring.mapping import mapping_of
+from loader.wiring.definition import check_definition, configured_mapping, rows_mapping
 from loader.wiring.table import FORMATS
 from metastore.fence import fence_values
 from partitioner.history.table_state import TableState
@@ -45,7 +43,7 @@ def configuration(patient: Patient) -> Iterator[Finding]:
     hive, table = patient.hive, patient.table
     if hive is None:
         return
-    mapping: Rows = mapping_of(table) if table.source is None else event_mapping_of(table)
+    mapping = configured_mapping(table)
     for what, has, wants in (
         ("columns", specs(hive.columns), mapping.columns),
         ("partition keys", specs(hive.partition_keys), mapping.partition_keys),
