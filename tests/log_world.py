@@ -135,7 +135,7 @@ def rows_in(log: MemoryLog) -> dict[str, Row]:
 
 def opened_as_log(env: Environment) -> Environment:
     """The same as a table that rows are appended to."""
-    return replace(env, rule=APPEND.id, keystore=None)
+    return replace(env, rule=APPEND, keystore=None)
 
 
 def open_log_world(*arguments: Any, **named: Any) -> Environment:

@@ -12,7 +12,7 @@ from loader.mapping.codec import Decoded
 from loader.mapping.fixed_width import moments
 from loader.mapping.hive_types import HiveType
 from loader.mapping.lazy_rows import Chained, Picked
-from loader.mapping.of_table import OfTable
+from loader.mapping.of_table import OfTable, whole
 from loader.mapping.partitions import PartitionKey, place_rows
 from loader.mapping.rejected import Rejected
 from loader.mapping.row_key import RowKey
@@ -142,7 +142,7 @@ class Mapping(OfTable):
         Returns the rows left, the partitions, and for each row its index into them.
         """
         decoded = without(decoded, outside_years_of(decoded.table))
-        columns = {name: _joined(decoded.table[name]) for name in {key.source for key in self.keys}}
+        columns = {name: whole(decoded.table[name]) for name in {key.source for key in self.keys}}
         partitions, targets, problems = place_rows(self.keys, columns, len(decoded.keys))
         if not problems:
             return decoded, partitions, targets
@@ -166,7 +166,7 @@ class Mapping(OfTable):
         columns = {}
         for name in self.row_key.names:
             columns[name] = self._from_partition(name, partition, len(batch)) if name in self.identity else batch[name]
-        return _joined(self.row_key.encode(columns))
+        return whole(self.row_key.encode(columns))
 
     @property
     def key_columns(self) -> tuple[str, ...]:
@@ -192,10 +192,6 @@ def outside_years_of(table: pa.Table) -> dict[int, tuple[str, str | None]]:
 
 def _at(types: Sequence[tuple[str, HiveType]], name: str) -> HiveType:
     return dict(types)[name]
-
-
-def _joined(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def without(decoded: DecodedRows, problems: MappingOf[int, tuple[str, str | None]]) -> DecodedRows:

@@ -34,3 +34,8 @@ class OfTable:
     def full_schema(self) -> pa.Schema:
         """All columns of the configuration, those that become partition keys included."""
         return pa.schema([(name, kind.arrow) for name, kind in self.types])
+
+
+def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from loader.ops.rollback.rollback import partitions_named
 from loader.report import reports
-from loader.state.open_table import APPENDS, Environment
+from loader.state.open_table import Environment
 from partitioner.history.kinds import Kind
 from partitioner.history.table_state import Hold, TableState
 from partitioner.values import PartitionValues
@@ -53,7 +53,7 @@ def preview_resume(env: Environment, partitions: Sequence[str] = ()) -> reports.
         batches=tuple(undone),
         keys=sum(counts.upserts + counts.deletes for counts in counted),
         deferred=deferred_keys(records.state),
-        of_log=(records.state.rule or env.rule) == APPENDS,
+        of_log=not env.rule_of(records.state).idempotent,
     )
 
 

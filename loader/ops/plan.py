@@ -21,7 +21,7 @@ from loader.publish.swap import read_partitions
 from loader.report.reports import Window
 from loader.sources.api import RowReader
 from loader.sources.rows import ReadRows, joined
-from loader.state.keys_aside import size_of
+from loader.state.keys_aside import count_of
 from loader.state.layout import attempt_id
 from loader.state.open_table import Environment
 from loader.state.records import Records
@@ -185,8 +185,8 @@ def _report(
         keys=news.asked,
         read=round(news.fraction * news.asked),
         backlog=0,
-        deferred=news.estimated(size_of(news.carried.waiting)),
-        left=news.estimated(size_of(news.carried.left)),
+        deferred=news.estimated(count_of(news.carried.waiting)),
+        left=news.estimated(count_of(news.carried.left)),
         unchanged=news.unchanged,
         upserts=news.estimated(news.counts.upserts),
         deletes=news.estimated(news.counts.deletes),

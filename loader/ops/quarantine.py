@@ -10,7 +10,6 @@ from loader.state import rereads
 from loader.state.open_table import Environment
 from loader.state.quarantine import quarantined
 from partitioner.history.table_state import Attempt
-from partitioner.merge.rules import rule_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def one(env: Environment, key: bytes) -> QuarantinedKey:
 
 def retry(env: Environment, keys: Sequence[bytes]) -> int:
     """Ask the next batch to read these rows again, or all of them if none are named; how many. Raises ConfigError."""
-    if not rule_of(env.rule).idempotent:
+    if not env.rule.idempotent:
         raise ConfigError(
             f"{env.table} holds the events of a log, which are not read again one by one",
             "Go back to before they were read, mend what rejected them, and resume: the log is read again from there.",

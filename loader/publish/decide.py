@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from loader.publish.batch import Work
 from loader.state.open_table import Environment
 from partitioner.history.table_state import TableState
-from partitioner.merge.rules import rule_of
 from partitioner.planning.appending import plan_append
 from partitioner.planning.batch_plan import BatchPlan
 from partitioner.planning.counts import ChangeCount
@@ -22,7 +21,7 @@ def plan_of(
     counts: Mapping[PartitionValues, ChangeCount],
 ) -> BatchPlan:
     """Pure: reads and writes nothing."""
-    plan = plan_batch if rule_of(env.rule).keyed else plan_append
+    plan = plan_batch if env.rule.keyed else plan_append
     return plan(
         batch=batch,
         attempt=attempt,

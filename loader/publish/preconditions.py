@@ -297,11 +297,11 @@ def _same_definition(batch: Batch) -> None:
 def _same_rule(batch: Batch) -> None:
     """Rows of two merge rules do not stand in one table."""
     env, has = batch.env, batch.before.rule
-    if has is None or has == env.rule:
+    if has is None or has == env.rule.id:
         return
     raise ConfigError(
         f"the rows of {env.table} are merged by `{has.name}` {has.version}, and this configuration wants"
-        f" `{env.rule.name}` {env.rule.version}",
+        f" `{env.rule.name}` {env.rule.id.version}",
         "Nothing was published. Put the table's source back, or keep the new one in another table.",
     )
 

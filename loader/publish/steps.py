@@ -180,7 +180,7 @@ def record(batch: Batch) -> None:
         watermark=decided.watermark if carried.watermark is None else carried.watermark,
         waiting=decided.waiting,
         definition=env.definition if makes_rows else decided.definition,
-        rule=env.rule if makes_rows else None,
+        rule=env.rule.id if makes_rows else None,
         parts=(part_of(intent.attempt),) if makes_rows else (),
     )
     env.state.record(manifest)

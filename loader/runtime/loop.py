@@ -24,7 +24,6 @@ from loader.state.recently_published import Recently
 from metastore.errors import MetastoreError
 from partitioner.history.kinds import Kind
 from partitioner.history.retention import RetentionRules
-from partitioner.merge.rules import rule_of
 from partitioner.planning.plan import PlanRules
 
 log = logging.getLogger(__name__)
@@ -64,8 +63,7 @@ class Loop:
     cut: bool = False  # the last batch left keys to the next one: it was larger than one call
 
     def __post_init__(self) -> None:
-        again = rule_of(self.env.rule).idempotent
-        self.recently = Recently(self.env.files, self.env.layout) if again else None
+        self.recently = Recently(self.env.files, self.env.layout) if self.env.rule.idempotent else None
         self.compactor = Compactor(self.env, self.merging)
 
     def due(self) -> bool:

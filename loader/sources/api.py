@@ -93,6 +93,11 @@ class Log(Protocol):
     def close(self) -> None: ...
 
 
+def going_on_from(position: Position | None) -> Position | None:
+    """What a log is to be polled from; None, its beginning, where a rollback took back all that was read of it."""
+    return position if position is not None and position.value else None
+
+
 @dataclass(frozen=True, slots=True)
 class Poll:
     """What one batch is to be made of: of a keyed source `keys`, of a log a `stretch`.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from loader.sources.api import MESSAGES, NO_KEYS, EventReader, Log, Part, Poll, Stretch
+from loader.sources.api import MESSAGES, NO_KEYS, EventReader, Log, Part, Poll, Stretch, going_on_from
 from loader.sources.rows import ReadRows, joined
 from partitioner.history.position import Position
 
@@ -58,11 +58,12 @@ class LogSource:
     def poll(self) -> Poll:
         """Of a log with nothing new the position says the same, and that it was so now: so fresh is the table."""
         now, since = self.clock(), self.position()
-        stretch = self.log.poll(since if since and since.value else None, self.max_events)  # else from the beginning
+        start = going_on_from(since)
+        stretch = self.log.poll(start, self.max_events)
         self.behind = stretch is not None and stretch.more
         if stretch is not None:
             return Poll(NO_KEYS, stretch.position, stretch, since)
-        still = replace(since, since_ms=since.read_ms, read_ms=now, low_ms=now) if since and since.value else None
+        still = replace(start, since_ms=start.read_ms, read_ms=now, low_ms=now) if start is not None else None
         return Poll(NO_KEYS, still, since=since)
 
     def settled(self, deletes: int) -> None:

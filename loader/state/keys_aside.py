@@ -23,7 +23,7 @@ Aside: TypeAlias = pa.Array | ChangeSet
 """Keys, or events."""
 
 
-def size_of(aside: Aside | None) -> int:
+def count_of(aside: Aside | None) -> int:
     """How many keys or events."""
     if aside is None:
         return 0
@@ -32,7 +32,7 @@ def size_of(aside: Aside | None) -> int:
 
 def put_aside(env: Environment, attempt: AttemptId, aside: Aside, why: str) -> KeySet | None:
     """Store it durably; the name goes into the manifest, which alone makes it count. None: there is nothing."""
-    size = size_of(aside)
+    size = count_of(aside)
     if not size:
         return None
     name = f"{attempt}-{why}.arrow"

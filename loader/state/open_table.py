@@ -12,7 +12,9 @@ from loader.state.witness import Witness
 from loader.storage.files import Files
 from metastore.api import Column, Metastore, StorageFormat, TableName
 from metastore.names import partition_name
-from partitioner.history.manifest import Definition, RuleId
+from partitioner.history.manifest import Definition
+from partitioner.history.table_state import TableState
+from partitioner.merge.rules import NEWEST_WINS, MergeRule, rule_of
 from partitioner.values import ColumnSpec, PartitionValues
 
 if TYPE_CHECKING:  # the keystore brings pyarrow, which `status` does without
@@ -29,10 +31,6 @@ class Identity:
     run: str  # unique id of this loader run or command
     user: str
     host: str
-
-
-NEWEST, APPENDS = RuleId("newest wins", 1), RuleId("append", 1)
-"""The rules that a table may be merged by; what they mean stands in partitioner/merge/rules.py."""
 
 
 @dataclass(slots=True)
@@ -71,7 +69,7 @@ class Environment:
     lock_wait: float = 60.0
     partitions_per_swap: int | None = None
     definition: Definition | None = None  # of the rows that this run makes; None: it makes none
-    rule: RuleId = NEWEST
+    rule: MergeRule = NEWEST_WINS
     witness: Witness | None = None  # another clock than ours; None: there is none to ask
     beside: Beside = when_asked
     compacted: Compacted = field(default_factory=Compacted)
@@ -86,6 +84,10 @@ class Environment:
         """Now by whichever clock is behind: no age is overestimated by it as long as one of the two is right, in ms."""
         heard = self.witness.now_ms() if self.witness else None
         return self.clock() if heard is None else min(self.clock(), heard)
+
+    def rule_of(self, state: TableState) -> MergeRule:
+        """By which the rows that are live were merged; of a table without any: by which they will be."""
+        return rule_of(state.rule) if state.rule is not None else self.rule
 
     def name_of(self, partition: PartitionValues) -> str:
         """The escaped name, `p=v/q=w`."""

@@ -60,8 +60,9 @@ def quarantined(
             rows.pop(key, None)
         if attempt.manifest.counts.rejected:
             stored = read_object(files, layout.quarantine(attempt.intent.attempt), _Stored, _READ_AGAIN, LARGE)
-            rows.update((row.key, {**row.plain(), "batch": attempt.intent.batch}) for row in stored.rejected)
-            seen |= rows
+            new = {row.key: {**row.plain(), "batch": attempt.intent.batch} for row in stored.rejected}
+            rows |= new
+            seen |= new
     return rows
 
 

@@ -8,7 +8,6 @@ from loader.datafiles.split_file import RawKeys, Tools
 from loader.datafiles.write_settings import write_settings
 from loader.mapping import Mapping
 from loader.state.open_table import Environment
-from partitioner.merge.rules import rule_of
 from partitioner.values import PartitionValues
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def _tools(table: "TableSettings", env: Environment, raw_keys: RawKeys, key_colu
         columns=env.columns,
         format=env.format,
         key_columns=key_columns,
-        rule=rule_of(env.rule),
+        rule=env.rule,
         settings=write_settings(table),
     )
 

@@ -14,12 +14,13 @@ from loader.state.claim import check_claim, claim_of
 from loader.state.fences import Fences
 from loader.state.layout import Layout
 from loader.state.names import check_formats
-from loader.state.open_table import APPENDS, NEWEST, Environment, Identity
+from loader.state.open_table import Environment, Identity
 from loader.state.records import State
 from loader.state.witness import Witness
 from loader.storage.choose import files_of
 from loader.storage.files import Files
 from metastore.api import ORC, PARQUET, Metastore, Table
+from partitioner.merge.rules import APPEND, NEWEST_WINS
 
 if TYPE_CHECKING:
     from loader.config.settings import Settings, TableSettings
@@ -87,7 +88,7 @@ def environment(
         clock=clock,
         sleep=sleep,
         lock_wait=table.lock_wait,
-        rule=NEWEST if table.source is None else APPENDS,
+        rule=NEWEST_WINS if table.source is None else APPEND,
         partitions_per_swap=table.partitions_per_swap,
         beside=in_thread,
         witness=Witness(),

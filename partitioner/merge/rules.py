@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from partitioner.history.manifest import RuleId
 
-Combine = Callable[[pa.Table, pa.Table], pa.Table]
+if TYPE_CHECKING:  # verbs that open a table need its rule, and no Arrow
+    import pyarrow as pa
+
+Combine = Callable[["pa.Table", "pa.Table"], "pa.Table"]
 """(existing rows, their changes' images), row by row alike → the rows to keep, in the same order and columns. Pure."""
 
 

@@ -24,7 +24,7 @@ MAY: Mapping[str, set[str]] = {
     "metastore": set(),
     "loader/basics": set(),
     "loader/storage": SHARED,
-    "loader/state": SHARED | {"loader/storage", CHANGES, HISTORY},
+    "loader/state": SHARED | {"loader/storage", CHANGES, HISTORY, MERGE},
     "loader/config": SHARED | {"loader/storage"},
     "loader/mapping": SHARED | {"loader/config"},
     "loader/sources": SHARED | {"loader/mapping", "loader/state", "loader/storage", CHANGES, HISTORY},

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader.mapping.build import identity_of, parse_types, partition_keys_of
-from loader.mapping.events.fields import AT, KEY, PART, TIME, Field, fields_of
+from loader.mapping.events.fields import AT, EPOCHS, KEY, PART, TIME, Field, fields_of
 from loader.mapping.events.json_values import read_json
 from loader.mapping.hive_types import TEXTS, HiveType
 from loader.mapping.mapping import outside_years_of
-from loader.mapping.of_table import OfTable
+from loader.mapping.of_table import OfTable, whole
 from loader.mapping.partitions import PartitionKey, place_rows
 from loader.mapping.rejected import Rejected
 from loader.mapping.transform import Transform
@@ -82,7 +82,7 @@ class EventMapping(OfTable):
             problems = done.problems | problems
         for index, problem in outside_years_of(table).items():
             problems.setdefault(index, problem)
-        columns = {name: _whole(table[name]) for name in {key.source for key in self.keys}}
+        columns = {name: whole(table[name]) for name in {key.source for key in self.keys}}
         partitions, targets, unplaced = place_rows(self.keys, columns, len(messages))
         problems = unplaced | problems
         bad = np.zeros(len(messages), np.bool_)
@@ -92,7 +92,7 @@ class EventMapping(OfTable):
         return DecodedEvents(
             rows=table.select(self.schema.names).filter(pa.array(kept)),
             targets=places,
-            times_ms=_whole(messages[":time_ms"]).filter(pa.array(kept)),
+            times_ms=whole(messages[":time_ms"]).filter(pa.array(kept)),
             partitions=used,
             rejected=tuple(_rejected(messages, index, *problems[index]) for index in sorted(problems) if bad[index]),
             filtered=int((filtered & ~bad).sum()),
@@ -101,11 +101,11 @@ class EventMapping(OfTable):
     def _columns(self, messages: pa.Table) -> tuple[pa.Table, Problems]:
         """All columns of the configuration; null where a message has no such field, or has a problem."""
         told = [field for field in self.fields if not field.is_about]
-        read, found = FORMATS[self.format](_whole(messages[":value"]), told)
+        read, found = FORMATS[self.format](whole(messages[":value"]), told)
         problems: Problems = {index: self._told(reason) for index, reason in found.items()}
         columns: dict[str, pa.Array] = {}
         for field in self.fields:
-            column = _about(messages, field) if field.is_about else _whole(read[field.column])
+            column = _about(messages, field) if field.is_about else whole(read[field.column])
             columns[field.column], reasons = typed(column, field)
             for index, reason in reasons.items():
                 problems.setdefault(index, (f"{field.column}: {reason}", field.column))
@@ -161,7 +161,7 @@ def build_event_mapping(
 def typed(column: pa.Array, field: Field) -> tuple[pa.Array, dict[int, str]]:
     """What was read as the column's own type, and the positions of values that it cannot hold."""
     if field.epoch and not pa.types.is_timestamp(column.type):
-        return _moments(column, field)
+        return _moments(column, EPOCHS[field.epoch])
     if field.type.name == "date" and pa.types.is_string(column.type):
         return _dates(column)
     if field.type.length is not None and field.type.name in TEXTS:
@@ -169,8 +169,7 @@ def typed(column: pa.Array, field: Field) -> tuple[pa.Array, dict[int, str]]:
     return column, {}
 
 
-def _moments(column: pa.Array, field: Field) -> tuple[pa.Array, dict[int, str]]:
-    per_unit = {"timestamp_s": 1_000_000, "timestamp_ms": 1_000, "timestamp_us": 1}[field.epoch or ""]
+def _moments(column: pa.Array, per_unit: int) -> tuple[pa.Array, dict[int, str]]:
     most = (1 << 63) // per_unit - 1
     outside = pc.fill_null(pc.greater(pc.abs_checked(column), most) if len(column) else pa.array([], pa.bool_()), False)
     kept = pc.if_else(outside, None, column)
@@ -202,7 +201,7 @@ def _fitting(column: pa.Array, kind: HiveType) -> tuple[pa.Array, dict[int, str]
 
 def _about(messages: pa.Table, field: Field) -> pa.Array:
     name = {PART: ":part", AT: ":at", TIME: ":time_ms", KEY: ":key"}[field.path[0]]
-    column = _whole(messages[name])
+    column = whole(messages[name])
     if field.path[0] == TIME and field.type.name == "timestamp":
         return column.cast(pa.timestamp("ms")).cast(pa.timestamp("us"))
     return column.cast(field.type.arrow)
@@ -227,7 +226,3 @@ def _used(
     """Without the partitions that only dropped events would have had."""
     used, numbers = np.unique(targets, return_inverse=True)
     return numbers.astype(np.int32), tuple(partitions[index] for index in used.tolist())
-
-
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

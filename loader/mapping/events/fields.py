@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from loader.mapping.errors import MappingError, did_you_mean
-from loader.mapping.hive_types import INTEGERS, TEXTS, HiveType
+from loader.mapping.hive_types import TEXTS, HiveType
 
 PART, AT, TIME, KEY = ":part", ":at", ":time", ":key"
 ABOUT: Mapping[str, tuple[str, ...]] = {
@@ -16,8 +16,8 @@ ABOUT: Mapping[str, tuple[str, ...]] = {
     KEY: ("binary", "string"),
 }
 """What the log says about a message, and of which type a column of it may be."""
-EPOCHS = {"timestamp_s": "s", "timestamp_ms": "ms", "timestamp_us": "us"}
-"""Types of numbers that count from 1970 on, and their unit."""
+EPOCHS = {"timestamp_s": 1_000_000, "timestamp_ms": 1_000, "timestamp_us": 1}
+"""Types of numbers that count from 1970 on, and the microseconds in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,3 @@ def read_as(field: Field) -> pa.DataType:
     if field.epoch:
         return pa.int64()
     return pa.string() if field.type.name == "date" else field.type.arrow
-
-
-def is_number(kind: HiveType) -> bool:
-    return kind.name in (*INTEGERS, "float", "double", "decimal")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from loader.ops.doctor.subject import Patient
 from loader.report.findings import Finding
+from loader.sources.api import going_on_from
 from loader.wiring.events import log_of
 from loader.wiring.source_name import source_name
 
@@ -13,7 +14,7 @@ def log(patient: Patient) -> Iterator[Finding]:
     source = log_of(patient.table)
     try:
         since = patient.env.state.records().state.position if patient.env is not None else None
-        stretch = source.poll(since if since and since.value else None, patient.table.max_events)
+        stretch = source.poll(going_on_from(since), patient.table.max_events)
     finally:
         source.close()
     waiting = stretch.events if stretch is not None else 0

@@ -28,7 +28,6 @@ from partitioner.history.rollback_plan import (
     plan_rollback,
 )
 from partitioner.history.table_state import Hold, TableState, fold
-from partitioner.merge.rules import rule_of
 from partitioner.values import PartitionValues, Version, canonical_location
 
 Planner = Callable[[Environment, Records], RollbackPlan]
@@ -48,7 +47,7 @@ def plan_of(env: Environment, records: Records, goal: Goal) -> RollbackPlan:
     if goal.partitions is None:
         return plan_rollback(records.attempts, goal.target)
     check_target(records.attempts, goal.target)
-    if not reads_again(env, records.state):
+    if not env.rule_of(records.state).idempotent:
         raise ConfigError(
             f"{env.table} has its rows from a log, which has one position for all partitions: none goes back alone",
             f"Nothing was moved. Go back with the whole table: hotswap rollback {env.table} --to {goal.target}",
@@ -91,7 +90,7 @@ def changed_since_shown(env: Environment) -> PlanChanged:
 
 
 def _decide(batch: Batch, plan: RollbackPlan) -> None:
-    of_log = not reads_again(batch.env, batch.before)
+    of_log = not batch.env.rule_of(batch.before).idempotent
     if not of_log:
         _check_debt(batch, plan.undone)
     gone = condemned_locations(batch.env.files, batch.env.layout)
@@ -116,11 +115,6 @@ def _decide(batch: Batch, plan: RollbackPlan) -> None:
         )
     else:
         batch.decided = replace(decided, deferred=_decide_partial(batch, plan))
-
-
-def reads_again(env: Environment, state: TableState) -> bool:
-    """Whether the table's source can be read again by key: then a batch that is taken back need not move it."""
-    return rule_of(state.rule or env.rule).idempotent
 
 
 def _go_on_from(batch: Batch, then: TableState) -> None:

@@ -15,8 +15,12 @@ def text_of(name: str) -> str:
 
 def label_of(path: str, stamp: Stamp) -> str:
     """Of one content: a name that is used again (`x.1` of a rotation) is another label."""
-    told = f"{stamp.size} {stamp.changed_ns} {stamp.node}".encode()
-    return f"{path}#{blake2b(told, digest_size=4).hexdigest()}"
+    return f"{path}#{stamp_digest(stamp, 4).hex()}"
+
+
+def stamp_digest(stamp: Stamp, size: int) -> bytes:
+    """So many bytes that tell one content of a file from others."""
+    return blake2b(f"{stamp.size} {stamp.changed_ns} {stamp.node}".encode(), digest_size=size).digest()
 
 
 @dataclass(frozen=True, slots=True)

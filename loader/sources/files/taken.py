@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
+from loader.sources.files.names import stamp_digest
 from loader.storage.files import Stamp
 
 CLOSED_KEPT = 100
@@ -45,13 +46,8 @@ class Fold:
 
 def fold(files: Iterable[tuple[str, Stamp]]) -> Fold:
     found = list(files)
-    digest = sum(_digest(stamp) for _, stamp in found) & ALL
+    digest = sum(int.from_bytes(stamp_digest(stamp, 8), "big") for _, stamp in found) & ALL
     return Fold(len(found), digest, max((name for name, _ in found), default=""))
-
-
-def _digest(stamp: Stamp) -> int:
-    told = f"{stamp.size} {stamp.changed_ns} {stamp.node}".encode()
-    return int.from_bytes(blake2b(told, digest_size=8).digest(), "big")
 
 
 def head_digest(start: bytes) -> str:

@@ -252,4 +252,4 @@ def test_another_rule_publishes_nothing_over_these_rows(stage: Stage) -> None:
     run_log_batch(env, stage.log)
     stage.write(3)
     with pytest.raises(ConfigError, match=r"merged by `append` 1.*`newest wins`"):
-        run_log_batch(replace(stage.open("other"), rule=NEWEST_WINS.id), stage.log)
+        run_log_batch(replace(stage.open("other"), rule=NEWEST_WINS), stage.log)
